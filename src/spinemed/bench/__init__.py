@@ -1,0 +1,1 @@
+"""Predictions, baselines, statistics, scorecard and report."""

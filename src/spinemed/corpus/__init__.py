@@ -1,0 +1,1 @@
+"""The build: studies in, Parquet shards, card and manifest out."""

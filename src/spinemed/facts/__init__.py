@@ -1,0 +1,1 @@
+"""Study -> level-anchored Findings, measured on masks."""

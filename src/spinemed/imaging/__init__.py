@@ -1,0 +1,1 @@
+"""DICOM, NIfTI and MetaImage files to volumes in LPS; slices, windows, pictures."""

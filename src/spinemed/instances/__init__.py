@@ -1,0 +1,1 @@
+"""Findings -> Instances: questions, hard negatives, answers that are right by construction."""

@@ -1,0 +1,1 @@
+"""The embedded default source: anatomy, rendering, DICOM writing of a synthetic spine."""

@@ -1,0 +1,1 @@
+"""One file a source: read(folder) -> Iterator[Study | Reject]."""
