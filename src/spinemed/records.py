@@ -1,6 +1,7 @@
 """What crosses a file: Study, Finding, Picture, Instance, Prediction, Reject, each with its provenance.
 
-All records are frozen pydantic models that refuse unknown fields. Pixel boxes are half-open and name their frame.
+All records are frozen pydantic models that refuse unknown fields. Pixel boxes are half-open and name their
+frame.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ class Box(Record):
 class Locator(Record):
     """A place in a source that a person can go back to.
 
-    `box` counts pixels of the sagittal slice as `imaging.slices.sagittal` cuts it from the volume reoriented to
-    LPS: one pixel a voxel, row 0 cranial, column 0 anterior. `slice_index` counts sagittal slices from the
-    patient's right.
+    `box` counts pixels of the sagittal slice as `imaging.slices.sagittal` cuts it from the volume reoriented
+    to LPS: one pixel a voxel, row 0 cranial, column 0 anterior. `slice_index` counts sagittal slices from
+    the patient's right.
     """
 
     series: str = Field(description="SeriesInstanceUID, or the file's path relative to the source folder")
@@ -76,7 +77,7 @@ class Provenance(Record):
 
 
 class Series(Record):
-    """One image volume of a study on disk, with the label mask that says which voxel is which vertebra."""
+    """One image volume of a study, with the mask that says which voxel is which vertebra."""
 
     uid: str
     modality: Modality
@@ -103,8 +104,8 @@ class Study(Record):
 class Finding(Record):
     """One statement about one site that pixels support: what, where, how much, and the evidence.
 
-    Pathology `vertebra` states that the vertebra is seen whole; `height_loss` carries Genant's grade 0 to 3 in
-    `grade` and the lost share of height in percent in `value`.
+    Pathology `vertebra` states that the vertebra is seen whole; `height_loss` carries Genant's grade 0 to 3
+    in `grade` and the lost share of height in percent in `value`.
     """
 
     id: str
@@ -128,7 +129,7 @@ class Marker(Record):
 
 
 class Picture(Record):
-    """One PNG that instances show: a window of one slice, resampled to square pixels, with or without a marker."""
+    """One PNG that instances show: a window of one slice on square pixels, with or without a marker."""
 
     id: str = Field(description="SHA-256 of the PNG bytes")
     study: str
@@ -185,7 +186,7 @@ class Prediction(Record):
 
 
 class Reject(Record):
-    """Something that did not pass: a counted row with its reason and the way out, never an exception or silence."""
+    """Something that did not pass: a counted row with reason and way out, never an exception or silence."""
 
     id: str
     source: str

@@ -1,1 +1,1 @@
-"""The build: studies in, Parquet shards, card and manifest out."""
+"""The corpus: studies in, a folder of Parquet shards with card and manifest out (`spinemed.corpus.build`)."""

@@ -1,0 +1,128 @@
+"""Synthetic pictures to try the page with: phantoms drawn at start, so that the box of every vertebra is known."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from outlines import Region
+from PIL import Image
+
+from spinemed.errors import SpinemedError
+from spinemed.facts import find
+from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
+from spinemed.imaging.slices import sagittal, to_uint8
+from spinemed.imaging.volume import read_mask, read_volume
+from spinemed.instances import draft
+from spinemed.instances.chains import Chain, Span, chain_of
+from spinemed.instances.series import RED, RING_RADIUS_PX, RING_WIDTH_PX
+from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window
+from spinemed.phantom.study import write_study
+from spinemed.records import Finding, Instance, Marker, Picture, Series, Study
+from spinemed.sources.phantom import read
+
+SEEDS = (900_001, 900_002, 900_003)  # far from the seeds that `make demo` trains on
+OPEN = "open"
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture as a visitor sees it; `regions` is None where nobody knows which level is where."""
+
+    title: str
+    short: str
+    picture: Image.Image
+    regions: tuple[Region, ...] | None
+    questions: tuple[tuple[str, str], ...]  # question in the words the model was trained on, true answer
+    sagittal: bool = True
+
+
+def find_examples(seeds: Sequence[int] = SEEDS) -> tuple[list[View], str]:
+    """Return the example views, and the sentence that tells visitors what they are."""
+    try:
+        views = [view for seed in seeds for view in phantom_views(seed)]
+    except SpinemedError as error:
+        return [], f"No example picture could be drawn: {error}"
+    return views, "The example pictures are synthetic: drawn by a phantom, no patient, never seen in training."
+
+
+def phantom_views(seed: int) -> Iterator[View]:
+    """Yield one view a series of the phantom of `seed`, written as DICOM and read back like any study."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_study(seed, Path(folder))
+        for study in read(Path(folder)):
+            if isinstance(study, Study):
+                for series in study.series:
+                    yield series_view(study, series, seed)
+
+
+def series_view(study: Study, series: Series, seed: int) -> View:
+    """Return a view of a series as the corpus draws them, one vertebra ringed, with the box of each whole vertebra."""
+    volume = read_volume(series.image)
+    mask = read_mask(series.mask, series.label_scheme, volume)
+    findings = tuple(one for one in find(study, volume, mask, series) if isinstance(one, Finding))
+    spacing_mm = volume.spacing_mm[:2]
+    chain = chain_of(findings, spacing_mm)
+    if chain is None:
+        raise SpinemedError(f"phantom {seed} shows no run of vertebrae in {series.modality}")
+    grey = to_uint8(sagittal(volume.array, findings[0].evidence.slice_index), series.modality)
+    slice_mm = (grey.shape[0] * spacing_mm[0], grey.shape[1] * spacing_mm[1])
+    index, window = ringed_window(chain, slice_mm, np.random.default_rng(seed))
+    pixels = resample_window(
+        grey, spacing_mm, window.top_mm, window.left_mm, HEIGHT_PX, WIDTH_PX, window.pixel_mm
+    ).astype(np.uint8)
+    column, row = window.column_row(chain.spans[index])
+    marker = Marker(column=column, row=row, radius=RING_RADIUS_PX)
+    pixels = draw_ring(pixels, column, row, RING_RADIUS_PX, RED, RING_WIDTH_PX)
+    png = encode_png(pixels)
+    evidence = next(f.evidence for f in findings if f.site == chain.sites[index])
+    picture = Picture(
+        id=sha256(png).hexdigest(), study=study.id, modality=series.modality, sequence=series.sequence,
+        spacing_mm=window.pixel_mm, width=WIDTH_PX, height=HEIGHT_PX, marker=marker, locator=evidence, png=png,
+    )  # fmt: skip
+    name = " ".join(part for part in (series.sequence, series.modality) if part)
+    drawn = draft.View(study, chain, window, picture, findings)
+    return View(
+        title=f"Synthetic phantom {seed}: sagittal {name}. The red ring marks one vertebra.",
+        short=f"{name}, {shown(chain, window)[0].site}-{shown(chain, window)[-1].site}",
+        picture=Image.fromarray(pixels),
+        regions=tuple(region(span, window) for span in shown(chain, window)),
+        questions=tuple(questions(drawn, index, str(seed))),
+    )
+
+
+def ringed_window(chain: Chain, slice_mm: tuple[float, float], rng: np.random.Generator) -> tuple[int, Window]:
+    """Return a vertebra to ring, as an index of the chain, and a window that shows it whole."""
+    for index in rng.permutation(np.arange(1, len(chain.spans))):
+        for anchor in chain.anchors():
+            window = draw_window(chain, anchor, slice_mm, rng, holding=int(index))
+            if window is not None:
+                return int(index), window
+    raise SpinemedError("no window of this phantom shows a vertebra together with its reference for counting")
+
+
+def shown(chain: Chain, window: Window) -> tuple[Span, ...]:
+    """Return the vertebrae that the window shows whole, from the head down, the upper sacrum included."""
+    spans = chain.spans[window.first : window.last + 1]
+    return (*spans, chain.sacrum) if window.anchor == "sacrum" and chain.sacrum else spans
+
+
+def region(span: Span, window: Window) -> Region:
+    """Return a vertebra's box in picture pixels, its edges counted from the picture's upper left corner."""
+    left, right = ((edge - window.left_mm) / window.pixel_mm for edge in (span.left, span.right))
+    top, bottom = ((edge - window.top_mm) / window.pixel_mm for edge in (span.top, span.bottom))
+    return Region(span.site, (left, top, right, bottom))
+
+
+def questions(drawn: draft.View, index: int, seed: str) -> Iterator[tuple[str, str]]:
+    """Yield (question, true answer) about the ringed vertebra, each proven by the findings."""
+    candidates = [span.site for span in drawn.chain.spans[1:]]
+    for claim in draft.marked_claims(drawn, index, candidates):
+        one = draft.instance_of(drawn, claim, OPEN, seed)
+        if isinstance(one, Instance):
+            user, assistant = one.messages[-2:]
+            yield user.content, assistant.content

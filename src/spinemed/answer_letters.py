@@ -1,0 +1,224 @@
+"""Where a plain reply names option letters: after a cue, before a verdict, alone on a line, or in passing.
+
+A cue is a phrase such as "the answer is". A letter counts only when it stands alone: not the article in "a
+narrow canal", not the pronoun in "I think", not part of a level (C5), not a class (ASIA C). Standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+WORD = "0-9A-Za-zÀ-ÖØ-öø-ɏ"
+LETTER = rf"(?<![{WORD}])[A-Za-z](?![{WORD}])(?!'[A-Za-z])(?!-[a-z0-9])(?! ?\d)"
+ONE = re.compile(LETTER)
+RUN = re.compile(rf"(?<![{WORD}])[A-Z]{{2,10}}(?![{WORD}-])")
+JOIN = re.compile(
+    r"[)\]\"'】」]?\s{0,3}(?:,\s{0,3}(?:(?:and|or)\b|&)?|[;/&+、]|(?:and|or|und|oder|et|ou)\b|[和或与及])\s{0,3}[(\[\"'【「]?"
+)
+FUNCTION_WORD = re.compile(
+    r"because|since|as|is|was|for|due|and|or|but|not|with|given|based|if|although|while|though|rather|by|from|on|in"
+    r"|which|where|when|so|therefore|the|this|that|it|they|would|seems|appears|looks"
+)
+AFTER_LETTER_I = re.compile(r"because|since|is|due|given|and")  # other words follow the pronoun
+
+STRONG = re.compile(
+    r"\b(?:answers?|ans|antwort|lösung|réponse|respuesta|resposta|risposta)\b(?!\s+(?:choices|options)\b)\.?"
+    r"|\b(?:correct|right|best|final|chosen|selected|appropriate|likely|my)\s+(?:option|choice|letter|selection|response)\b"
+    r"|\b(?:conclusion|verdict|decision|result|solution|ergebnis)\b(?=\s*(?::|is\b))"
+    r"|(?P<acts>\b(?:i|we)(?:'d|'ll)?(?:\s+(?:would|will|therefore|thus|have|can|must|am))?(?:\s+\w+ly)?\s+"
+    r"(?:choos(?:e|ing)|chose|pick(?:ed|ing)?|select(?:ed|ing)?|go(?:ing)?\s+with|opt(?:ed|ing)?\s+for|answer)\b"
+    r"|\bnot\s+\(?[A-Z]\)?,?\s+but(?:\s+rather)?\b|而是|答案|(?:正确|最佳|最终)的?选[项择]|(?<![可候备待])选(?:择)?(?!项|择)|ответ|答え|正解|정답)",
+    re.IGNORECASE,
+)
+NAMING = re.compile(r"\b(?:option|choice|select|choose|pick|letter)\b|选项", re.IGNORECASE)
+COMMITTING = re.compile(
+    r"\b(?:so|therefore|thus|hence|leav(?:es|ing)|must\s+be|points?\s+to|it\s+is|it's|that\s+is|that's|i'd\s+say|i\s+say"
+    r"|i\s+(?:would\s+)?(?:think|believe|guess|suspect)|go\s+with|best\s+fits?|plan\s+is|diagnosis\s+is|level\s+is)\b"
+    r"|所以|因此|故",
+    re.IGNORECASE,
+)
+CORRECTION = re.compile(
+    r"\b(?:wait|no|actually|correction|scratch\s+that|i\s+mean|rather|reconsider(?:ing|ed)?|on\s+second\s+thoughts?)\b"
+    r"[\s,.:;!…—–-]{0,6}(?:(?:it|that|this)(?:'s|\s+is|\s+should\s+be|\s+must\s+be)\s+|make\s+(?:it|that)\s+)?"
+    rf"[(\[\"']?(?P<letter>{LETTER})[)\]\"']?(?=\s*(?:[.!]|$|\n|instead\b))",
+    re.IGNORECASE,
+)
+VERDICT = re.compile(
+    rf"(?P<letters>{LETTER}(?:{JOIN.pattern}{LETTER}){{0,8}})[)\]\"'.]?\s{{0,3}}(?:项|选项)?\s{{0,3}}"
+    r"(?:(?:is|are|would\s+be|must\s+be|should\s+be|seems|appears(?:\s+to\s+be)?|looks)\s+"
+    r"(?:(?:clearly|definitely|most\s+likely|indeed|probably|thus|therefore|also|both|all)\s+)?(?:the\s+)?(?:one\s+)?(?:\w+ly\s+)?"
+    r"(?:correct|right|best|true|most\s+(?:likely|appropriate|suitable)|answers?)\b"
+    r"|(?:是|为)?(?:正确|对的|最佳|答案))"
+)
+CONNECTORS = r":|=|->|→|\b(?:is|are|was|were|be|should|must|would|will|ist|lautet|est|es|é|è)\b|应该是|应为|就是|是|为|это"
+GAP = re.compile(
+    rf"(?:{CONNECTORS}|\s++|[\"'(\[<【「『|#—–-]"
+    r"|\b(?:the|letter|option|choice|number|definitely|clearly|certainly|probably|most|likely|for|sure|indeed|therefore|thus"
+    r"|hence|then|simply|obviously|actually|still|just|only|to|this|question|item|problem|below|above|best|correct|right|my"
+    r"|here|as|follows|given|by|may|might|could|both|either|die|der|das|la|le|lettre|richtige|correcte|correcta|opción"
+    r"|buchstabe|going\s+with|with)\b"
+    r"|,\s*(?:i\s+(?:think|believe|guess|would\s+say)|in\s+my\s+(?:opinion|view)|therefore|then|thus)\s*,?"
+    r"|应该|应当|应|选项|选择|选|肯定|一定){0,14}",
+    re.IGNORECASE,
+)
+CONNECTED = re.compile(CONNECTORS, re.IGNORECASE)
+DENIED_AFTER = re.compile(
+    r"[)\]\"'.]{0,2}\s{0,3}(?:(?:is|was|are|were|can|could|would|must|does|seems?|looks?)(?:n't|\s+(?:\w+ly\s+)?(?:be\s+)?"
+    r"(?:not|no|wrong|incorrect|false|excluded|ruled\s+out|eliminated|unlikely|impossible|untenable))\b"
+    r"|cannot\b|can't\b|\?\s*(?:no|nope|not|wrong)\b|是?(?:错|不对|不正确|不是))",
+    re.IGNORECASE,
+)
+SENTENCE_ABOUT = re.compile(
+    r"[)\]\"']?\s{1,3}(?:is|are|was|were|has|have|shows?|looks?|seems?|remains?|would|can)\b"
+)
+DENIED_BEFORE = re.compile(
+    r"(?:\b(?:wrong|incorrect|false|falsche?|mauvaise)|错误的?|不正确的?)\s*$"
+    r"|(?:n't|\bnot|\bnever|\bcannot|\bdoubt|\bunsure|不认为|不确定)"
+    r"(?:\s+(?:think|believe|say|mean|be|sure|certain|that|the|correct|final|if|whether|what|which|of|about|my)){0,6}\s*$"
+    r"|\b(?:rule[sd]?\s+out|exclud\w+|eliminat\w+|except|instead\s+of|rather\s+than|neither|nor|not|isn't|n't(?:\s+be)?)"
+    r"[\s:]*(?:options?|choices?|answers?)?[\s:(]*$",
+    re.IGNORECASE,
+)
+TENTATIVE = re.compile(
+    r"\b(?:initially|at\s+first|first\s+(?:thought|guess|impression)|thought|assumed|considered|guessed|tempt\w+|previously"
+    r"|earlier|originally|might\s+think|one\s+could)\b[^.!?\n。]{0,60}$",
+    re.IGNORECASE,
+)
+CONDITION = re.compile(r"\b(?:if|had|were)\b[^.!?\n。]{0,70}$", re.IGNORECASE)
+CLASS_BEFORE = re.compile(
+    r"\b(?:types?|grades?|class|asia|ais|frankel|ao|lenke|vitamin|hepatitis|groups?|stages?|panels?|fig(?:ure)?s?|images?|views?"
+    r"|lines?|points?|arrows?|zones?|category|modic|castellvi|meyerding|genant|roussouly|series|case|patient|factor|part)"
+    r"\.?[\s(]*$",
+    re.IGNORECASE,
+)
+
+
+class Named(NamedTuple):
+    """Letters named together at `text[start:end]`, upper-case; none where the cue led to words instead."""
+
+    letters: tuple[str, ...]
+    start: int
+    end: int
+
+
+def declared(text: str, option_letters: frozenset[str]) -> Iterator[tuple[Named, bool]]:
+    """Yield what each declaration names, in order, with whether it is tentative ("at first I thought ...").
+
+    A declaration that is denied ("the answer is not B", "answer B is wrong") is left out. One that leads to
+    words instead of letters is yielded without letters and starts where the words start.
+    """
+    found: list[tuple[Named, bool]] = []
+    for cue in STRONG.finditer(text):
+        named = after_cue(text, cue, option_letters)
+        if named is not None:
+            before = text[max(0, cue.start() - 80) : cue.start()]
+            would = re.search(r"\bwould\b", text[cue.end() : named.start], re.IGNORECASE)
+            tentative = TENTATIVE.search(before) or (would and CONDITION.search(before))
+            found.append((named, tentative is not None))
+    for verdict in VERDICT.finditer(text):
+        before = text[max(0, verdict.start() - 60) : verdict.start()]
+        letters = tuple(match[0] for match in ONE.finditer(verdict["letters"]))
+        denied = DENIED_BEFORE.search(before) or CLASS_BEFORE.search(before)
+        if not denied and all(letter.isupper() for letter in letters):
+            found.append((Named(letters, *verdict.span("letters")), False))
+    yield from sorted(found, key=lambda item: item[0].start)
+
+
+def after_cue(text: str, cue: re.Match[str], option_letters: frozenset[str]) -> Named | None:
+    """Return what a cue leads to: letters, or no letters but the place where words start; None if denied."""
+    if DENIED_BEFORE.search(text[max(0, cue.start() - 80) : cue.start()]):
+        return None
+    gap = GAP.match(text, cue.end())
+    start = gap.end() if gap else cue.end()
+    between = text[cue.end() : start]
+    connected = cue["acts"] is not None or CONNECTED.search(between) is not None
+    named = letters_at(text, start, option_letters)
+    if named is None:
+        return Named((), start, start) if connected and "\n\n\n" not in between else None
+    if DENIED_AFTER.match(text, named.end):
+        return None
+    bracketed = text[start - 1 : start] in "([" and start > 0
+    if not connected and (
+        SENTENCE_ABOUT.match(text, named.end)
+        or (text[named.start].islower() and not bracketed)
+        or ("\n" in between and text[named.end : named.end + 3].strip(" ).") not in ("", "\n"))
+    ):
+        return None
+    return named
+
+
+def letters_at(text: str, start: int, option_letters: frozenset[str]) -> Named | None:
+    """Return the letters that stand at `start` as one letter, a list ("B, C") or a run ("BC"), if any do."""
+    run = RUN.match(text, start)
+    if run and set(run[0]) <= option_letters and len(set(run[0])) == len(run[0]):
+        return Named(tuple(run[0]), start, run.end())
+    first = ONE.match(text, start)
+    if first is None or is_word(text, first):
+        return None
+    letters, end = [first[0]], first.end()
+    while join := JOIN.match(text, end):
+        more = ONE.match(text, join.end())
+        if more is None or is_word(text, more) or more[0].isupper() != first[0].isupper():
+            break
+        if "," in join[0] and SENTENCE_ABOUT.match(text, more.end()):
+            break
+        letters.append(more[0])
+        end = more.end()
+    if len(letters) > 1 and "," in text[first.end() : first.end() + 3] and goes_on(text, end):
+        letters, end = letters[:1], first.end()  # "C, A and B are wrong"
+    return Named(tuple(dict.fromkeys(letter.upper() for letter in letters)), start, end)
+
+
+def goes_on(text: str, end: int) -> bool:
+    """Tell whether a verb follows, so that the letters before are the subject of a new sentence."""
+    follows = re.compile(r"\s{1,3}([a-z]+)").match(text, end)
+    return follows is not None and (
+        SENTENCE_ABOUT.match(text, end) is not None or FUNCTION_WORD.fullmatch(follows[1]) is None
+    )
+
+
+def is_word(text: str, letter: re.Match[str]) -> bool:
+    """Tell whether a lone letter is the article a or the pronoun I, by the word that follows it."""
+    if letter[0] not in "AaIi":
+        return False
+    follows = re.compile(r"[ \t]+([a-zà-ÿ]+)").match(text, letter.end())
+    if follows is None:
+        return False
+    return (AFTER_LETTER_I if letter[0] in "Ii" else FUNCTION_WORD).fullmatch(follows[1]) is None
+
+
+def committed(text: str, option_letters: frozenset[str], cues: re.Pattern[str]) -> Iterator[Named]:
+    """Yield the upper-case letters after each of the weaker `cues`, in order: "so B", "I think it's B"."""
+    for cue in cues.finditer(text):
+        gap = GAP.match(text, cue.end())
+        named = letters_at(text, gap.end() if gap else cue.end(), option_letters)
+        if named is None or not text[named.start].isupper() or SENTENCE_ABOUT.match(text, named.end):
+            continue
+        before = text[max(0, cue.start() - 60) : cue.start()]
+        if DENIED_AFTER.match(text, named.end) or DENIED_BEFORE.search(before) or TENTATIVE.search(before):
+            continue
+        yield named
+
+
+def paired_letters(text: str) -> Iterator[Named]:
+    """Yield the letters of "both B and C" and "either B or C"."""
+    for pair in re.finditer(
+        rf"\b(?:both|either)\s+({LETTER})\s+(?:and|or)\s+({LETTER})", text, re.IGNORECASE
+    ):
+        if (pair[1] + pair[2]).isupper():
+            yield Named((pair[1], pair[2]), pair.start(1), pair.end(2))
+
+
+def bracketed_letters(text: str) -> Iterator[Named]:
+    """Yield each upper-case letter in round brackets that is neither denied nor a class."""
+    for match in re.finditer(r"\((?P<letter>[A-Z])\)", text):
+        before = text[max(0, match.start() - 60) : match.start()]
+        if (
+            DENIED_BEFORE.search(before)
+            or CLASS_BEFORE.search(before)
+            or DENIED_AFTER.match(text, match.end())
+        ):
+            continue
+        yield Named((match["letter"],), match.start("letter"), match.end("letter"))

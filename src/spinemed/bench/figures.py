@@ -1,0 +1,146 @@
+"""The pictures of a report: contact sheet, loss, accuracy by level, one instance traced to its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemed.records import Box, Marker
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from PIL.Image import Image as Picture
+
+# Okabe and Ito's palette: told apart by readers with any kind of colour vision.
+BLUE, ORANGE, GREEN, GREY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#7f7f7f", "#CC79A7"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """One picture with the level that its ring marks, and words for the title."""
+
+    picture: Picture
+    marker: Marker
+    level: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share with its 95 % interval and its number of items."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Traced:
+    """One instance and the slice it was cut from; `box` counts pixels of `slice_pixels`."""
+
+    marked: Marked
+    slice_pixels: NDArray[np.uint8]  # [row, column], head up, anterior left
+    aspect: float  # millimetres a row over millimetres a column
+    box: Box
+    words: str
+
+
+def draw_marked(axes: Axes, marked: Marked) -> None:
+    """Draw a picture with the name of the marked level beside its ring."""
+    axes.imshow(np.asarray(marked.picture.convert("RGB")))
+    axes.annotate(
+        marked.level,
+        (marked.marker.column, marked.marker.row),
+        xytext=(14, 0), textcoords="offset points", color="white", fontsize=9, va="center", weight="bold",
+        bbox={"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.75},
+    )  # fmt: skip
+    axes.set_title(marked.title, fontsize=7)
+    axes.set_axis_off()
+
+
+def draw_loss(axes: Axes, steps: list[int], losses: list[float]) -> None:
+    """Draw the training loss against optimiser steps."""
+    axes.plot(steps, losses, color=BLUE, linewidth=1.5)
+    axes.set(
+        xlabel="optimiser step", ylabel="loss on the answer's tokens", title="Training loss", ylim=(0, None)
+    )
+    axes.grid(alpha=0.3)
+
+
+def draw_levels(
+    axes: Axes, levels: list[str], models: dict[str, dict[str, Rate]], baselines: dict[str, float]
+) -> None:
+    """Draw accuracy by level with 95 % intervals, one colour a model, and overall baselines as lines.
+
+    `levels` run cranial to caudal; a model without items at a level has no point there.
+    """
+    width = 0.8 / max(1, len(models))
+    for number, (name, rates) in enumerate(models.items()):
+        places = [
+            i + (number - (len(models) - 1) / 2) * width for i, level in enumerate(levels) if level in rates
+        ]
+        shown = [rates[level] for level in levels if level in rates]
+        axes.errorbar(
+            places,
+            [r.value for r in shown],
+            yerr=[[r.value - r.low for r in shown], [r.high - r.value for r in shown]],
+            fmt="o", color=(ORANGE, BLUE, GREEN, PURPLE)[number % 4], capsize=3, label=name, markersize=5,
+        )  # fmt: skip
+    for style, (name, value) in zip(("--", ":", "-."), baselines.items(), strict=False):
+        axes.axhline(value, linestyle=style, color=GREY, linewidth=1.2, label=f"{name} (all levels)")
+    counts = {level: max((m[level].n for m in models.values() if level in m), default=0) for level in levels}
+    axes.set_xticks(range(len(levels)), [f"{level}\nn={counts[level]}" for level in levels], fontsize=8)
+    axes.set(ylim=(-0.03, 1.03), ylabel="accuracy", title="Accuracy by level, 95 % Wilson intervals")
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
+    axes.grid(axis="y", alpha=0.3)
+
+
+def draw_traced(slice_axes: Axes, picture_axes: Axes, traced: Traced) -> None:
+    """Draw the source slice with the instance's box beside the picture that the question shows."""
+    from matplotlib.patches import Rectangle
+
+    slice_axes.imshow(traced.slice_pixels, cmap="gray", aspect=traced.aspect, vmin=0, vmax=255)
+    box = traced.box
+    slice_axes.add_patch(
+        Rectangle(
+            (box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top,
+            fill=False, edgecolor=ORANGE, linewidth=1.5,
+        )
+    )  # fmt: skip
+    slice_axes.set_title("source slice, box of the marked body", fontsize=7)
+    slice_axes.set_axis_off()
+    draw_marked(picture_axes, traced.marked)
+
+
+def draw_report(
+    sheet: list[Marked],
+    loss: tuple[list[int], list[float]],
+    levels: list[str],
+    models: dict[str, dict[str, Rate]],
+    baselines: dict[str, float],
+    traced: Traced,
+    title: str,
+    out: Path,
+) -> None:
+    """Write the report's one picture as PNG: pictures above, curves and the traced instance below."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(1, 1.05)))
+    for axes, marked in zip(above.subplots(1, len(sheet)), sheet, strict=True):
+        draw_marked(axes, marked)
+    left, middle, right = np.ravel(below.subfigures(1, 3, width_ratios=(1, 1.9, 1.1)))
+    draw_loss(left.subplots(), *loss)
+    draw_levels(middle.subplots(), levels, models, baselines)
+    slice_axes, picture_axes = right.subplots(1, 2)
+    draw_traced(slice_axes, picture_axes, traced)
+    right.suptitle(traced.words, fontsize=7)
+    figure.suptitle(title, fontsize=11)
+    figure.savefig(out, dpi=110)

@@ -1,0 +1,205 @@
+"""The build: sources to a folder that load_dataset reads, a pure function of sources, settings and seed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from spinemed.corpus.balance import GradeBalance, unbalanced
+from spinemed.corpus.card import card
+from spinemed.corpus.config import BuildConfig
+from spinemed.corpus.inputs import fingerprints, studies_of
+from spinemed.corpus.manifest import (
+    Manifest,
+    code_version,
+    file_sums,
+    is_current,
+    package_versions,
+    read_manifest,
+    settings_of,
+    write_manifest,
+)
+from spinemed.corpus.publish import check_place, published
+from spinemed.corpus.rows import CONFIGS, Config, features, finding_row, question_row, reject_row, study_row
+from spinemed.corpus.shards import ShardWriter
+from spinemed.corpus.splits import split_of
+from spinemed.corpus.tally import Tally
+from spinemed.corpus.task import StudyRows
+from spinemed.corpus.workers import rows_in_order
+from spinemed.errors import SourceError
+from spinemed.instances import Asking
+from spinemed.records import Instance, Reject, Split, Study
+
+REJECT_SPLIT = "all"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build returns: where the corpus lies, what it holds, and whether it was already there."""
+
+    out: Path
+    manifest: Manifest
+    up_to_date: bool
+
+
+def build(
+    config: BuildConfig,
+    out: Path,
+    workers: int = 1,
+    force: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Built:
+    """Return the corpus at `out`, built from the sources of `config` unless it is already there unchanged.
+
+    Bytes depend on sources, settings, seed and code alone, not on `workers`. `say` hears what happens. Without
+    sources, phantom studies are written to `phantom-studies` beside `out`. OutputError where `out` cannot be
+    written, SourceError where a source is missing or nothing can be asked, ConfigError for an unknown source; then
+    nothing is published.
+    """
+    out = out.absolute()
+    check_place(out)
+    inputs = fingerprints(config)
+    earlier = None if force else read_manifest(out)
+    if earlier is not None and is_current(earlier, config, inputs, out):
+        return Built(out, earlier, up_to_date=True)
+    with published(out, say) as partial:
+        corpus = _Corpus(config, partial)
+        asking = Asking(config.seed, config.open_share, config.marks_per_series)
+        studies = corpus.kept(studies_of(config, out.parent, workers, say))
+        for rows in tqdm(rows_in_order(studies, asking, workers), desc="studies", unit="", file=sys.stderr):
+            corpus.add(rows)
+        if not any(
+            corpus.tally.rows[name, split] for name, split in corpus.tally.rows if name in ("choice", "open")
+        ):
+            raise SourceError(_nothing_asked(corpus.tally))
+        manifest = corpus.finish(inputs)
+    return Built(out, manifest, up_to_date=False)
+
+
+class _Corpus:
+    """The writers of one build, filled in the order of the studies."""
+
+    def __init__(self, config: BuildConfig, folder: Path) -> None:
+        self.tally = Tally()
+        self._config = config
+        self._folder = folder
+        self._writers: dict[tuple[Config, str], ShardWriter] = {}
+        self._balance = GradeBalance()
+        self._slices: dict[str, str] = {}
+
+    def kept(self, found: Iterator[Study | Reject]) -> Iterator[Study]:
+        """Yield the studies; write the rejects among them."""
+        for one in found:
+            if isinstance(one, Reject):
+                self._reject(one)
+            else:
+                yield one
+
+    def add(self, rows: StudyRows) -> None:
+        """Write what one study gave."""
+        study = rows.study
+        split = split_of(study.patient, self._config.splits)
+        self.tally.study(study)
+        self._row("studies", split, study_row(study, split))
+        repeated = self._repeated(rows)
+        findings = [finding for finding in rows.findings if finding.evidence.series not in repeated]
+        for finding in findings:
+            self._row("findings", split, finding_row(finding, study, split))
+        grades = {finding.id: finding.grade for finding in findings}
+        for instance in rows.instances:
+            if instance.provenance.locator.series not in repeated:
+                self._instance(instance, rows, grades, split)
+        for reject in rows.rejects:
+            self._reject(reject)
+
+    def finish(self, inputs: dict[str, str]) -> Manifest:
+        """Close all files, write card and manifest, and return the manifest."""
+        data_files: dict[str, dict[str, list[str]]] = {name: {} for name in CONFIGS}
+        files = []
+        image_bytes = 0
+        for name in CONFIGS:
+            for split in ("train", "validation", "test", REJECT_SPLIT):
+                writer = self._writers.get((name, split))
+                if writer is None:
+                    continue
+                written = writer.finish()
+                files += written
+                image_bytes += writer.image_bytes
+                data_files[name][split] = [path.relative_to(self._folder).as_posix() for path in written]
+        parquet_bytes = sum(path.stat().st_size for path in files)
+        readme = self._folder / "README.md"
+        readme.write_text(card(self._config, self.tally, data_files), encoding="utf-8")
+        manifest = self._manifest(inputs, image_bytes, parquet_bytes, [*files, readme])
+        write_manifest(self._folder, manifest)
+        return manifest
+
+    def _manifest(
+        self, inputs: dict[str, str], image_bytes: int, parquet_bytes: int, files: list[Path]
+    ) -> Manifest:
+        tally = self.tally
+        rows: dict[str, dict[str, int]] = {}
+        for (name, split), count in sorted(tally.rows.items()):
+            rows.setdefault(name, {})[split] = count
+        return Manifest(
+            name=self._config.name,
+            seed=self._config.seed,
+            settings=settings_of(self._config),
+            inputs=inputs,
+            code=code_version(),
+            packages=package_versions(),
+            studies=sum(tally.studies.values()),
+            rows=rows,
+            kinds={" ".join(key): count for key, count in sorted(tally.kinds.items())},
+            rejects={f"{step}: {reason}": count for (step, reason), count in sorted(tally.rejects.items())},
+            image_bytes=image_bytes,
+            parquet_bytes=parquet_bytes,
+            files=file_sums(self._folder, files),
+        )
+
+    def _instance(self, instance: Instance, rows: StudyRows, grades: dict[str, str], split: Split) -> None:
+        if instance.kind == "height_loss":
+            grade = grades[instance.findings[0]]
+            if not self._balance.keeps(instance, grade, split):
+                self._reject(unbalanced(instance, grade))
+                return
+        picture = rows.pictures[instance.pictures[0]]
+        config: Config = "choice" if instance.task == "choice" else "open"
+        self._row(config, split, question_row(instance, picture, split))
+        self.tally.instance(instance, split)
+
+    def _repeated(self, rows: StudyRows) -> set[str]:
+        """Return the series whose slice already came with another series: the same image must not be in two splits."""
+        repeated = set()
+        for series, digest in rows.slices.items():
+            first = self._slices.setdefault(digest, series)
+            if first != series:
+                repeated.add(series)
+                reason = "the same image already came with another series"
+                fix = "give each image in one source only"
+                place = f"{rows.study.id}/{series}"
+                self._reject(
+                    Reject(id=place, source=rows.study.source, step="repeat", reason=reason, fix=fix)
+                )
+        return repeated
+
+    def _reject(self, reject: Reject) -> None:
+        self.tally.reject(reject)
+        self._row("rejects", REJECT_SPLIT, reject_row(reject))
+
+    def _row(self, name: Config, split: str, row: dict[str, object]) -> None:
+        writer = self._writers.get((name, split))
+        if writer is None:
+            writer = ShardWriter(self._folder / "data" / name, split, features(name))
+            self._writers[name, split] = writer
+        writer.add(row)
+        self.tally.row(name, split)
+
+
+def _nothing_asked(tally: Tally) -> str:
+    studies = sum(tally.studies.values())
+    reasons = "; ".join(f"{reason} ({count})" for (_, reason), count in tally.rejects.most_common(5))
+    return f"no question could be asked of {studies} studies. Most frequent reasons: {reasons or 'no study was found'}"

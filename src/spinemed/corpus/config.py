@@ -1,0 +1,122 @@
+"""The settings of a build: defaults in code, overridden by build.yaml, overridden by the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from spinemed.errors import ConfigError
+from spinemed.records import Record
+
+
+class Shares(Record):
+    """Shares of patients in each split; they add up to 1."""
+
+    train: float = Field(0.7, ge=0, le=1)
+    validation: float = Field(0.1, ge=0, le=1)
+    test: float = Field(0.2, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Shares:
+        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+            raise ValueError("train, validation and test must add up to 1")
+        return self
+
+
+class Phantoms(Record):
+    """Which synthetic patients are drawn where no source is named."""
+
+    count: int = Field(300, ge=1, le=100_000)
+    first_seed: int = Field(1, ge=0)
+
+
+class BuildConfig(Record):
+    """Everything that, with the sources, decides the bytes of a corpus."""
+
+    name: str = Field("spinemed-450k", min_length=1, description="title of the dataset card")
+    seed: int = Field(0, ge=0, description="draws windows, wordings, options and letters")
+    sources: dict[str, Path] = Field(default_factory=dict, description="source name -> folder")
+    label_scheme: str | None = Field(None, description="numbering of multi-label TotalSegmentator masks")
+    phantoms: Phantoms = Phantoms()
+    splits: Shares = Shares()
+    open_share: float = Field(0.5, ge=0, le=1, description="share of pictures asked in the form `open`")
+    marks_per_series: int = Field(12, ge=1, description="vertebrae marked in a series at most")
+
+
+def load_config(path: Path | None) -> BuildConfig:
+    """Return the settings in a YAML file, or the defaults for None.
+
+    ConfigError names the file, the key and what was wrong.
+    """
+    if path is None:
+        return BuildConfig()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check --config") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({error}); repair the file") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds {type(content).__name__}, not keys; write `seed: 0` and so on")
+    return checked(content, str(path))
+
+
+def overridden(
+    config: BuildConfig,
+    sources: Sequence[str],
+    phantoms: int | None,
+    seed: int | None,
+    label_scheme: str | None,
+) -> BuildConfig:
+    """Return the settings with what the command line gives; `sources` are NAME=FOLDER and replace those of the file.
+
+    ConfigError for a source that is not NAME=FOLDER or is named twice.
+    """
+    content: dict[str, object] = config.model_dump()
+    if sources:
+        content["sources"] = _named_folders(sources)
+    if phantoms is not None:
+        if sources:
+            raise ConfigError(
+                "--phantoms draws patients where no --source is given; leave one of the two out"
+            )
+        content["phantoms"] = {**config.phantoms.model_dump(), "count": phantoms}
+        content["sources"] = {}
+    if seed is not None:
+        content["seed"] = seed
+    if label_scheme is not None:
+        content["label_scheme"] = label_scheme
+    return checked(content, "command line")
+
+
+def _named_folders(sources: Sequence[str]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for source in sources:
+        name, equals, folder = source.partition("=")
+        if not (name and equals and folder):
+            raise ConfigError(
+                f"--source {source}: write it as NAME=FOLDER, such as totalsegmentator=my-studies"
+            )
+        if name in folders:
+            raise ConfigError(
+                f"--source {name} is given twice; put the studies of one source into one folder"
+            )
+        folders[name] = Path(folder)
+    return folders
+
+
+def checked(content: dict[str, object], place: str) -> BuildConfig:
+    """Return the settings in a mapping; ConfigError names every key that is unknown or impossible.
+
+    >>> checked({"seed": 3}, "here").seed
+    3
+    """
+    try:
+        return BuildConfig.model_validate(content)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
+        known = ", ".join(BuildConfig.model_fields)
+        raise ConfigError(f"{place}: {'; '.join(faults)}. Known keys: {known}") from error

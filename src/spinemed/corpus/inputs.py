@@ -1,0 +1,77 @@
+"""The studies that a build takes in: from named sources, or from phantoms drawn for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from spinemed.corpus.config import BuildConfig
+from spinemed.corpus.manifest import fingerprint
+from spinemed.errors import ConfigError, SourceError
+from spinemed.records import Reject, Study
+from spinemed.sources import SOURCES, totalsegmentator
+
+PHANTOM_FOLDER = "phantom-studies"
+
+
+def fingerprints(config: BuildConfig) -> dict[str, str]:
+    """Return what the inputs are: source -> SHA-256 over its files; phantoms follow from their numbers alone.
+
+    ConfigError for an unknown source or a label scheme without TotalSegmentator masks, SourceError for a missing
+    folder.
+    """
+    for name, folder in config.sources.items():
+        if name not in SOURCES:
+            raise ConfigError(
+                f"unknown source {name!r}; give one of {', '.join(sorted(SOURCES))} as NAME=FOLDER"
+            )
+        if not folder.is_dir():
+            raise SourceError(f"{name}: no folder {folder}; give an existing one as --source {name}=FOLDER")
+    if config.label_scheme is not None and totalsegmentator.SOURCE not in config.sources:
+        raise ConfigError(
+            "--label-scheme names the numbering of totalsegmentator masks; give such a source with it"
+        )
+    if config.sources:
+        return {name: fingerprint(folder) for name, folder in sorted(config.sources.items())}
+    from spinemed.phantom.patient import GENERATOR_VERSION
+
+    phantoms = config.phantoms
+    last = phantoms.first_seed + phantoms.count - 1
+    return {"phantom": f"generator {GENERATOR_VERSION}, patients {phantoms.first_seed} to {last}"}
+
+
+def studies_of(
+    config: BuildConfig, beside: Path, workers: int, say: Callable[[str], None]
+) -> Iterator[Study | Reject]:
+    """Yield studies and rejects of all sources, by the name of the source, each in the source's own order.
+
+    Without sources, phantoms are written to `beside`/phantom-studies first; those already there are kept.
+    """
+    if not config.sources:
+        yield from _phantoms(config, beside / PHANTOM_FOLDER, workers, say)
+        return
+    for name, folder in sorted(config.sources.items()):
+        if name == totalsegmentator.SOURCE:
+            yield from totalsegmentator.read(folder, config.label_scheme)
+        else:
+            yield from SOURCES[name](folder)
+
+
+def _phantoms(
+    config: BuildConfig, folder: Path, workers: int, say: Callable[[str], None]
+) -> Iterator[Study | Reject]:
+    from spinemed.phantom.study import write_studies
+
+    phantoms = config.phantoms
+    say(f"writing {phantoms.count} synthetic patients as DICOM to {folder}")
+    written = write_studies(phantoms.first_seed, phantoms.count, folder, workers)
+    names = {
+        path.name for path in tqdm(written, total=phantoms.count, desc="phantoms", unit="", file=sys.stderr)
+    }
+    for one in SOURCES["phantom"](folder):
+        # An earlier, larger run may have left more studies here than were asked for.
+        if isinstance(one, Reject) or one.patient in names:
+            yield one

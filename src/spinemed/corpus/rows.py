@@ -1,0 +1,150 @@
+"""The columns of every config, and the row that a record becomes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from datasets import Features, Image, List, Value
+
+from spinemed.records import Finding, Instance, Picture, Reject, Split, Study
+
+Config = Literal["choice", "open", "studies", "findings", "rejects"]
+CONFIGS: tuple[Config, ...] = ("choice", "open", "studies", "findings", "rejects")
+Row = dict[str, Any]
+"""One row on its way into Parquet; its keys and types are those of `features`."""
+
+_TEXT, _WHOLE, _REAL, _FLAG = Value("string"), Value("int32"), Value("float64"), Value("bool")
+_BOX = {"left": _WHOLE, "top": _WHOLE, "right": _WHOLE, "bottom": _WHOLE}
+
+
+def features(config: Config) -> Features:
+    """Return the columns of a config with their types, in order."""
+    columns = {
+        "choice": lambda: _question_columns(choice=True),
+        "open": lambda: _question_columns(choice=False),
+        "studies": _study_columns,
+        "findings": _finding_columns,
+        "rejects": lambda: dict.fromkeys(("id", "source", "step", "reason", "fix"), _TEXT),
+    }
+    return Features(columns[config]())
+
+
+def question_row(instance: Instance, picture: Picture, split: Split) -> Row:
+    """Return the row of an instance in the config named as its task.
+
+    `level` is the site asked about; `box` is that site's body in slice pixels.
+    """
+    provenance, locator = instance.provenance, instance.provenance.locator
+    row: Row = {
+        "images": [{"bytes": picture.png, "path": f"{picture.id}.png"}],
+        "question": instance.question,
+        "options": list(instance.options),
+        "answer": instance.answer,
+        "level": instance.sites[0],
+        "task": instance.task,
+        "axis": instance.axis,
+        "kind": instance.kind,
+        "modality": instance.modality,
+        "messages": [message.model_dump() for message in instance.messages],
+        "sites": list(instance.sites),
+        "study": instance.study,
+        "patient": instance.patient,
+        "split": split,
+        "source": provenance.source,
+        "synthetic": provenance.synthetic,
+        "licence": provenance.licence,
+        "series": locator.series,
+        "plane": locator.plane,
+        "slice_index": locator.slice_index,
+        "box": locator.box.model_dump(),
+        "marker": None if picture.marker is None else picture.marker.model_dump(),
+        "spacing_mm": picture.spacing_mm,
+        "findings": list(instance.findings),
+        "language": instance.language,
+        "id": instance.id,
+    }
+    if instance.task != "choice":
+        del row["options"]
+    return row
+
+
+def study_row(study: Study, split: Split) -> Row:
+    """Return the row of a study; paths of this machine are left out."""
+    return {
+        **study.model_dump(
+            include={"id", "patient", "source", "licence", "synthetic", "numbering", "sex", "age_band"}
+        ),
+        "split": split,
+        "series": [series.uid for series in study.series],
+        "modalities": [series.modality for series in study.series],
+        "sequences": [series.sequence for series in study.series],
+        "label_schemes": [series.label_scheme for series in study.series],
+    }
+
+
+def finding_row(finding: Finding, study: Study, split: Split) -> Row:
+    """Return the row of a finding with the place of its evidence."""
+    place = finding.evidence
+    return {
+        **finding.model_dump(
+            include={"id", "study", "site", "pathology", "grade", "present", "value", "unit"}
+        ),
+        "patient": study.patient,
+        "split": split,
+        "source": study.source,
+        "synthetic": study.synthetic,
+        "licence": study.licence,
+        "series": place.series,
+        "plane": place.plane,
+        "slice_index": place.slice_index,
+        "slice_id": place.slice_id,
+        "box": place.box.model_dump(),
+    }
+
+
+def reject_row(reject: Reject) -> Row:
+    """Return the row of a reject."""
+    return reject.model_dump()
+
+
+def _question_columns(choice: bool) -> dict[str, Any]:
+    return {
+        "images": List(Image()),
+        "question": _TEXT,
+        **({"options": List(_TEXT)} if choice else {}),
+        **dict.fromkeys(("answer", "level", "task", "axis", "kind", "modality"), _TEXT),
+        "messages": List({"role": _TEXT, "content": _TEXT}),
+        "sites": List(_TEXT),
+        **dict.fromkeys(("study", "patient", "split", "source"), _TEXT),
+        "synthetic": _FLAG,
+        **dict.fromkeys(("licence", "series", "plane"), _TEXT),
+        "slice_index": _WHOLE,
+        "box": _BOX,
+        "marker": {"column": _REAL, "row": _REAL, "radius": _REAL},
+        "spacing_mm": _REAL,
+        "findings": List(_TEXT),
+        **dict.fromkeys(("language", "id"), _TEXT),
+    }
+
+
+def _study_columns() -> dict[str, Any]:
+    return {
+        **dict.fromkeys(("id", "patient", "split", "source", "licence"), _TEXT),
+        "synthetic": _FLAG,
+        **dict.fromkeys(("numbering", "sex", "age_band"), _TEXT),
+        **dict.fromkeys(("series", "modalities", "sequences", "label_schemes"), List(_TEXT)),
+    }
+
+
+def _finding_columns() -> dict[str, Any]:
+    return {
+        **dict.fromkeys(("id", "study", "patient", "split", "site", "pathology", "grade"), _TEXT),
+        "present": _FLAG,
+        "value": _REAL,
+        **dict.fromkeys(("unit", "source"), _TEXT),
+        "synthetic": _FLAG,
+        **dict.fromkeys(("licence", "series", "plane"), _TEXT),
+        "slice_index": _WHOLE,
+        "slice_id": _TEXT,
+        "box": _BOX,
+    }

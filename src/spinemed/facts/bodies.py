@@ -1,0 +1,165 @@
+"""The vertebral bodies of one sagittal slice of a label mask: which, where, and whether wholly in view."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spinemed.level_labels import SCHEMES
+from spinemed.records import Box
+
+SACRUM = "S1"
+_SACRUM_DEPTH_MM = 25.0
+"""How much of the sacrum, from its highest point down, stands for the body of S1."""
+_SMALLEST_MM2 = 40.0
+_SLIVER = 0.25
+_JOINED = 1.9
+_NECK = 0.55
+_COMPARABLE = 0.4
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """One vertebral body in a sagittal slice.
+
+    `box` counts slice pixels (row 0 cranial, column 0 anterior); `pixels` is the body's mask inside the box,
+    shape [rows, columns] of the box. `whole` says that no pixel of the body lies on the border of the slice.
+    """
+
+    site: str
+    box: Box
+    pixels: NDArray[np.bool_]
+    whole: bool
+
+    @property
+    def row(self) -> float:
+        """Return the row of the box's centre."""
+        return (self.box.top + self.box.bottom) / 2
+
+    @property
+    def column(self) -> float:
+        """Return the column of the box's centre."""
+        return (self.box.left + self.box.right) / 2
+
+
+def bodies(labels: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> list[Body]:
+    """Return the bodies in a sagittal slice of VerSe labels, from the head down.
+
+    `labels` is [row, column], row 0 cranial, column 0 anterior; `spacing_mm` is (row, column). A body is the most
+    anterior connected component of its label that is not a sliver; posterior elements are left out. The sacrum's
+    body is its upper 25 mm. Labels without a body in the slice (only a spinous process, say) are left out; an
+    empty slice gives an empty list.
+    """
+    names = SCHEMES["verse"]
+    found = []
+    for value, where in enumerate(ndimage.find_objects(labels), start=1):
+        if where is None or value not in names:
+            continue
+        body = _body(names[value], labels, value, where, spacing_mm)
+        if body is not None:
+            found.append(body)
+    found.sort(key=lambda body: body.row)
+    return _without_strays(found, spacing_mm)
+
+
+def tilts(seen: Sequence[Body], spacing_mm: tuple[float, float]) -> list[float]:
+    """Return for each body how far its depth runs down from front to back, in radians.
+
+    The depth stands across the line through the centres of the neighbours above and below. `seen` runs from the head
+    down; a body without neighbours gets 0.
+    """
+    centres = [(body.row * spacing_mm[0], body.column * spacing_mm[1]) for body in seen]
+    angles = []
+    for place in range(len(seen)):
+        upper, lower = centres[max(0, place - 1)], centres[min(len(seen) - 1, place + 1)]
+        down, back = lower[0] - upper[0], lower[1] - upper[1]
+        angles.append(math.atan2(-back, down) if down > 0 else 0.0)
+    return angles
+
+
+def _body(
+    site: str,
+    labels: NDArray[np.uint8],
+    value: int,
+    where: tuple[slice, slice],
+    spacing_mm: tuple[float, float],
+) -> Body | None:
+    rows, columns = where
+    component = _anterior_component(labels[where] == value)
+    component = _upper_part(component, spacing_mm) if site == SACRUM else _without_arch(component, spacing_mm)
+    if component.sum() * spacing_mm[0] * spacing_mm[1] < _SMALLEST_MM2:
+        return None
+    kept_rows, kept_columns = np.flatnonzero(component.any(axis=1)), np.flatnonzero(component.any(axis=0))
+    top, bottom = int(kept_rows[0]), int(kept_rows[-1]) + 1
+    left, right = int(kept_columns[0]), int(kept_columns[-1]) + 1
+    box = Box(
+        left=columns.start + left,
+        top=rows.start + top,
+        right=columns.start + right,
+        bottom=rows.start + bottom,
+    )
+    height, width = labels.shape
+    whole = box.top > 0 and box.left > 0 and box.bottom < height and box.right < width
+    return Body(site, box, component[top:bottom, left:right], whole)
+
+
+def _anterior_component(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the most anterior component with at least a quarter of the largest one's pixels."""
+    components, count = ndimage.label(inside)
+    if count == 1:
+        return inside
+    index = np.arange(1, count + 1)
+    sizes = ndimage.sum_labels(inside, components, index)
+    columns = np.array([centre[1] for centre in ndimage.center_of_mass(inside, components, index)])
+    columns[sizes < _SLIVER * sizes.max()] = np.inf
+    kept: NDArray[np.bool_] = components == index[int(np.argmin(columns))]
+    return kept
+
+
+def _upper_part(component: NDArray[np.bool_], spacing_mm: tuple[float, float]) -> NDArray[np.bool_]:
+    part = component.copy()
+    part[max(1, round(_SACRUM_DEPTH_MM / spacing_mm[0])) :] = False
+    return part
+
+
+def _without_arch(component: NDArray[np.bool_], spacing_mm: tuple[float, float]) -> NDArray[np.bool_]:
+    """Return the component cut at its neck where a pedicle joins body and arch in one piece."""
+    thickness = component.sum(axis=0)
+    used = np.flatnonzero(thickness)
+    width_mm, height_mm = len(used) * spacing_mm[1], float(thickness.max()) * spacing_mm[0]
+    if width_mm < _JOINED * height_mm:
+        return component
+    front = used[: max(1, len(used) // 2)]
+    neck = _NECK * float(np.median(thickness[front]))
+    thin = used[(thickness[used] < neck) & (used > front[-1])]
+    if not len(thin):
+        return component
+    kept = component.copy()
+    kept[:, thin[0] :] = False
+    return kept
+
+
+def _without_strays(found: Sequence[Body], spacing_mm: tuple[float, float]) -> list[Body]:
+    """Return the bodies that lie in line with their neighbours and are of comparable size.
+
+    A vertebra that the slice meets in its spinous process alone lies a body's depth behind the others.
+    """
+    kept = []
+    for place, body in enumerate(found):
+        near = [other for other in found[max(0, place - 2) : place + 3] if other is not body]
+        if not near or body.site == SACRUM:
+            kept.append(body)
+            continue
+        depth = float(np.median([other.box.right - other.box.left for other in near]))
+        off_mm = abs(body.column - float(np.median([other.column for other in near]))) * spacing_mm[1]
+        area = float(np.median([other.pixels.sum() for other in near]))
+        if off_mm <= max(depth * spacing_mm[1], 15.0) and (
+            body.pixels.sum() >= _COMPARABLE * area or not body.whole
+        ):
+            kept.append(body)
+    return kept

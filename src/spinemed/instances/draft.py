@@ -1,0 +1,252 @@
+"""Questions with proven answers about one picture, each in the form `choice` or `open`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinemed.instances.chains import Chain
+from spinemed.instances.gate import fault, sites_between
+from spinemed.instances.options import LETTERS, OPTIONS, option_set, shuffled
+from spinemed.instances.windows import Window
+from spinemed.instances.wordings import question, range_text, wordings
+from spinemed.levels import Level, above, below
+from spinemed.records import (
+    Axis,
+    Finding,
+    Instance,
+    Kind,
+    Message,
+    Picture,
+    Provenance,
+    Reject,
+    Study,
+    Task,
+    content_id,
+)
+
+STEP = "instances"
+FINEST_FOR_HEIGHT_MM = 1.2
+"""Height loss is asked only of pictures at least this fine, so that the loss can be seen."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a question is about and the one right answer among all that could be right.
+
+    `answers` are the texts, `answer_sites` what the level parser must read from each; `right` indexes both.
+    """
+
+    kind: Kind
+    axis: Axis
+    site: str
+    answers: tuple[str, ...]
+    answer_sites: tuple[tuple[str, ...], ...]
+    right: int
+    open_answer: str
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture with what it shows: the chain of its series, the window, and the findings of the series."""
+
+    study: Study
+    chain: Chain
+    window: Window
+    picture: Picture
+    findings: Sequence[Finding]
+
+    @property
+    def reference(self) -> str:
+        """Return the vertebra that a question names for counting, "" where an anchor is in view."""
+        return self.chain.sites[self.window.first] if self.window.anchor == "reference" else ""
+
+    def finding(self, site: str, pathology: str = "vertebra") -> Finding | None:
+        """Return the finding of a site."""
+        for finding in self.findings:
+            if finding.site == site and finding.pathology == pathology:
+                return finding
+        return None
+
+
+def marked_claims(view: View, index: int, candidates: Sequence[str]) -> list[Claim]:
+    """Return what can be asked about the marked vertebra, `index` of the chain.
+
+    `candidates` are the vertebrae that pictures of this series mark, each once: the pool of hard negatives.
+    """
+    site = view.chain.sites[index]
+    claims = [_level_claim(view, "marked_level", site, site, candidates)]
+    uppers = [
+        upper for upper in (above(Level(level)).value for level in candidates) if upper in view.chain.sites
+    ]
+    lowers = [
+        lower for lower in (below(Level(level)).value for level in candidates) if lower in view.chain.sites
+    ]
+    if index > 0 and view.chain.sites[index - 1] != view.reference:
+        claims.append(_level_claim(view, "level_above", site, view.chain.sites[index - 1], uppers))
+    if index + 1 < len(view.chain.sites):
+        claims.append(_level_claim(view, "level_below", site, view.chain.sites[index + 1], lowers))
+    height = _height_claim(view, site)
+    return [*claims, height] if height is not None else claims
+
+
+def in_view_claim(view: View, free_ends: Sequence[int]) -> Claim:
+    """Return the question which vertebrae are wholly in view; `free_ends` are the chain's indices it may end at."""
+    sites, window = view.chain.sites, view.window
+    top_is_free = window.anchor == "sacrum"
+    fixed = sites[-1] if top_is_free else sites[window.first]
+    right = sites[window.first if top_is_free else window.last]
+    pool = _padded([sites[end] for end in free_ends], right, limit=Level(fixed), below_limit=not top_is_free)
+    ranges = [(free, fixed) if top_is_free else (fixed, free) for free in pool]
+    shown = sites[window.first : window.last + 1]
+    used = [view.finding(site) for site in shown]
+    return Claim(
+        kind="levels_in_view",
+        axis="level",
+        site=right,
+        answers=tuple(range_text(first, last) for first, last in ranges),
+        answer_sites=tuple(sites_between(first, last) for first, last in ranges),
+        right=pool.index(right),
+        open_answer=range_text(shown[0], shown[-1]),
+        findings=tuple(finding.id for finding in used if finding is not None),
+    )
+
+
+def instance_of(view: View, claim: Claim, task: Task, seed: str) -> Instance | Reject:
+    """Return the instance of a claim in one form, or a Reject where the gate refuses it.
+
+    `seed` with the content of the claim draws wording, options and letters.
+    """
+    key = f"{seed}:{view.picture.id}:{claim.kind}:{task}"
+    text = question(claim.kind, view.window.anchor, view.reference, key)
+    options: tuple[str, ...] = ()
+    if task == "choice":
+        rng = np.random.default_rng(int(content_id(key), 16))
+        options = shuffled(option_set(claim.answers, claim.answers[claim.right], rng), rng)
+    said, meant, right = _to_check(claim, options)
+    wrong = fault(text, _question_sites(view, claim.kind), said, meant, right)
+    if wrong:
+        return Reject(
+            id=content_id(key),
+            source=view.study.source,
+            step=STEP,
+            reason=f"{claim.kind}: {wrong}",
+            fix="mend the wording in instances/wordings.yaml",
+        )
+    answer = LETTERS[right] if options else claim.open_answer
+    return _instance(view, claim, task, text, options, answer)
+
+
+def _to_check(
+    claim: Claim, options: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], int]:
+    """Return the answers as they are shown, what each means, and which is right."""
+    if not options:
+        return (claim.open_answer,), (claim.answer_sites[claim.right],), 0
+    meaning = dict(zip(claim.answers, claim.answer_sites, strict=True))
+    return options, tuple(meaning[option] for option in options), options.index(claim.answers[claim.right])
+
+
+def _instance(
+    view: View, claim: Claim, task: Task, text: str, options: tuple[str, ...], answer: str
+) -> Instance:
+    if options:
+        asked = "\n".join(
+            [text, *(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=True))]
+        )
+        reply = f"{options[LETTERS.index(answer)]} ({answer})"
+    else:
+        asked, reply = text, answer
+    picture, study = view.picture, view.study
+    return Instance(
+        id=content_id(picture.id, claim.kind, task, asked, reply),
+        task=task,
+        axis=claim.axis,
+        kind=claim.kind,
+        language="en",
+        question=text,
+        options=options,
+        answer=answer,
+        messages=(Message(role="user", content=asked), Message(role="assistant", content=reply)),
+        pictures=(picture.id,),
+        sites=tuple(dict.fromkeys((claim.site, *claim.answer_sites[claim.right]))),
+        findings=claim.findings,
+        study=study.id,
+        patient=study.patient,
+        modality=picture.modality,
+        stage="gated",
+        provenance=Provenance(
+            source=study.source,
+            licence=study.licence,
+            synthetic=study.synthetic,
+            step=STEP,
+            locator=picture.locator,
+            parents=claim.findings,
+        ),
+    )
+
+
+def _level_claim(view: View, kind: Kind, site: str, right: str, pool: Sequence[str]) -> Claim:
+    limit = Level(view.reference) if view.reference else Level.C2
+    pool = _padded(
+        [level for level in pool if Level(level) > limit or not view.reference], right, limit, True
+    )
+    used = {level: view.finding(level) for level in (site, right)}
+    return Claim(
+        kind=kind,
+        axis="level",
+        site=site,
+        answers=tuple(pool),
+        answer_sites=tuple((level,) for level in pool),
+        right=pool.index(right),
+        open_answer=right,
+        findings=tuple(finding.id for finding in used.values() if finding is not None),
+    )
+
+
+def _height_claim(view: View, site: str) -> Claim | None:
+    finding = view.finding(site, "height_loss")
+    if finding is None or finding.value is None or view.picture.spacing_mm > FINEST_FOR_HEIGHT_MM:
+        return None
+    words = wordings().height_loss
+    grade = int(finding.grade)
+    return Claim(
+        kind="height_loss",
+        axis="pathology",
+        site=site,
+        answers=words.options,
+        answer_sites=((), (), (), ()),
+        right=grade,
+        open_answer=words.open[grade].format(percent=round(finding.value)),
+        findings=(finding.id,),
+    )
+
+
+def _padded(pool: Sequence[str], right: str, limit: Level, below_limit: bool) -> list[str]:
+    """Return the pool with the nearest levels added until there are enough for a choice, from the head down.
+
+    Levels on the wrong side of `limit`, which the question itself rules out, are not added.
+    """
+    kept = set(pool) | {right}
+    while len(kept) < OPTIONS:
+        kept.add(next(_nearest(kept, limit, below_limit)))
+    return sorted(kept, key=Level)
+
+
+def _nearest(kept: set[str], limit: Level, below_limit: bool) -> Iterator[str]:
+    ordered = sorted(kept, key=Level)
+    upper, lower = above(Level(ordered[0])), below(Level(ordered[-1]))
+    if not below_limit or upper > limit:
+        yield upper.value
+    if below_limit or lower < limit:
+        yield lower.value
+
+
+def _question_sites(view: View, kind: Kind) -> tuple[str, ...]:
+    """Return the levels that a question names: the reference or C2 that it counts from."""
+    if kind == "height_loss" or view.window.anchor == "sacrum":
+        return ()
+    return ("C2",) if view.window.anchor == "C2" else (view.reference,)

@@ -1,0 +1,200 @@
+"""Pictures and instances of one series: one unmarked view, and one view for every vertebra that is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
+from spinemed.imaging.slices import sagittal, to_uint8
+from spinemed.imaging.volume import Volume
+from spinemed.instances.chains import Chain, Span, chain_of
+from spinemed.instances.draft import STEP, Claim, View, in_view_claim, instance_of, marked_claims
+from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window, windows_open
+from spinemed.instances.wordings import Anchor, draw
+from spinemed.records import (
+    Finding,
+    Instance,
+    Locator,
+    Marker,
+    Picture,
+    Reject,
+    Series,
+    Study,
+    Task,
+    content_id,
+)
+
+RING_RADIUS_PX = 9.0
+RING_WIDTH_PX = 1.6
+RING_JITTER_PX = 2.0
+RED = (255, 48, 48)
+_PER_MILLE = 1000
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How instances are drawn: the seed, the share of pictures asked in the form `open`, marks a series at most."""
+
+    seed: int
+    open_share: float
+    marks_per_series: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A series read from disk: its slice in 256 greys, and what was found in it."""
+
+    study: Study
+    series: Series
+    grey: NDArray[np.uint8]
+    spacing_mm: tuple[float, float]
+    chain: Chain
+    findings: tuple[Finding, ...]
+
+    @property
+    def slice_mm(self) -> tuple[float, float]:
+        """Return height and width of the slice in millimetres."""
+        return self.grey.shape[0] * self.spacing_mm[0], self.grey.shape[1] * self.spacing_mm[1]
+
+
+def ask(
+    study: Study, series: Series, volume: Volume, findings: Sequence[Finding], asking: Asking
+) -> Iterator[Picture | Instance | Reject]:
+    """Yield pictures, each followed by its instances, and Rejects for what cannot be asked.
+
+    All is drawn by generators seeded from `asking.seed` and the series' uid. Every vertebra of the series is marked
+    at most once, so that each is the right answer equally often and options can be drawn without a hint.
+    """
+    spacing_mm = volume.spacing_mm[:2]
+    chain = chain_of(findings, spacing_mm)
+    if chain is None:
+        reason = "fewer than two whole vertebrae follow each other in the slice"
+        yield _reject(study, series, "", reason, "give a series that shows more of the spine")
+        return
+    grey = to_uint8(sagittal(volume.array, findings[0].evidence.slice_index), series.modality)
+    scene = Scene(study, series, grey, spacing_mm, chain, tuple(findings))
+    yield from _in_view(scene, asking)
+    yield from _marked(scene, asking)
+
+
+def _in_view(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Reject]:
+    rng = _generator(asking, scene.series, "in view")
+    for anchor in scene.chain.anchors():
+        free_ends = windows_open(scene.chain, anchor, scene.slice_mm[0])
+        if not free_ends:
+            continue
+        end = free_ends[int(rng.integers(len(free_ends)))]
+        window = draw_window(scene.chain, anchor, scene.slice_mm, rng, free_end=end)
+        if window is None:
+            continue
+        view = _view(scene, window, None, rng)
+        yield from _asked(view, [in_view_claim(view, free_ends)], asking, f"{scene.series.uid}:in view")
+        return
+    reason = "no window shows whole vertebrae clear of its edges"
+    yield _reject(scene.study, scene.series, "in view", reason, "give a series that shows more of the spine")
+
+
+def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Reject]:
+    chain = scene.chain
+    groups = _groups(chain, scene.slice_mm[0])
+    order = _generator(asking, scene.series, "order").permutation(len(chain.spans))
+    marks = [int(index) for index in order if int(index) in groups][: asking.marks_per_series]
+    for ordinal, index in enumerate(marks):
+        anchor = groups[index]
+        rng = _generator(asking, scene.series, f"mark {ordinal}")
+        window = draw_window(chain, anchor, scene.slice_mm, rng, holding=index)
+        if window is None:
+            reason = "no window shows the vertebra whole together with its reference for counting"
+            yield _reject(scene.study, scene.series, chain.sites[index], reason, "none needed")
+            continue
+        view = _view(scene, window, chain.spans[index], rng)
+        candidates = [chain.sites[place] for place in sorted(groups) if groups[place] == anchor]
+        claims = marked_claims(view, index, candidates)
+        yield from _asked(view, claims, asking, f"{scene.series.uid}:mark {ordinal}")
+
+
+def _groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
+    """Return for each vertebra that can be marked the surest way to count to it.
+
+    C2 is no question where it is what one counts from, nor is the first vertebra where it is the only reference.
+    """
+    groups: dict[int, Anchor] = {}
+    for anchor in reversed(chain.anchors()):
+        if anchor == "reference":
+            groups.update(dict.fromkeys(range(1, len(chain.spans)), anchor))
+            continue
+        ends = windows_open(chain, anchor, slice_height)
+        if not ends:
+            continue
+        held = range(ends[0], len(chain.spans)) if anchor == "sacrum" else range(1, ends[-1] + 1)
+        groups.update(dict.fromkeys(held, anchor))
+    return {index: anchor for index, anchor in groups.items() if chain.sites[index] != "C2"}
+
+
+def _asked(
+    view: View, claims: Sequence[Claim], asking: Asking, key: str
+) -> Iterator[Picture | Instance | Reject]:
+    """Yield the picture and all its instances, in one form, so that no picture is stored in two configs."""
+    task: Task = (
+        "open" if draw(f"{asking.seed}:{key}:form", _PER_MILLE) < asking.open_share * _PER_MILLE else "choice"
+    )
+    asked = [instance_of(view, claim, task, f"{asking.seed}:{key}") for claim in claims]
+    if any(isinstance(one, Instance) for one in asked):
+        yield view.picture
+    yield from asked
+
+
+def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Generator) -> View:
+    pixels = resample_window(
+        scene.grey, scene.spacing_mm, window.top_mm, window.left_mm, HEIGHT_PX, WIDTH_PX, window.pixel_mm
+    ).astype(np.uint8)
+    marker = None
+    if marked is not None:
+        column, row = window.column_row(marked)
+        shift = rng.uniform(-RING_JITTER_PX, RING_JITTER_PX, 2)
+        marker = Marker(
+            column=round(column + float(shift[0]), 2),
+            row=round(row + float(shift[1]), 2),
+            radius=RING_RADIUS_PX,
+        )
+        pixels = draw_ring(pixels, marker.column, marker.row, marker.radius, RED, RING_WIDTH_PX)
+    site = marked.site if marked is not None else _free_site(scene.chain, window)
+    png = encode_png(pixels)
+    picture = Picture(
+        id=sha256(png).hexdigest(),
+        study=scene.study.id,
+        modality=scene.series.modality,
+        sequence=scene.series.sequence,
+        spacing_mm=window.pixel_mm,
+        width=WIDTH_PX,
+        height=HEIGHT_PX,
+        marker=marker,
+        locator=_locator(scene, site),
+        png=png,
+    )
+    return View(scene.study, scene.chain, window, picture, scene.findings)
+
+
+def _free_site(chain: Chain, window: Window) -> str:
+    return chain.sites[window.first if window.anchor == "sacrum" else window.last]
+
+
+def _locator(scene: Scene, site: str) -> Locator:
+    for finding in scene.findings:
+        if finding.site == site and finding.pathology == "vertebra":
+            return finding.evidence
+    raise KeyError(site)
+
+
+def _generator(asking: Asking, series: Series, purpose: str) -> np.random.Generator:
+    return np.random.default_rng(int(content_id(asking.seed, series.uid, purpose), 16))
+
+
+def _reject(study: Study, series: Series, site: str, reason: str, fix: str) -> Reject:
+    place = "/".join(part for part in (study.id, series.uid, site) if part)
+    return Reject(id=place, source=study.source, step=STEP, reason=reason, fix=fix)

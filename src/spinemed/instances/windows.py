@@ -1,0 +1,216 @@
+"""Windows of a slice that pictures show: place and zoom by a seed, whole vertebrae clearly whole, others clearly cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinemed.instances.chains import Chain, Span
+from spinemed.instances.wordings import Anchor
+
+HEIGHT_PX = 256
+WIDTH_PX = 128
+FINEST_MM = 0.9
+COARSEST_MM = 1.35
+FEWEST_WHOLE = 4
+_CLEAR_MM = 2.0
+"""A whole vertebra keeps this distance from the window's edge."""
+_CUT_SHARE = 0.3
+"""At least this share of a vertebra that is not whole lies outside."""
+_SHIFT_MM = 22.0
+_TRIES = 60
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of HEIGHT_PX x WIDTH_PX square pixels, its place in mm from the slice's upper and anterior edge.
+
+    `first` and `last` are the chain's indices of the highest and the lowest vertebra that is wholly in it.
+    """
+
+    top_mm: float
+    left_mm: float
+    pixel_mm: float
+    anchor: Anchor
+    first: int
+    last: int
+
+    @property
+    def bottom_mm(self) -> float:
+        """Return the lower edge in mm."""
+        return self.top_mm + HEIGHT_PX * self.pixel_mm
+
+    def column_row(self, span: Span) -> tuple[float, float]:
+        """Return the centre of a body in picture pixels; the middle of the first pixel is (0, 0)."""
+        column = ((span.left + span.right) / 2 - self.left_mm) / self.pixel_mm - 0.5
+        row = ((span.top + span.bottom) / 2 - self.top_mm) / self.pixel_mm - 0.5
+        return column, row
+
+
+def windows_open(chain: Chain, anchor: Anchor, slice_height: float) -> tuple[int, ...]:
+    """Return which vertebrae can be the free end of a window with this anchor, as indices of the chain.
+
+    With the sacrum the free end is the highest whole vertebra, with C2 the lowest; with a reference, the topmost
+    vertebra named, it is the lowest. Ends whose neighbour cannot be cut clearly are left out; empty where the anchor
+    cannot be held in the tallest window. `slice_height` is in mm.
+    """
+    tallest = HEIGHT_PX * COARSEST_MM
+    fewest = min(FEWEST_WHOLE, len(chain.spans))
+    spans = chain.spans
+    if anchor == "sacrum":
+        if chain.sacrum is None:
+            return ()
+        low = chain.sacrum.bottom + _CLEAR_MM
+        return tuple(
+            index
+            for index in range(len(spans) - fewest + 1)
+            if low - (spans[index].top - _CLEAR_MM) <= tallest and _is_open(_edge_above(spans, index))
+        )
+    high = spans[0].top - _CLEAR_MM
+    return tuple(
+        index
+        for index in range(fewest - 1, len(spans))
+        if spans[index].bottom + _CLEAR_MM - high <= tallest
+        and _is_open(_edge_below(spans, index, slice_height))
+    )
+
+
+def _is_open(edge: tuple[float, float]) -> bool:
+    return edge[0] <= edge[1]
+
+
+def draw_window(
+    chain: Chain,
+    anchor: Anchor,
+    slice_mm: tuple[float, float],
+    rng: np.random.Generator,
+    free_end: int | None = None,
+    holding: int | None = None,
+) -> Window | None:
+    """Return a random window, or None where none fits.
+
+    `slice_mm` is the slice's height and width; `free_end` fixes the free end (see `windows_open`), otherwise it is
+    drawn so that vertebra `holding` lies wholly within.
+    """
+    for _ in range(_TRIES):
+        drawn = _rows(chain, anchor, slice_mm[0], rng, free_end, holding)
+        if drawn is None:
+            continue
+        top, pixel, first, last = drawn
+        left = _left(chain, first, last, anchor, pixel, rng)
+        if left is not None:
+            return Window(round(top, 3), round(left, 3), round(pixel, 5), anchor, first, last)
+    return None
+
+
+def _rows(
+    chain: Chain,
+    anchor: Anchor,
+    slice_height: float,
+    rng: np.random.Generator,
+    free_end: int | None,
+    holding: int | None,
+) -> tuple[float, float, int, int] | None:
+    spans = chain.spans
+    if anchor == "sacrum":
+        ends = [end for end in windows_open(chain, anchor, slice_height) if holding is None or end <= holding]
+        end = _pick(ends, free_end, rng)
+        if end is None or chain.sacrum is None:
+            return None
+        top = float(rng.uniform(*_edge_above(spans, end)))
+        pixel = _zoom((chain.sacrum.bottom + _CLEAR_MM - top) / HEIGHT_PX, rng)
+        return None if pixel is None else (top, pixel, end, len(spans) - 1)
+    if anchor == "C2":
+        ends = [end for end in windows_open(chain, anchor, slice_height) if holding is None or end >= holding]
+        end = _pick(ends, free_end, rng)
+        if end is None:
+            return None
+        bottom = float(rng.uniform(*_edge_below(spans, end, slice_height)))
+        pixel = _zoom((bottom - spans[0].top + _CLEAR_MM) / HEIGHT_PX, rng)
+        return None if pixel is None else (bottom - HEIGHT_PX * pixel, pixel, 0, end)
+    return _rows_from_reference(spans, slice_height, rng, free_end, holding)
+
+
+def _rows_from_reference(
+    spans: Sequence[Span],
+    slice_height: float,
+    rng: np.random.Generator,
+    free_end: int | None,
+    holding: int | None,
+) -> tuple[float, float, int, int] | None:
+    """Draw a window whose highest whole vertebra is clear, so that it can be named as the reference."""
+    fewest = min(FEWEST_WHOLE, len(spans))
+    last_first = len(spans) - fewest if holding is None else min(len(spans) - fewest, holding - 1)
+    if last_first < 0:
+        return None
+    first = 0 if free_end is not None else int(rng.integers(0, last_first + 1))
+    edge = _edge_above(spans, first)
+    if not _is_open(edge):
+        return None
+    top = float(rng.uniform(*edge))
+    if free_end is not None:
+        bottom = float(rng.uniform(*_edge_below(spans, free_end, slice_height)))
+        pixel = (bottom - top) / HEIGHT_PX
+        if not FINEST_MM <= pixel <= COARSEST_MM:
+            return None
+        return top, pixel, first, free_end
+    pixel = float(rng.uniform(FINEST_MM, COARSEST_MM))
+    bottom = top + HEIGHT_PX * pixel
+    last = max(
+        index for index, span in enumerate(spans) if index == first or span.bottom + _CLEAR_MM <= bottom
+    )
+    if last - first + 1 < fewest or (holding is not None and holding > last):
+        return None
+    return top, pixel, first, last
+
+
+def _pick(ends: Sequence[int], fixed: int | None, rng: np.random.Generator) -> int | None:
+    if fixed is not None:
+        return fixed if fixed in ends else None
+    return int(ends[int(rng.integers(len(ends)))]) if ends else None
+
+
+def _zoom(finest: float, rng: np.random.Generator) -> float | None:
+    low = max(FINEST_MM, finest)
+    return None if low > COARSEST_MM else float(rng.uniform(low, COARSEST_MM))
+
+
+def _edge_above(spans: Sequence[Span], index: int) -> tuple[float, float]:
+    """Return where the upper edge may lie so that vertebra `index` is the highest whole one."""
+    span = spans[index]
+    high = span.top - _CLEAR_MM
+    if index > 0:
+        return spans[index - 1].top + _CUT_SHARE * spans[index - 1].height, high
+    # Above the chain nothing is labelled: only where the slice ends too soon for a whole vertebra may more be shown.
+    no_room = span.top < 1.1 * span.height
+    return (min(-10.0, high), high) if no_room else (high - _CLEAR_MM, high)
+
+
+def _edge_below(spans: Sequence[Span], index: int, slice_height: float) -> tuple[float, float]:
+    """Return where the lower edge may lie so that vertebra `index` is the lowest whole one."""
+    span = spans[index]
+    low = span.bottom + _CLEAR_MM
+    if index < len(spans) - 1:
+        return low, spans[index + 1].bottom - _CUT_SHARE * spans[index + 1].height
+    no_room = slice_height - span.bottom < 1.1 * span.height
+    return (low, max(slice_height + 10.0, low)) if no_room else (low, low + _CLEAR_MM)
+
+
+def _left(
+    chain: Chain, first: int, last: int, anchor: Anchor, pixel: float, rng: np.random.Generator
+) -> float | None:
+    """Return the anterior edge, shifted at random while all whole bodies and the sacrum's stay in the window."""
+    shown = list(chain.spans[first : last + 1])
+    if anchor == "sacrum" and chain.sacrum is not None:
+        shown.append(chain.sacrum)
+    width = WIDTH_PX * pixel
+    low = max(span.right for span in shown) + _CLEAR_MM - width
+    high = min(span.left for span in shown) - _CLEAR_MM
+    if low > high:
+        return None
+    middle = float(
+        np.clip(sum(span.left + span.right for span in shown) / (2 * len(shown)) - width / 2, low, high)
+    )
+    return float(rng.uniform(max(low, middle - _SHIFT_MM), min(high, middle + _SHIFT_MM)))

@@ -1,0 +1,215 @@
+"""Analytic solids in LPS millimetres, the grid of parallel slices that samples them, and membership in boxes.
+
+A solid is never voxelised as a whole: its bounding box on the grid is found first and only there a
+formula decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Parallel slices in space. Axis order everywhere: slice, row, column.
+
+    `origin_mm` is the centre of the first pixel of the first slice; `directions` holds one unit vector a
+    row, in axis order; slices follow each other along row x column as in DICOM, so for sagittal slices
+    from the patient's left.
+    """
+
+    origin_mm: Array
+    directions: Array
+    steps_mm: tuple[float, float, float]
+    shape: tuple[int, int, int]
+
+    @cached_property
+    def _millimetres(self) -> Array:
+        """[axis of the grid, axis of space]: what one step adds."""
+        return np.asarray(self.directions * np.asarray(self.steps_mm)[:, None])
+
+    def index_of(self, point_mm: Array) -> Array:
+        """Return the (slice, row, column) of a point in space, as fractions."""
+        return np.asarray(self.directions @ (point_mm - self.origin_mm) / np.asarray(self.steps_mm))
+
+    def box_around(self, centre_mm: Array, half_extents_mm: Array) -> Box | None:
+        """Return the part of the grid within `half_extents_mm` (one a grid axis) of a point, or None."""
+        centre = self.index_of(centre_mm)
+        reach = half_extents_mm / np.asarray(self.steps_mm)
+        low = np.maximum(np.ceil(centre - reach), 0).astype(int)
+        high = np.minimum(np.floor(centre + reach) + 1, self.shape).astype(int)
+        if (low >= high).any():
+            return None
+        return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
+
+    def coordinates(self, box: Box, matrix: Array, offset: Array) -> tuple[Floats, Floats, Floats]:
+        """Return `matrix @ point + offset` for every pixel of the box: three arrays [slice, row, column]."""
+        steps = matrix @ self._millimetres.T  # [coordinate, axis of the grid]
+        start = matrix @ self.origin_mm + offset
+        found: list[Floats] = []
+        for coordinate in range(3):
+            line = [
+                (steps[coordinate, axis] * np.arange(part.start, part.stop)).astype(np.float32)
+                for axis, part in enumerate(box)
+            ]
+            line[0] += np.float32(start[coordinate])
+            found.append((line[0][:, None, None] + line[1][None, :, None]) + line[2][None, None, :])
+        return found[0], found[1], found[2]
+
+    def everywhere(self) -> Box:
+        """Return the box that is the whole grid."""
+        return slice(0, self.shape[0]), slice(0, self.shape[1]), slice(0, self.shape[2])
+
+
+class Pose(NamedTuple):
+    """Where a solid's own frame lies: origin in mm and a matrix whose columns are left, posterior and up."""
+
+    origin_mm: Array
+    rotation: Array
+
+    def point(self, left: float, posterior: float, up: float) -> Array:
+        """Return a point of the solid's frame in space."""
+        return np.asarray(self.origin_mm + self.rotation @ np.array([left, posterior, up]))
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A vertebral body: a waisted, rounded-off cylinder between two inclined, hollowed endplates."""
+
+    pose: Pose
+    half_width: float
+    half_depth: float
+    half_height: float
+    slope: float
+    concavity: float
+    waist: float = 0.10
+    taper: float = 0.0
+    osteophyte: float = 0.0
+
+    def extents(self, directions: Array) -> Array:
+        """Return how far the body reaches from its origin along each direction (rows), in mm."""
+        top = self.half_height + abs(self.slope) * self.half_depth
+        reach = np.array([self.half_width, self.half_depth * (1 + abs(self.taper)), top]) * (
+            1 + 0.1 * self.osteophyte
+        )
+        return np.asarray(np.abs(directions @ self.pose.rotation) @ reach)
+
+    def height_at(self, posterior_mm: float) -> float:
+        """Return the mid-sagittal height in mm between the endplates, that far behind the centre."""
+        share = min((posterior_mm / self.half_depth) ** 2, 1.0)
+        return 2 * (self.half_height + self.slope * posterior_mm - self.concavity * (1 - share))
+
+    def depth_inside(self, left: Floats, posterior: Floats, up: Floats) -> Floats:
+        """Return about how many mm inside the surface points of the body's frame lie; negative outside."""
+        rim = self.half_height + self.slope * posterior
+        level = np.clip(up / np.maximum(rim, 1.0), -1.0, 1.0)
+        level2 = level * level
+        width2 = (left / self.half_width) ** 2
+        depth2 = (posterior / (self.half_depth * (1 + self.taper * level))) ** 2
+        rounded = np.sqrt(0.62 * (width2 + depth2) + 0.38 * (width2 * width2 + depth2 * depth2))
+        rounded /= 1.0 - self.waist + self.waist * level2 + 0.09 * self.osteophyte * level2 * level2
+        hollow = self.concavity * np.clip(1.0 - width2 - depth2, 0.0, 1.0)
+        inside: Floats = np.minimum((1.0 - rounded) * self.half_depth, rim - hollow - np.abs(up))
+        return inside
+
+
+@dataclass(frozen=True, eq=False)
+class Disc:
+    """An intervertebral disc: its rim, its wedge and what it fills of the hollow endplates."""
+
+    pose: Pose
+    half_width: float
+    half_depth: float
+    height: float
+    tangent: float
+    bulge: float
+    pfirrmann: int
+
+    def extents(self, directions: Array) -> Array:
+        """Return how far the disc reaches from its origin along each direction (rows), in mm."""
+        reach = [self.half_width + self.bulge, self.half_depth + self.bulge, self.height / 2 + 9.0]
+        return np.asarray(np.abs(directions @ self.pose.rotation) @ np.array(reach))
+
+
+@dataclass(frozen=True, eq=False)
+class Lump:
+    """An ellipsoid, or with `squared` one with flat faces: points where |matrix @ (x - centre)| < 1."""
+
+    centre_mm: Array
+    matrix: Array
+    radii: tuple[float, float, float]
+    squared: bool = False
+
+    @cached_property
+    def _spread(self) -> Array:
+        return np.asarray(np.linalg.inv(self.matrix))
+
+    def extents(self, directions: Array) -> Array:
+        """Return how far the lump reaches from its centre along each direction (rows), in mm."""
+        along = directions @ self._spread
+        return np.asarray(np.abs(along).sum(axis=1) if self.squared else np.sqrt((along * along).sum(axis=1)))
+
+    def depth_inside(self, grid: Grid, box: Box) -> Floats:
+        """Return about how many mm inside the surface the box's pixels lie; negative outside.
+
+        The distance is the surface function over the length of its gradient: good near the surface.
+        """
+        places = grid.coordinates(box, self.matrix, -(self.matrix @ self.centre_mm))
+        squares = [place * place for place in places]
+        if self.squared:
+            round_off = np.sqrt(squares[1] * squares[1] + squares[2] * squares[2]) + np.float32(1e-6)
+            function = squares[0] + round_off
+            squares[1:] = [square**3 / (round_off * round_off) for square in squares[1:]]
+        else:
+            function = squares[0] + squares[1] + squares[2]
+        gradient2 = sum(
+            square * np.float32(radius**-2) for square, radius in zip(squares, self.radii, strict=True)
+        )
+        depth: Floats = (1 - function) / (2 * np.sqrt(gradient2) + np.float32(1e-3))
+        return depth
+
+
+def lump(
+    pose: Pose,
+    centre: tuple[float, float, float],
+    radii: tuple[float, float, float],
+    *,
+    slant: float = 0.0,
+    flare: float = 0.0,
+    squared: bool = False,
+) -> Lump:
+    """Return a lump given in the frame of `pose`: (left, posterior, up) in mm.
+
+    `slant` raises it (mm up for each mm backwards), `flare` moves it forwards for each mm to the left.
+    """
+    shear = np.array([[1.0, 0.0, 0.0], [flare, 1.0, 0.0], [-slant * flare, -slant, 1.0]])
+    matrix = (shear / np.asarray(radii)[:, None]) @ pose.rotation.T
+    return Lump(pose.point(*centre), matrix, radii, squared)
+
+
+def rotation_about_left(radians: float) -> Array:
+    """Return the turn about the left axis that tips `up` towards the front for positive angles."""
+    cosine, sine = np.cos(radians), np.sin(radians)
+    return np.array([[1.0, 0.0, 0.0], [0.0, cosine, -sine], [0.0, sine, cosine]])
+
+
+def rotation_about_back(radians: float) -> Array:
+    """Return the turn about the posterior axis that tips `up` to the patient's left for positive angles."""
+    cosine, sine = np.cos(radians), np.sin(radians)
+    return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
+
+
+def rotation_about_up(radians: float) -> Array:
+    """Return the turn about the upright axis that tips `left` towards the back for positive angles."""
+    cosine, sine = np.cos(radians), np.sin(radians)
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
