@@ -72,13 +72,17 @@ def test_order_and_spacing_come_from_positions_not_numbers_or_thickness(tmp_path
     assert volume.slice_ids == ()
 
 
-def test_a_sagittal_series_names_the_instance_of_each_slice_from_right_to_left(tmp_path: Path) -> None:
-    """Stored from the left to the right, as many scanners do; array index 0 must be the patient's right."""
+@pytest.mark.parametrize("columns_run", [-1, 1])
+def test_a_sagittal_series_names_the_instance_of_each_slice_from_right_to_left(
+    columns_run: int, tmp_path: Path
+) -> None:
+    """Stored left to right, columns to the feet or the head; array index 0 must be the patient's right."""
     uids = {}
     for number, x in enumerate((12.0, 8.0, 4.0, 0.0)):
         pixels = np.full((6, 5), 100 * number) + np.arange(6)[:, None] * 10
+        cosines = [0, 1, 0, 0, 0, columns_run]
         data = write_slice(
-            tmp_path / f"{number}.dcm", pixels, (x, -20.0, 60.0), ImageOrientationPatient=list(SAGITTAL)
+            tmp_path / f"{number}.dcm", pixels, (x, -20.0, 60.0), ImageOrientationPatient=cosines
         )
         uids[x] = str(data.SOPInstanceUID)
     volume = read_volume(tmp_path)
@@ -88,7 +92,8 @@ def test_a_sagittal_series_names_the_instance_of_each_slice_from_right_to_left(t
     for index, x in enumerate((0.0, 4.0, 8.0, 12.0)):
         stored = pydicom.dcmread(tmp_path / f"{int((12 - x) / 4)}.dcm")
         assert volume.slice_id(index) == stored.SOPInstanceUID
-        np.testing.assert_array_equal(volume.array[::-1, :, index], stored.pixel_array.astype(int) - 1024)
+        expected = stored.pixel_array.astype(int) - 1024
+        np.testing.assert_array_equal(volume.array[::columns_run, :, index], expected)
 
 
 def test_a_single_slice_is_a_volume_of_one(tmp_path: Path) -> None:

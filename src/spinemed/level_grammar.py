@@ -6,20 +6,14 @@ English, Chinese, German and Latin styles; conventions (what a hyphen, "and" or 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from .level_lookalikes import is_lookalike
-from .level_ranges import AND, APART, BLANK, JOINED, ORDER, REGION_NAMES, are_adjacent, neighbour, order_key, sites_of
-from .level_scan import FORCED_ROOT, PELVIS, REGION_VALUES, SACRUM, WHOLE, Atom, Cue, Scan
-from .level_scope import mark_polarity, mark_sides
-from .level_words import BETWEEN, DISC, DOWN, FLAG, ROOT, UP, VERTEBRA
-from .level_member import Member
-
-Side = Literal["left", "right", "both", "central"]
+from .level_lookalikes import drop_lookalikes
+from .level_members import Member, apply_heads, apply_neighbours, mark_flags, members_of, sites_of_member
+from .level_ranges import REGION_NAMES, order_key
+from .level_scan import Scan
+from .level_scope import mark_polarity, mark_sides, one_side
 
 
 class Mention(NamedTuple):
@@ -33,7 +27,7 @@ class Mention(NamedTuple):
     start: int
     end: int
     polarity: Literal["positive", "negative"]
-    side: Side | None
+    side: str | None
     flags: tuple[str, ...] = ()
 
 
@@ -45,7 +39,7 @@ class ParsedLevels:
     """
 
     levels: tuple[str, ...]
-    side: Side | None
+    side: str | None
     mentions: tuple[Mention, ...]
 
 
@@ -66,16 +60,56 @@ def parse_levels(text: str) -> ParsedLevels:
     scan.run()
     if not scan.atoms:
         return _NOTHING
-    members = _members(scan.atoms)
-    if scan.cues or any(member.is_risky for member in members):
-        members = [member for member in members if not is_lookalike(member, scan)]
-        if not members:
-            return _NOTHING
-        _apply_heads(members, scan.cues, scan.low)
+    members = members_of(scan.atoms)
+    cues, low = scan.cues, scan.low
+    members = drop_lookalikes(members, cues, low)
+    if not members:
+        return _NOTHING
+    if cues:
+        apply_heads(members, cues, low)
     for member in members:
-        member.sites = _sites(member)
-    if scan.cues:
-        _apply_neighbours(members, scan)
-        mark_polarity(members, scan.cues, scan.low)
-        mark_sides(members, scan.cues, scan.low)
+        member.sites = sites_of_member(member)
+    if cues:
+        apply_neighbours(members, scan)
+        mark_polarity(members, cues, low)
+        mark_sides(members, cues, low)
+        mark_flags(members, cues, low)
     return _result(members)
+
+
+def _result(members: list[Member]) -> ParsedLevels:
+    positive = {site for member in members if not member.negative for site in member.sites}
+    general = _general_regions(positive)
+    mentions = tuple(
+        [
+            Mention(
+                site,
+                member.start,
+                member.end,
+                "negative" if member.negative else "positive",
+                member.side,
+                _flags(member, site, general),
+            )
+            for member in members
+            for site in member.sites
+        ]
+    )
+    side = one_side(member.side for member in members if not member.negative and member.sites)
+    levels = positive - general if general else positive
+    ordered = tuple(levels) if len(levels) < 2 else tuple(sorted(levels, key=order_key))
+    return ParsedLevels(ordered, side if ordered else None, mentions)
+
+
+def _general_regions(sites: set[str]) -> set[str]:
+    """Return the regions among the sites that a level of the same region makes precise."""
+    if not any(site.startswith("region:") for site in sites):
+        return set()
+    precise = {f"region:{REGION_NAMES[site[0].lower()]}" for site in sites if ":" not in site}
+    return sites & precise
+
+
+def _flags(member: Member, site: str, general: set[str]) -> tuple[str, ...]:
+    flags = member.flags
+    if ("T13" in site or "L6" in site) and "transitional" not in flags:
+        flags = (*flags, "transitional")
+    return (*flags, "general") if site in general else flags

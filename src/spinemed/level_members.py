@@ -6,7 +6,7 @@ import re
 
 from .level_ranges import AND, APART, BLANK, JOINED, RANK, REGION_NAMES, are_adjacent, neighbour, sites_of
 from .level_scan import FORCED_ROOT, PELVIS, REGION_VALUES, SACRUM, WHOLE, Atom, Cue, Scan
-from .level_words import BETWEEN, DISC, DOWN, ROOT, UP, VERTEBRA
+from .level_words import BETWEEN, DISC, DOWN, FLAG, ROOT, UP, VERTEBRA
 
 _SEQUENCE_RANKS = frozenset({RANK["t1"], RANK["t2"]})
 
@@ -120,15 +120,13 @@ def _spread(members: list[Member], place: int, step: int, head: str) -> None:
         place += step
 
 
-def sites_of_member(member: Member, low: str) -> tuple[str, ...]:
+def sites_of_member(member: Member) -> tuple[str, ...]:
     """Return the site texts of a member, empty for a word that names none alone (pelvis)."""
     if member.form == WHOLE:
         return tuple(f"region:{REGION_NAMES[letter]}" for letter in REGION_VALUES[member.ranks[0]].split())
     if len(member.ranks) == 1 and member.form in (SACRUM, PELVIS):
         return ("region:sacral",) if member.form == SACRUM else ()
     head = "" if member.form == BETWEEN and member.head == VERTEBRA else member.head
-    if head == DISC and len(member.ranks) == 2 and member.joints[1] == AND:
-        return sites_of(member.ranks, (APART, JOINED), head)
     return sites_of(member.ranks, member.joints, head)
 
 
@@ -172,3 +170,23 @@ def _shift_after(member: Member | None, start: int, end: int, direction: int, lo
     if noun and ":" not in member.sites[0]:
         head = VERTEBRA if noun[0].endswith(("椎体", "椎骨")) else DISC
         member.sites = (neighbour(member.sites[0], direction, head),)
+
+
+def mark_flags(members: list[Member], cues: list[Cue], low: str) -> None:
+    """Set `flags` of the members beside a word such as sacralised, lumbarised or transitional."""
+    place = 0
+    for start, end, kind, value in cues:
+        if kind is not FLAG:
+            continue
+        while place < len(members) and members[place].start < end:
+            place += 1
+        for near, distance in ((place, _distance(members, place, end)), (place - 1, _distance(members, place - 1, start))):
+            if distance <= 24:
+                members[near].flags = (*members[near].flags, value)
+                break
+
+
+def _distance(members: list[Member], place: int, point: int) -> int:
+    if not 0 <= place < len(members):
+        return 1000
+    return abs(members[place].start - point if members[place].start >= point else point - members[place].end)

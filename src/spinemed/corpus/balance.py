@@ -18,8 +18,8 @@ class GradeBalance:
     def keeps(self, instance: Instance, grade: str, split: Split) -> bool:
         """Return whether an instance stays, and count it if so.
 
-        A grade stays while it is not ahead, by more than two, of the third most frequent of the four: so three
-        grades at least come equally often, and a fourth as often as it occurs.
+        A grade stays while it is not ahead, by more than two, of the third most frequent of the four: so
+        three grades at least come equally often, and a fourth as often as it occurs.
         """
         kept = self._kept.setdefault((split, instance.task), Counter())
         third = sorted((kept[str(number)] for number in range(4)), reverse=True)[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from spinemed.errors import SourceError
 from spinemed.instances import Asking
 from spinemed.records import Instance, Reject, Split, Study
 
-REJECT_SPLIT = "all"
+REJECT_SPLIT = "rejects"
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,14 @@ def build(
     out: Path,
     workers: int = 1,
     force: bool = False,
-    say: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] = logging.getLogger(__name__).info,
 ) -> Built:
     """Return the corpus at `out`, built from the sources of `config` unless it is already there unchanged.
 
-    Bytes depend on sources, settings, seed and code alone, not on `workers`. `say` hears what happens. Without
-    sources, phantom studies are written to `phantom-studies` beside `out`. OutputError where `out` cannot be
-    written, SourceError where a source is missing or nothing can be asked, ConfigError for an unknown source; then
-    nothing is published.
+    Bytes depend on sources, settings, seed and code alone, not on `workers`. `say` hears what happens.
+    Without sources, phantom studies are written to `phantom-studies` beside `out`. OutputError where
+    `out` cannot be written, SourceError where a source is missing or nothing can be asked, ConfigError
+    for an unknown source; then nothing is published.
     """
     out = out.absolute()
     check_place(out)
@@ -172,7 +173,7 @@ class _Corpus:
         self.tally.instance(instance, split)
 
     def _repeated(self, rows: StudyRows) -> set[str]:
-        """Return the series whose slice already came with another series: the same image must not be in two splits."""
+        """Return the series whose slice came before: one image must not be in two splits."""
         repeated = set()
         for series, digest in rows.slices.items():
             first = self._slices.setdefault(digest, series)
@@ -202,4 +203,4 @@ class _Corpus:
 def _nothing_asked(tally: Tally) -> str:
     studies = sum(tally.studies.values())
     reasons = "; ".join(f"{reason} ({count})" for (_, reason), count in tally.rejects.most_common(5))
-    return f"no question could be asked of {studies} studies. Most frequent reasons: {reasons or 'no study was found'}"
+    return f"no question could be asked of {studies} studies; why: {reasons or 'no study was found'}"

@@ -16,7 +16,7 @@ from spinemed.corpus.splits import SPLITS
 from spinemed.corpus.tally import Tally
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_REJECT_SPLIT = "all"
+_REJECT_SPLIT = "rejects"
 
 
 def card(config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str, list[str]]]) -> str:
@@ -86,8 +86,8 @@ def _origin(tally: Tally) -> str:
     if synthetic == 0:
         return f"All {total} studies are real images with vertebra masks, given by whoever built this corpus."
     return (
-        f"**{synthetic} of {total} studies are synthetic** (a procedural spine phantom, `synthetic` is true in their "
-        "rows); the others are real images with vertebra masks, given by whoever built this corpus."
+        f"**{synthetic} of {total} studies are synthetic** (a procedural spine phantom, `synthetic` is true in "
+        "their rows); the others are real images with vertebra masks, given by whoever built this corpus."
     )
 
 

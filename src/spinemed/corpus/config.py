@@ -71,7 +71,7 @@ def overridden(
     seed: int | None,
     label_scheme: str | None,
 ) -> BuildConfig:
-    """Return the settings with what the command line gives; `sources` are NAME=FOLDER and replace those of the file.
+    """Return the settings with what the command line gives; `sources` (NAME=FOLDER) replace the file's.
 
     ConfigError for a source that is not NAME=FOLDER or is named twice.
     """

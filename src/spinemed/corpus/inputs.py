@@ -20,8 +20,8 @@ PHANTOM_FOLDER = "phantom-studies"
 def fingerprints(config: BuildConfig) -> dict[str, str]:
     """Return what the inputs are: source -> SHA-256 over its files; phantoms follow from their numbers alone.
 
-    ConfigError for an unknown source or a label scheme without TotalSegmentator masks, SourceError for a missing
-    folder.
+    ConfigError for an unknown source or a label scheme without TotalSegmentator masks, SourceError for a
+    missing folder.
     """
     for name, folder in config.sources.items():
         if name not in SOURCES:

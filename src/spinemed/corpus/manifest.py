@@ -41,7 +41,7 @@ class Manifest(Record):
 
 
 def settings_of(config: BuildConfig) -> dict[str, object]:
-    """Return the settings that decide the bytes; folders of sources and counts of phantoms are inputs instead."""
+    """Return the settings that decide the bytes; sources and phantoms are inputs instead."""
     return config.model_dump(mode="json", exclude={"sources", "phantoms"})
 
 
@@ -66,7 +66,7 @@ def code_version() -> str:
     """Return the version of spinemed with a SHA-256 of the modules that a build runs."""
     package = Path(spinemed.__file__).parent
     files = [path for part in _CODE for path in sorted((package / part).rglob("*")) if path.suffix != ".pyc"]
-    files += sorted(package.glob("level*.py")) + [package / "records.py"]
+    files += [*sorted(package.glob("level*.py")), package / "records.py"]
     digest = hashlib.sha256()
     for path in files:
         if path.is_file():
@@ -102,7 +102,7 @@ def file_sums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
 
 
 def is_current(manifest: Manifest, config: BuildConfig, inputs: dict[str, str], out: Path) -> bool:
-    """Return whether a corpus was made from the same settings, inputs and code and still has all its files."""
+    """Return whether a corpus was made from the same settings, inputs and code and is complete."""
     same = (
         manifest.settings == settings_of(config)
         and manifest.inputs == inputs

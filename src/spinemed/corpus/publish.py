@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all: written beside its place, renamed at the end, cleaned after a kill."""
+"""A folder that appears whole or not at all: written beside its place and renamed at the end."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MANIFEST = "manifest.json"
 def published(out: Path, say: Callable[[str], None]) -> Iterator[Path]:
     """Give an empty folder beside `out` to write into; it takes the place of `out` when the block ends well.
 
-    An earlier complete `out` is replaced in the same moment. Where the block fails, nothing stays. Leftovers of
-    killed runs are removed first, and `say` tells so. OutputError for a folder that cannot be written, a full disk,
-    an `out` that is no corpus of ours, or another build that is writing there.
+    An earlier complete `out` is replaced in the same moment. Where the block fails, nothing stays.
+    Leftovers of killed runs are removed first, and `say` tells so. OutputError for a folder that cannot
+    be written, a full disk, an `out` that is no corpus of ours, or another build that is writing there.
     """
     check_place(out)
     with _explained(out):
@@ -48,7 +48,7 @@ def check_place(out: Path) -> None:
 
 
 def clean_up(out: Path, say: Callable[[str], None]) -> None:
-    """Remove what killed builds of `out` left behind, and put an earlier corpus back that they had moved aside."""
+    """Remove what killed builds of `out` left behind; put back an earlier corpus they had moved aside."""
     for left in sorted(out.parent.glob(f"{out.name}.old-*")):
         if not out.exists():
             say(f"put back {out}, moved aside by a build that was interrupted")
@@ -93,8 +93,8 @@ def _explained(out: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise OutputError(
-                f"{out}: no space left on the disk; free some or choose another --out. Nothing was published"
+                f"{out}: no space left on the disk; free some or choose another --out. Nothing published"
             ) from error
         raise OutputError(
-            f"{out}: cannot be written ({error.strerror or error}); choose another --out. Nothing was published"
+            f"{out}: cannot be written ({error.strerror or error}); choose another --out. Nothing published"
         ) from error

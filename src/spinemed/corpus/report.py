@@ -17,7 +17,7 @@ def lines(built: Built) -> list[str]:
             counts = ", ".join(f"{count} {split}" for split, count in splits.items())
             said.append(f"out: {config}: {counts}")
     said.append(
-        f"pictures: {manifest.image_bytes / 1e6:.1f} MB, on disk {manifest.parquet_bytes / 1e6:.1f} MB of Parquet"
+        f"pictures: {manifest.image_bytes / 1e6:.1f} MB, Parquet: {manifest.parquet_bytes / 1e6:.1f} MB"
     )
     rejects = sorted(manifest.rejects.items(), key=lambda item: (-item[1], item[0]))
     said.append(f"rejected: {sum(manifest.rejects.values())}")

@@ -24,8 +24,9 @@ _CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_
 class ShardWriter:
     """Rows of one config and split, written to `<split>-0000i-of-0000n.parquet` under `folder`.
 
-    Give rows that share a picture one after the other, and close with `finish`. A row group holds at most about
-    `ROW_GROUP_BYTES` of different pictures; its pictures are a dictionary, so that a shared one is stored once.
+    Give rows that share a picture one after the other, and close with `finish`. A row group holds at most
+    about `ROW_GROUP_BYTES` of different pictures; its pictures are a dictionary, so that a shared one is
+    stored once.
     """
 
     def __init__(self, folder: Path, split: str, columns: Features) -> None:
@@ -85,7 +86,7 @@ class ShardWriter:
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
-    """Return the writer's options: dictionaries that never overflow, PNG bytes left alone, all else compressed."""
+    """Return the writer's options: dictionaries never overflow, PNG bytes are left alone."""
     leaves = _leaves(schema)
     return {
         "use_dictionary": [leaf for leaf in leaves if leaf not in _PLAIN],

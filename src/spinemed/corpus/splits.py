@@ -1,4 +1,4 @@
-"""The split of a patient: train, validation or test, by hash, so that it never changes when others come or go."""
+"""The split of a patient: train, validation or test, by a hash that no other patient changes."""
 
 from __future__ import annotations
 

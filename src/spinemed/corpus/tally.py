@@ -12,7 +12,8 @@ from spinemed.records import Instance, Reject, Split, Study
 class Tally:
     """Everything that the card, the manifest and the command line count.
 
-    `rows` by (config, split), `kinds` by (config, split, kind, modality, source), `rejects` by (step, reason).
+    `rows` by (config, split), `kinds` by (config, split, kind, modality, source), `rejects` by (step,
+    reason).
     """
 
     studies: Counter[str] = field(default_factory=Counter)

@@ -17,7 +17,7 @@ from spinemed.records import Finding, Instance, Picture, Reject, Series, Study
 
 @dataclass
 class StudyRows:
-    """All that one study gives, in a fixed order; `pictures` by id, `slices` the SHA-256 of each series' slice."""
+    """All that one study gives, in a fixed order; `slices` holds the SHA-256 of each series' slice."""
 
     study: Study
     findings: list[Finding] = field(default_factory=list)

@@ -50,10 +50,10 @@ class Body:
 def bodies(labels: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> list[Body]:
     """Return the bodies in a sagittal slice of VerSe labels, from the head down.
 
-    `labels` is [row, column], row 0 cranial, column 0 anterior; `spacing_mm` is (row, column). A body is the most
-    anterior connected component of its label that is not a sliver; posterior elements are left out. The sacrum's
-    body is its upper 25 mm. Labels without a body in the slice (only a spinous process, say) are left out; an
-    empty slice gives an empty list.
+    `labels` is [row, column], row 0 cranial, column 0 anterior; `spacing_mm` is (row, column). A body is
+    the most anterior connected component of its label that is not a sliver; posterior elements are left
+    out. The sacrum's body is its upper 25 mm. Labels without a body in the slice (only a spinous process,
+    say) are left out; an empty slice gives an empty list.
     """
     names = SCHEMES["verse"]
     found = []
@@ -70,8 +70,8 @@ def bodies(labels: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> list[B
 def tilts(seen: Sequence[Body], spacing_mm: tuple[float, float]) -> list[float]:
     """Return for each body how far its depth runs down from front to back, in radians.
 
-    The depth stands across the line through the centres of the neighbours above and below. `seen` runs from the head
-    down; a body without neighbours gets 0.
+    The depth stands across the line through the centres of the neighbours above and below. `seen` runs
+    from the head down; a body without neighbours gets 0.
     """
     centres = [(body.row * spacing_mm[0], body.column * spacing_mm[1]) for body in seen]
     angles = []

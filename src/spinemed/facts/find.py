@@ -1,9 +1,10 @@
-"""Findings of one series: which vertebrae its best sagittal slice shows whole, and how much height each has lost."""
+"""Findings of one series: which vertebrae its slice shows whole, and how much height each has lost."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,11 @@ _STEP = "facts"
 def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) -> list[Finding | Reject]:
     """Return what the best sagittal slice of a series supports, and a Reject for everything it does not.
 
-    `mask` holds VerSe labels on the volume's grid. Finding `vertebra`: a vertebral body wholly in view, evidence is
-    its box in slice pixels; S1 stands for the upper 25 mm of the sacrum. Finding `height_loss`: Genant's grade from
-    the anterior over the posterior height against the ratio expected of the level and of the patient's intact
-    neighbours (Genant 1993). A mask without a vertebra, or with levels out of order, gives Rejects alone.
+    `mask` holds VerSe labels on the volume's grid. Finding `vertebra`: a vertebral body wholly in view,
+    evidence is its box in slice pixels; S1 stands for the upper 25 mm of the sacrum. Finding
+    `height_loss`: Genant's grade from the anterior over the posterior height against the ratio expected
+    of the level and of the patient's intact neighbours (Genant 1993). A mask without a vertebra, or with
+    levels out of order, gives Rejects alone.
     """
     place = f"{study.id}/{series.uid}"
     if not mask.any():
@@ -66,9 +68,9 @@ def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) 
 
 
 def in_order(seen: Sequence[Body]) -> bool:
-    """Return whether the levels of bodies sorted from the head down run in cranio-caudal order without repeats."""
+    """Return whether bodies sorted from the head down have levels in cranio-caudal order."""
     levels = [Level(body.site) for body in seen]
-    return all(upper < lower for upper, lower in zip(levels, levels[1:], strict=False))
+    return all(upper < lower for upper, lower in pairwise(levels))
 
 
 def _height_losses(
@@ -109,8 +111,8 @@ def loss_percent(
 ) -> tuple[float, float]:
     """Return the lost share of the anterior height in percent, and its standard measuring error.
 
-    The expected ratio of the level is corrected by the median deviation of up to eight intact neighbours, drawn
-    towards none the fewer they are.
+    The expected ratio of the level is corrected by the median deviation of up to eight intact neighbours,
+    drawn towards none the fewer they are.
     """
     raw = {
         level: 100 * (1 - size.ratio / expected_ratio(level, sex))

@@ -16,7 +16,7 @@ _FREEDOM = math.radians(25)
 _FEWEST_PIXELS = 40
 _FEWEST_STRIPS = 8
 _FITTED_SHARE = 0.85
-"""The profile of heights is fitted within this share of the half depth: walls are hollow, corners are blunt."""
+"""Heights are fitted within this share of the half depth: walls are hollow, corners are blunt."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Heights:
 
 
 def heights(pixels: NDArray[np.bool_], spacing_mm: tuple[float, float], tilt: float = 0.0) -> Heights:
-    """Return the heights of the body whose mask is `pixels` ([row, column], column 0 anterior), in millimetres.
+    """Return the heights of the body whose mask is `pixels` ([row, column], column 0 anterior), in mm.
 
-    `spacing_mm` is (row, column); `tilt` is about how far, in radians, the depth runs down from front to back; the
-    endplates refine it. A height is the area of a strip across the body over the strip's width, so that it is finer
-    than a pixel. SourceError for a body of fewer than 40 pixels.
+    `spacing_mm` is (row, column); `tilt` is about how far, in radians, the depth runs down from front to
+    back; the endplates refine it. A height is the area of a strip across the body over the strip's width,
+    so that it is finer than a pixel. SourceError for a body of fewer than 40 pixels.
 
     >>> heights(np.ones((20, 30), bool), (1.0, 1.0))
     Heights(anterior=20.0, middle=20.0, posterior=20.0, depth=30.0)

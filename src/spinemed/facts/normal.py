@@ -1,4 +1,4 @@
-"""What a healthy vertebral body measures: the wedge expected at each level, and Genant's grades of a lost height."""
+"""What a healthy vertebral body measures, the wedge expected at each level, and Genant's grades."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEIGHT_POSITION: Final = 0.9
 """Anterior and posterior heights are taken at this share of the half depth, inside the rounded rim."""
 
 GENANT_CUTS_PERCENT: Final = (20.0, 25.0, 40.0)
-"""Genant 1993 (doi:10.1002/jbmr.5650080915): below 20 grade 0, from 20 grade 1, from 25 grade 2, above 40 grade 3."""
+"""Where grades 1, 2 and 3 begin: Genant 1993, doi:10.1002/jbmr.5650080915."""
 
 # Mean sagittal wedge in degrees, lower in front positive: Masharawi 2010, PMC2899959 table 1 (T9 to L5).
 _WEDGE_DEG: Final[dict[str, dict[str, float]]] = {
@@ -38,7 +38,7 @@ _WEDGE_DEG: Final[dict[str, dict[str, float]]] = {
         "L5": -4.6,
     },
 }
-# Mean depth over mean posterior height: Panjabi, Spine 1991;16:888 and 1992;17:299 (recalled values, a shape only).
+# Mean depth over mean posterior height: Panjabi, Spine 1991;16:888 and 1992;17:299 (values recalled).
 _DEPTH_OVER_HEIGHT: Final[dict[str, float]] = {
     "T9": 29.3 / 19.3, "T10": 30.5 / 20.2, "T11": 31.9 / 21.3, "T12": 32.8 / 22.7, "L1": 34.1 / 23.8,
     "L2": 34.6 / 24.3, "L3": 35.2 / 23.8, "L4": 35.5 / 24.1, "L5": 34.7 / 22.9,
@@ -62,7 +62,7 @@ def expected_ratio(level: str, sex: Sex) -> float:
 
 
 def genant_grade(loss_percent: float) -> int:
-    """Return Genant's grade 0 to 3 of a lost share of height in percent; a loss on a cut takes the higher grade.
+    """Return Genant's grade 0 to 3 of a loss in percent; a loss on a cut takes the higher grade.
 
     >>> [genant_grade(loss) for loss in (-3.0, 19.9, 20.0, 25.0, 40.0)]
     [0, 0, 1, 2, 3]

@@ -34,7 +34,8 @@ class Span:
 class Chain:
     """Vertebrae that follow each other without a gap, from the head down, each wholly in the slice.
 
-    `sacrum` is given where it lies directly below L5, the last of the chain: only then can levels be counted from it.
+    `sacrum` is given where it lies directly below L5, the last of the chain: only then can levels be
+    counted from it.
     """
 
     spans: tuple[Span, ...]
@@ -57,10 +58,11 @@ class Chain:
 
 
 def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Chain | None:
-    """Return the chain that `vertebra` findings of one slice form, or None where fewer than two vertebrae follow.
+    """Return the chain that `vertebra` findings of one slice form, None where fewer than two follow.
 
-    `spacing_mm` is (row, column). Levels must follow each other in the numbering 7-12-5-5: a T13, an L6 or a missing
-    label ends a run. The run that ends at L5 above the sacrum wins, then the one that begins at C2, then the longest.
+    `spacing_mm` is (row, column). Levels must follow each other in the numbering 7-12-5-5: a T13, an L6
+    or a missing label ends a run. The run that ends at L5 above the sacrum wins, then the one that begins
+    at C2, then the longest.
     """
     seen = {finding.site: finding for finding in findings if finding.pathology == "vertebra"}
     ordered = sorted((site for site in seen if site != SACRUM), key=Level)

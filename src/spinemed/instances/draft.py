@@ -94,7 +94,7 @@ def marked_claims(view: View, index: int, candidates: Sequence[str]) -> list[Cla
 
 
 def in_view_claim(view: View, free_ends: Sequence[int]) -> Claim:
-    """Return the question which vertebrae are wholly in view; `free_ends` are the chain's indices it may end at."""
+    """Return the question which vertebrae are wholly in view; `free_ends` are where it may end."""
     sites, window = view.chain.sites, view.window
     top_is_free = window.anchor == "sacrum"
     fixed = sites[-1] if top_is_free else sites[window.first]

@@ -35,8 +35,8 @@ def fault(
 ) -> str:
     """Return why a draft must not pass, or "" where it may.
 
-    The parser must read `question_sites` from the question and `answer_sites[i]` from `answers[i]`; the answer at
-    `right` must be the only one that says what it says.
+    The parser must read `question_sites` from the question and `answer_sites[i]` from `answers[i]`; the
+    answer at `right` must be the only one that says what it says.
     """
     if levels_read(question) != tuple(question_sites):
         return "the level parser reads other levels from the question than were meant"

@@ -1,4 +1,4 @@
-"""Answer options that give nothing away: hard neighbours, drawn so that the text alone never tells the right one."""
+"""Answer options that give nothing away: hard neighbours, none likelier than another by its text."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ROUNDS = 400
 def option_set(candidates: Sequence[str], right: str, rng: np.random.Generator) -> tuple[str, ...]:
     """Return four of `candidates`, in their order, among them `right`.
 
-    `candidates` are all answers that are right equally often (the levels of a series, each asked once). Every
-    candidate is offered equally often, so any of the four is right with the same chance whatever else the text says,
-    while sets of close neighbours are preferred: exp(-1.5) for each level that a set spans beyond four.
-    ValueError for fewer than four candidates or a `right` that is none of them.
+    `candidates` are all answers that are right equally often (the levels of a series, each asked once).
+    Every candidate is offered equally often, so any of the four is right with the same chance whatever
+    else the text says, while sets of close neighbours are preferred: exp(-1.5) for each level that a set
+    spans beyond four. ValueError for fewer than four candidates or a `right` that is none of them.
 
     >>> option_set(("T12", "L1", "L2", "L3"), "L1", np.random.default_rng(0))
     ('T12', 'L1', 'L2', 'L3')
@@ -43,7 +43,7 @@ def shuffled(options: Sequence[str], rng: np.random.Generator) -> tuple[str, ...
 
 @cache
 def _design(count: int) -> tuple[tuple[tuple[int, ...], ...], tuple[float, ...]]:
-    """Return all sets of four of `count` places and their weights, balanced so that each place is covered alike."""
+    """Return all sets of four of `count` places, and weights that cover each place alike."""
     if count < OPTIONS:
         raise ValueError(f"{count} candidates; a choice needs at least {OPTIONS}")
     sets = tuple(combinations(range(count), OPTIONS))

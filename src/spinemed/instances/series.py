@@ -38,7 +38,7 @@ _PER_MILLE = 1000
 
 @dataclass(frozen=True)
 class Asking:
-    """How instances are drawn: the seed, the share of pictures asked in the form `open`, marks a series at most."""
+    """How instances are drawn: the seed, the share of pictures asked as `open`, marks a series at most."""
 
     seed: int
     open_share: float
@@ -67,8 +67,9 @@ def ask(
 ) -> Iterator[Picture | Instance | Reject]:
     """Yield pictures, each followed by its instances, and Rejects for what cannot be asked.
 
-    All is drawn by generators seeded from `asking.seed` and the series' uid. Every vertebra of the series is marked
-    at most once, so that each is the right answer equally often and options can be drawn without a hint.
+    All is drawn by generators seeded from `asking.seed` and the series' uid. Every vertebra of the series
+    is marked at most once, so that each is the right answer equally often and options can be drawn
+    without a hint.
     """
     spacing_mm = volume.spacing_mm[:2]
     chain = chain_of(findings, spacing_mm)
@@ -121,7 +122,8 @@ def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Rejec
 def _groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
     """Return for each vertebra that can be marked the surest way to count to it.
 
-    C2 is no question where it is what one counts from, nor is the first vertebra where it is the only reference.
+    C2 is no question where it is what one counts from, nor is the first vertebra where it is the only
+    reference.
     """
     groups: dict[int, Anchor] = {}
     for anchor in reversed(chain.anchors()):

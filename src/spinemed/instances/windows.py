@@ -1,4 +1,4 @@
-"""Windows of a slice that pictures show: place and zoom by a seed, whole vertebrae clearly whole, others clearly cut."""
+"""Windows of a slice that pictures show: whole vertebrae clearly whole, others clearly cut."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TRIES = 60
 
 @dataclass(frozen=True)
 class Window:
-    """A window of HEIGHT_PX x WIDTH_PX square pixels, its place in mm from the slice's upper and anterior edge.
+    """A window of HEIGHT_PX x WIDTH_PX square pixels, placed in mm from the slice's upper and anterior edge.
 
     `first` and `last` are the chain's indices of the highest and the lowest vertebra that is wholly in it.
     """
@@ -52,9 +52,9 @@ class Window:
 def windows_open(chain: Chain, anchor: Anchor, slice_height: float) -> tuple[int, ...]:
     """Return which vertebrae can be the free end of a window with this anchor, as indices of the chain.
 
-    With the sacrum the free end is the highest whole vertebra, with C2 the lowest; with a reference, the topmost
-    vertebra named, it is the lowest. Ends whose neighbour cannot be cut clearly are left out; empty where the anchor
-    cannot be held in the tallest window. `slice_height` is in mm.
+    With the sacrum the free end is the highest whole vertebra, with C2 the lowest; with a reference, the
+    topmost vertebra named, it is the lowest. Ends whose neighbour cannot be cut clearly are left out;
+    empty where the anchor cannot be held in the tallest window. `slice_height` is in mm.
     """
     tallest = HEIGHT_PX * COARSEST_MM
     fewest = min(FEWEST_WHOLE, len(chain.spans))
@@ -91,8 +91,8 @@ def draw_window(
 ) -> Window | None:
     """Return a random window, or None where none fits.
 
-    `slice_mm` is the slice's height and width; `free_end` fixes the free end (see `windows_open`), otherwise it is
-    drawn so that vertebra `holding` lies wholly within.
+    `slice_mm` is the slice's height and width; `free_end` fixes the free end (see `windows_open`),
+    otherwise it is drawn so that vertebra `holding` lies wholly within.
     """
     for _ in range(_TRIES):
         drawn = _rows(chain, anchor, slice_mm[0], rng, free_end, holding)
@@ -183,7 +183,7 @@ def _edge_above(spans: Sequence[Span], index: int) -> tuple[float, float]:
     high = span.top - _CLEAR_MM
     if index > 0:
         return spans[index - 1].top + _CUT_SHARE * spans[index - 1].height, high
-    # Above the chain nothing is labelled: only where the slice ends too soon for a whole vertebra may more be shown.
+    # Nothing above is labelled: more is shown only where the slice ends too soon for a whole vertebra.
     no_room = span.top < 1.1 * span.height
     return (min(-10.0, high), high) if no_room else (high - _CLEAR_MM, high)
 
@@ -201,7 +201,7 @@ def _edge_below(spans: Sequence[Span], index: int, slice_height: float) -> tuple
 def _left(
     chain: Chain, first: int, last: int, anchor: Anchor, pixel: float, rng: np.random.Generator
 ) -> float | None:
-    """Return the anterior edge, shifted at random while all whole bodies and the sacrum's stay in the window."""
+    """Return the anterior edge, shifted at random while all whole bodies and the sacrum stay in."""
     shown = list(chain.spans[first : last + 1])
     if anchor == "sacrum" and chain.sacrum is not None:
         shown.append(chain.sacrum)

@@ -48,7 +48,7 @@ def draw(key: str, count: int) -> int:
 
 
 def question(kind: Kind, anchor: Anchor, reference: str, key: str) -> str:
-    """Return a question of a kind, in the wording that `key` draws, with its numbering assumption or reference."""
+    """Return a question of a kind, in the wording that `key` draws, with what its numbering rests on."""
     words = wordings()
     count_from = words.numbering[anchor]
     numbering = count_from[draw(f"{key}:numbering", len(count_from))].format(reference=reference)

@@ -1,0 +1,1 @@
+"""Small models for the demo and what training needs besides TRL."""
