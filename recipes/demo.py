@@ -44,12 +44,10 @@ def real_sources(folder: str) -> tuple[str, ...]:
     root = Path(folder)
     if not root.is_dir():
         sys.exit(f"demo: SPINEMED_DATA names {folder}, which is not a folder; unset it or name one")
-    known = (
-        ("totalsegmentator", root / "totalsegmentator"),
-        ("verse", root / "tptbox"),
-        ("verse", root / "verse"),
+    known = {"totalsegmentator": root / "totalsegmentator", "verse": root / "tptbox"}
+    return tuple(
+        word for name, path in known.items() if path.is_dir() for word in ("--source", f"{name}={path}")
     )
-    return tuple(word for name, path in known if path.is_dir() for word in ("--source", f"{name}={path}"))
 
 
 def predict(model_arguments: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -119,9 +117,10 @@ def steps() -> list[Step]:
         Step(
             "report",
             "draw the pictures and write the page",
-            ("spinemed", "report", "--scorecard", f"{OUT}/scorecard.json", "--data", CORPUS,
-             "--training", TUNED, "--studies", f"phantom={STUDIES}", "--out", str(OUT)),
-            (f"{LIBRARY}/bench/report.py",),
+            ("spinemed", "report", "--scorecard", f"{OUT}/scorecard.json", "--predictions", f"{OUT}/tuned.jsonl",
+             "--against", f"{OUT}/base.jsonl", "--data", CORPUS, "--training", TUNED,
+             "--source", f"phantom={STUDIES}", *real, "--out", str(OUT)),
+            (),
             (f"{OUT}/report.html", f"{OUT}/report.png"),
         ),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The chat page in Debian's Chromium: ask, read the streamed answer, see the level outlined, nothing leaves."""
+"""The chat page in Debian's Chromium: ask, read the answer, see the level outlined, nothing leaves."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("gradio", reason="the page needs the extra: pip install spinemed[space]")
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs playwright")
-
-SPACE = Path(__file__).resolve().parents[1] / "spaces" / "spine_chat"
-sys.path.insert(0, str(SPACE))
+pytest.importorskip("playwright", reason="the browser test needs playwright")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "spaces" / "spine_chat"))
 
 import app
 import examples
 import outlines
+from playwright import sync_api
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -31,25 +30,46 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 QUESTION = "Which vertebra is marked by the ring?"
+ENDED: list[int] = []  # at which word "forever" was ended
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium: apt-get install chromium fonts-dejavu-core"),
+    pytest.mark.skipif(
+        not CHROMIUM.exists(), reason="no Chromium: apt-get install chromium fonts-dejavu-core"
+    ),
 ]
 
 
 def scripted(picture: Image.Image, question: str) -> Iterator[str]:
     """Stream an answer; "forever" streams until it is stopped."""
     if question == "forever":
-        for count in range(600):
-            time.sleep(0.05)
-            yield f"word {count}"
+        try:
+            for count in range(600):
+                time.sleep(0.05)
+                yield f"word {count}"
+        finally:
+            ENDED.append(count)
     for text in ("The ring", "The ring marks L4", "The ring marks L4 and not T3."):
         time.sleep(0.05)
         yield text
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def connected() -> Iterator[set[str]]:
+    """Return the hosts that this process, the page's server included, connects to while the module runs."""
+    hosts: set[str] = set()
+    watching = [True]
+
+    def watch(event: str, details: tuple[object, ...]) -> None:
+        if event == "socket.connect" and watching and isinstance(details[1], tuple):
+            hosts.add(str(details[1][0]))
+
+    sys.addaudithook(watch)  # a hook cannot be taken off again; emptied, it does nothing
+    yield hosts
+    watching.clear()
+
+
+@pytest.fixture(scope="module")
+def url(connected: set[str]) -> Iterator[str]:
     regions = (outlines.Region("L3", (40, 20, 60, 40)), outlines.Region("L4", (40, 45, 60, 65)))
     picture = Image.new("RGB", (100, 100), (90, 90, 90))
     view = examples.View("Synthetic square", "square", picture, regions, ((QUESTION, "L4"),))
@@ -69,11 +89,13 @@ def browser() -> Iterator[object]:
 
 def shown_pixels(source: str) -> np.ndarray:
     """Return the pixels of a data URL."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB")).astype(int)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB")).astype(
+        int
+    )
 
 
 def test_a_visitor_asks_and_sees_the_named_level_outlined_and_nothing_leaves_the_machine(
-    url: str, browser: object, tmp_path: Path
+    url: str, browser: object, connected: set[str], tmp_path: Path
 ) -> None:
     page = browser.new_page(viewport={"width": 1360, "height": 1000})  # type: ignore[attr-defined]
     asked: list[str] = []
@@ -95,6 +117,7 @@ def test_a_visitor_asks_and_sees_the_named_level_outlined_and_nothing_leaves_the
     hosts = {urlsplit(address).hostname for address in asked if address.startswith("http")}
     assert hosts == {"127.0.0.1"}
     assert not [address for address in asked if not re.match(r"http|data:|blob:", address)]
+    assert connected <= {"127.0.0.1"}
     page.close()
 
 
@@ -110,5 +133,7 @@ def test_stop_ends_an_answer_and_the_next_question_is_answered(url: str, browser
     question.fill("and now?")
     page.get_by_role("button", name="Ask").click()
     page.locator("#conversation", has_text="The ring marks L4").wait_for()
+    assert ENDED
+    assert ENDED[0] < 599
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()

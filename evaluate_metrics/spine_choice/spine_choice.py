@@ -9,15 +9,26 @@ from typing import Any, TypedDict
 import datasets
 import evaluate
 
+# evaluate copies only the modules that this file names, so those that they import in turn are named too.
 from .answer_letters import Named as Named
 from .answer_text import Reply as Reply
 from .answer_wording import Wordings as Wordings
 from .answers import STATUSES, ParsedAnswer, parse_answer
 from .intervals import wilson
 from .level_grammar import parse_levels as parse_levels
+from .level_lookalikes import drop_lookalikes as drop_lookalikes
+from .level_members import Member as Member
+from .level_parts import label_parts as label_parts
+from .level_patterns import vocabulary as vocabulary
+from .level_ranges import order_key as order_key
+from .level_scan import Scan as Scan
+from .level_scope import mark_polarity as mark_polarity
+from .level_words import Word as Word
 from .levels import Level as Level
 
-DESCRIPTION = "Accuracy of free-text replies to multiple-choice questions about the spine, per parse state and group."
+DESCRIPTION = (
+    "Accuracy of free-text replies to multiple-choice questions about the spine, per parse state and group."
+)
 INPUTS = """
 predictions: list of str, the raw replies of a model.
 references: list of str, the letter of the right option of each item.
@@ -29,13 +40,13 @@ return_items: adds `items`, what was read from each reply.
 
 Returns a dict of plain Python numbers:
   n, correct        counts
-  accuracy          correct / n in [0, 1], higher is better; every reply without one valid choice counts as wrong
+  accuracy          correct / n in [0, 1], higher is better; a reply without one valid choice counts as wrong
   accuracy_low/high Wilson interval of accuracy, items taken as independent
   answered_rate     share of replies with exactly one valid choice
   accuracy_answered correct / answered, or None when nothing was answered
   no_answer_rate, refusal_rate, ambiguous_rate, out_of_range_rate, truncated_rate   shares; all rates sum to 1
-  conflict_rate     share of answered replies whose letter and wording name different options (the letter counts)
-Empty input raises ValueError. There are no ties: a reply that commits to two options is ambiguous, hence wrong.
+  conflict_rate     share of answered replies whose letter and wording disagree (the letter counts), or None
+Empty input raises ValueError. There are no ties: a reply that commits to two options is ambiguous and wrong.
 
 >>> metric = SpineChoice()
 >>> options = ['["L3", "L4"]'] * 4

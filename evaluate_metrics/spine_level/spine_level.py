@@ -1,4 +1,4 @@
-"""Metric: how many level steps a free-text reply lies from the right vertebra or motion segment, and which way."""
+"""Metric: how many level steps a reply lies from the right vertebra or motion segment, and which way."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from typing import Any, NamedTuple
 import datasets
 import evaluate
 
+# evaluate copies only the modules that this file names, so those that they import in turn are named too.
 from .intervals import wilson
 from .level_grammar import parse_levels
+from .level_lookalikes import drop_lookalikes as drop_lookalikes
+from .level_members import Member as Member
+from .level_parts import label_parts as label_parts
+from .level_patterns import vocabulary as vocabulary
+from .level_ranges import order_key as order_key
+from .level_scan import Scan as Scan
+from .level_scope import mark_polarity as mark_polarity
+from .level_words import Word as Word
 from .levels import Numbering, Site, signed_distance
 
 FARTHEST = 5.0  # the capped distance: no reply, or one further away, counts as five steps
-DESCRIPTION = "Exact level accuracy and anatomical distance of free-text replies that name a vertebra or disc level."
+DESCRIPTION = (
+    "Exact level accuracy and anatomical distance of free-text replies that name a vertebra or disc level."
+)
 INPUTS = """
 predictions: list of str, the raw replies; every level spelling that the grammar knows is read.
 references: list of str, the right site in canonical spelling: a vertebra ("L4") or a segment ("L4-L5").
@@ -24,7 +35,7 @@ return_items: adds `items`, the site read from each reply and its signed distanc
 One step is one vertebra; a vertebra lies half a step from the discs that touch it. A reply is covered when it
 states exactly one site. Returns a dict of plain Python numbers:
   n, covered, coverage   counts and covered / n
-  exact                  share of all n whose site is the right one, in [0, 1], higher is better; uncovered = wrong
+  exact                  share of all n with the right site, in [0, 1], higher is better; uncovered = wrong
   exact_low/high         Wilson interval of exact
   kind_relaxed           share of all n within half a step (vertebra against adjacent disc); never below exact
   mean_distance, median_distance   |steps| over covered replies, 0 or more, lower is better
@@ -44,7 +55,7 @@ placed by a numbering that has them, if the reply or the reference names them.
 
 
 class Item(NamedTuple):
-    """The site read from one reply ("" if not exactly one), the right site, and the signed steps between them."""
+    """The site read from one reply ("" if not exactly one), the right site, and the signed steps between."""
 
     site: str
     truth: str
@@ -85,14 +96,16 @@ class SpineLevel(evaluate.Metric):  # type: ignore[misc]
 
 
 def read_item(place: int, reply: str, truth: str) -> Item:
-    """Return the site that the reply of item `place` states and its distance; a bad reference names its place."""
+    """Return what the reply of item `place` states and its distance; a bad reference names its place."""
     if not isinstance(reply, str):
         raise ValueError(f"item {place}: a reply is text, got {reply!r:.80}")
     try:
         right = Site.parse(truth)
     except ValueError as error:
         raise ValueError(f"item {place}: {error}") from error
-    sites = tuple(site for site in parse_levels(reply).levels if ":" not in site)  # roots and regions are no sites
+    sites = tuple(
+        site for site in parse_levels(reply).levels if ":" not in site
+    )  # roots and regions are no sites
     if len(sites) != 1:
         return Item("", str(right), len(sites), None)
     return Item(sites[0], str(right), 1, steps(sites[0], str(right)))
@@ -113,7 +126,7 @@ def steps(site: str, truth: str) -> float:
 
 
 def place_of(site: str) -> float:
-    """Return the place of a site on the level axis by its upper vertebra, in the smallest numbering that has it."""
+    """Return the place of a site by its upper vertebra, in the smallest numbering that has it."""
     upper, _, lower = site.partition("-")
     numbering = Numbering(
         thoracic=13 if "T13" in (upper, lower) else 12, lumbar=6 if "L6" in (upper, lower) else 5
@@ -149,11 +162,11 @@ def summary(items: Sequence[Item], confidence: float) -> dict[str, Any]:
 
 
 def is_off_by_one(item: Item) -> bool:
-    """Tell whether a covered reply names the neighbour of the right site: one step away and of the same kind."""
+    """Tell whether a covered reply names the neighbour: one step away and of the same kind."""
     same_kind = Site.parse(item.site).is_segment == Site.parse(item.truth).is_segment
     return same_kind and item.shift is not None and abs(item.shift) == 1
 
 
 def is_other_region(item: Item) -> bool:
-    """Tell whether a covered reply names another region than the right one; a segment is in its upper region."""
+    """Tell whether a covered reply names another region; a segment is in the region of its upper vertebra."""
     return Site.parse(item.site).region != Site.parse(item.truth).region

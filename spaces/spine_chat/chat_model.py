@@ -1,4 +1,4 @@
-"""Streams the answer of a local vision-language model, with or without an adapter, to one question on one picture."""
+"""Streams the answer of a local vision-language model, with or without an adapter, to one question."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import functools
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from spinemed.errors import ModelError
 
+if TYPE_CHECKING:
+    from spinemed.bench.backend import Backend
+
 DEFAULT_BASE = Path("models/spinemed-mini-base")  # what `make demo` leaves behind
 DEFAULT_ADAPTER = Path("runs/mini")
-MAX_NEW_TOKENS = 96
+MAX_NEW_TOKENS = 64
 SECONDS_PER_TOKEN = 120.0
 
-Answerer = Callable[[Image.Image, str], Iterator[str]]  # yields the whole answer so far, growing
+Answerer = Callable[[Image.Image, str], Iterator[str]]
+"""Yields the whole answer so far, growing."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,17 @@ class ModelPlace:
     @property
     def name(self) -> str:
         """The model's name for people: folder names alone, no path of this machine."""
-        return self.base.name + (f" + adapter {self.adapter.name}" if self.adapter else ", without an adapter")
+        return self.base.name + (
+            f" with adapter {self.adapter.name}" if self.adapter else ", without adapter"
+        )
 
 
-def find_model(environment: dict[str, str] | None = None) -> ModelPlace:
+def find_model(environment: Mapping[str, str] = os.environ) -> ModelPlace:
     """Return where the model is, from SPINEMED_MODEL and SPINEMED_ADAPTER or the places of `make demo`.
 
-    SPINEMED_MODEL may also name an adapter folder; its adapter_config.json then names the base.
-
-    Raises:
-        ModelError: a folder that is needed is missing; the message names the command that makes it.
+    SPINEMED_MODEL may also name an adapter folder, whose adapter_config.json then names the base. ModelError
+    where a folder is missing; its message names the command that makes it.
     """
-    environment = dict(os.environ) if environment is None else environment
     named, adapter = environment.get("SPINEMED_MODEL", ""), environment.get("SPINEMED_ADAPTER", "")
     if not named:
         place = ModelPlace(DEFAULT_BASE, Path(adapter) if adapter else DEFAULT_ADAPTER)
@@ -53,9 +56,8 @@ def find_model(environment: dict[str, str] | None = None) -> ModelPlace:
         place = ModelPlace(Path(config["base_model_name_or_path"]), Path(named))
     else:
         place = ModelPlace(Path(named), Path(adapter) if adapter else None)
-    wanted = [(place.base, "config.json")] + ([(place.adapter, "adapter_config.json")] if place.adapter else [])
-    for folder, file in wanted:
-        if not (folder / file).is_file():
+    for folder, file in ((place.base, "config.json"), (place.adapter, "adapter_config.json")):
+        if folder and not (folder / file).is_file():
             raise ModelError(
                 f"There is no model at {folder} ({file} is missing). `make demo` makes the mini model; "
                 "or set SPINEMED_MODEL, and SPINEMED_ADAPTER if there is one, to folders that hold a model."
@@ -64,32 +66,30 @@ def find_model(environment: dict[str, str] | None = None) -> ModelPlace:
 
 
 @functools.lru_cache(maxsize=1)
-def load(place: ModelPlace) -> tuple[Any, Any]:
-    """Return (model in evaluation mode, processor); kept, so that only the first question waits."""
+def loaded(place: ModelPlace) -> Backend:
+    """Return the model as `spinemed predict` loads it; kept, so that only the first question waits."""
     import torch
-    from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    on_gpu = torch.cuda.is_available()
-    model = AutoModelForImageTextToText.from_pretrained(
-        place.base, dtype=torch.bfloat16 if on_gpu else torch.float32, local_files_only=True
-    )
-    if place.adapter:
-        from peft import PeftModel
+    from spinemed.bench.backend import load
 
-        model = PeftModel.from_pretrained(model, place.adapter, local_files_only=True)
-    processor = AutoProcessor.from_pretrained(place.base, local_files_only=True)
-    return model.to("cuda" if on_gpu else "cpu").eval(), processor
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return load(place.base, place.adapter, device=device, max_new_tokens=MAX_NEW_TOKENS)
 
 
-def stream(model: Any, processor: Any, picture: Image.Image, question: str) -> Iterator[str]:
+def stream(backend: Backend, picture: Image.Image, question: str) -> Iterator[str]:
     """Yield the growing answer; closing the generator stops the model at its next token."""
     from transformers import StoppingCriteriaList, TextIteratorStreamer
 
-    content = [{"type": "image", "image": picture}, {"type": "text", "text": question}]
-    inputs = processor.apply_chat_template(
-        [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True,
+    from spinemed.bench.backend import turns
+
+    processor = backend.processor
+    chat = turns({"messages": [{"role": "user", "content": question}], "images": [picture]})
+    inputs = processor(
+        text=[processor.apply_chat_template(chat, add_generation_prompt=True)],
+        images=[[picture]],
+        add_special_tokens=False,
         return_tensors="pt",
-    ).to(model.device)  # fmt: skip
+    ).to(backend.model.device)
     streamer = TextIteratorStreamer(
         processor.tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=SECONDS_PER_TOKEN
     )
@@ -98,11 +98,16 @@ def stream(model: Any, processor: Any, picture: Image.Image, question: str) -> I
 
     def generate() -> None:
         try:
-            model.generate(
-                **inputs, streamer=streamer, max_new_tokens=MAX_NEW_TOKENS, do_sample=False,
+            backend.model.generate(
+                **inputs,
+                streamer=streamer,
+                max_new_tokens=backend.max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                pad_token_id=processor.tokenizer.pad_token_id,
                 stopping_criteria=StoppingCriteriaList([lambda *_, **__: stopped.is_set()]),
-            )  # fmt: skip
-        except Exception as error:  # a thread's error would be lost and the page would wait
+            )
+        except Exception as error:  # left in the thread it would be lost, and the page would wait
             failures.append(error)
             streamer.end()
 
@@ -122,4 +127,4 @@ def stream(model: Any, processor: Any, picture: Image.Image, question: str) -> I
 
 def answer_with_local_model(picture: Image.Image, question: str) -> Iterator[str]:
     """Yield the growing answer of the model that `find_model` finds, loaded at the first question."""
-    yield from stream(*load(find_model()), picture, question)
+    yield from stream(loaded(find_model()), picture, question)

@@ -1,4 +1,4 @@
-"""Synthetic pictures to try the page with: phantoms drawn at start, so that the box of every vertebra is known."""
+"""Synthetic pictures to try the page with: phantoms drawn at start, so that every vertebra's box is known."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from outlines import Region
 from PIL import Image
 
@@ -22,11 +23,10 @@ from spinemed.instances.chains import Chain, Span, chain_of
 from spinemed.instances.series import RED, RING_RADIUS_PX, RING_WIDTH_PX
 from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window
 from spinemed.phantom.study import write_study
-from spinemed.records import Finding, Instance, Marker, Picture, Series, Study
+from spinemed.records import Finding, Instance, Picture, Series, Study
 from spinemed.sources.phantom import read
 
 SEEDS = (900_001, 900_002, 900_003)  # far from the seeds that `make demo` trains on
-OPEN = "open"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def find_examples(seeds: Sequence[int] = SEEDS) -> tuple[list[View], str]:
         views = [view for seed in seeds for view in phantom_views(seed)]
     except SpinemedError as error:
         return [], f"No example picture could be drawn: {error}"
-    return views, "The example pictures are synthetic: drawn by a phantom, no patient, never seen in training."
+    return views, "The example pictures are synthetic phantoms, no patients."
 
 
 def phantom_views(seed: int) -> Iterator[View]:
@@ -61,7 +61,7 @@ def phantom_views(seed: int) -> Iterator[View]:
 
 
 def series_view(study: Study, series: Series, seed: int) -> View:
-    """Return a view of a series as the corpus draws them, one vertebra ringed, with the box of each whole vertebra."""
+    """Return a view of a series as the corpus draws it: one vertebra ringed, each whole one's box known."""
     volume = read_volume(series.image)
     mask = read_mask(series.mask, series.label_scheme, volume)
     findings = tuple(one for one in find(study, volume, mask, series) if isinstance(one, Finding))
@@ -72,37 +72,63 @@ def series_view(study: Study, series: Series, seed: int) -> View:
     grey = to_uint8(sagittal(volume.array, findings[0].evidence.slice_index), series.modality)
     slice_mm = (grey.shape[0] * spacing_mm[0], grey.shape[1] * spacing_mm[1])
     index, window = ringed_window(chain, slice_mm, np.random.default_rng(seed))
-    pixels = resample_window(
-        grey, spacing_mm, window.top_mm, window.left_mm, HEIGHT_PX, WIDTH_PX, window.pixel_mm
-    ).astype(np.uint8)
     column, row = window.column_row(chain.spans[index])
-    marker = Marker(column=column, row=row, radius=RING_RADIUS_PX)
-    pixels = draw_ring(pixels, column, row, RING_RADIUS_PX, RED, RING_WIDTH_PX)
-    png = encode_png(pixels)
-    evidence = next(f.evidence for f in findings if f.site == chain.sites[index])
-    picture = Picture(
-        id=sha256(png).hexdigest(), study=study.id, modality=series.modality, sequence=series.sequence,
-        spacing_mm=window.pixel_mm, width=WIDTH_PX, height=HEIGHT_PX, marker=marker, locator=evidence, png=png,
-    )  # fmt: skip
+    place = (window.top_mm, window.left_mm, HEIGHT_PX, WIDTH_PX, window.pixel_mm)
+    plain = resample_window(grey, spacing_mm, *place).astype(np.uint8)
+    pixels = draw_ring(plain, column, row, RING_RADIUS_PX, RED, RING_WIDTH_PX)
+    picture = picture_of(study, series, findings, chain.sites[index], window, pixels)
     name = " ".join(part for part in (series.sequence, series.modality) if part)
-    drawn = draft.View(study, chain, window, picture, findings)
+    whole = shown(chain, window)
     return View(
         title=f"Synthetic phantom {seed}: sagittal {name}. The red ring marks one vertebra.",
-        short=f"{name}, {shown(chain, window)[0].site}-{shown(chain, window)[-1].site}",
+        short=f"{name}, {whole[0].site}-{whole[-1].site}",
         picture=Image.fromarray(pixels),
-        regions=tuple(region(span, window) for span in shown(chain, window)),
-        questions=tuple(questions(drawn, index, str(seed))),
+        regions=tuple(region(span, window) for span in whole),
+        questions=tuple(questions(draft.View(study, chain, window, picture, findings), index, str(seed))),
     )
 
 
-def ringed_window(chain: Chain, slice_mm: tuple[float, float], rng: np.random.Generator) -> tuple[int, Window]:
-    """Return a vertebra to ring, as an index of the chain, and a window that shows it whole."""
-    for index in rng.permutation(np.arange(1, len(chain.spans))):
-        for anchor in chain.anchors():
-            window = draw_window(chain, anchor, slice_mm, rng, holding=int(index))
-            if window is not None:
-                return int(index), window
-    raise SpinemedError("no window of this phantom shows a vertebra together with its reference for counting")
+def picture_of(
+    study: Study,
+    series: Series,
+    findings: Sequence[Finding],
+    site: str,
+    window: Window,
+    pixels: NDArray[np.uint8],
+) -> Picture:
+    """Return the record of a drawn picture that marks `site`."""
+    png = encode_png(pixels)
+    evidence = next(f.evidence for f in findings if f.site == site)
+    return Picture(
+        id=sha256(png).hexdigest(),
+        study=study.id,
+        modality=series.modality,
+        sequence=series.sequence,
+        spacing_mm=window.pixel_mm,
+        width=WIDTH_PX,
+        height=HEIGHT_PX,
+        locator=evidence,
+        png=png,
+    )
+
+
+def ringed_window(
+    chain: Chain, slice_mm: tuple[float, float], rng: np.random.Generator
+) -> tuple[int, Window]:
+    """Return a vertebra to ring, as an index of the chain, and a window that shows it whole.
+
+    Of many draws the one with the least black beyond the slice wins: it is the picture that people see first.
+    """
+    anchor = chain.anchors()[0]
+    drawn = [
+        (index, window)
+        for index in map(int, rng.permutation(np.arange(1, len(chain.spans))))
+        for window in [draw_window(chain, anchor, slice_mm, rng, holding=index)]
+        if window is not None
+    ]
+    if not drawn:
+        raise SpinemedError("no window of this phantom shows a vertebra with its reference for counting")
+    return min(drawn, key=lambda pair: max(0.0, pair[1].bottom_mm - slice_mm[0]) - min(0.0, pair[1].top_mm))
 
 
 def shown(chain: Chain, window: Window) -> tuple[Span, ...]:
@@ -122,7 +148,7 @@ def questions(drawn: draft.View, index: int, seed: str) -> Iterator[tuple[str, s
     """Yield (question, true answer) about the ringed vertebra, each proven by the findings."""
     candidates = [span.site for span in drawn.chain.spans[1:]]
     for claim in draft.marked_claims(drawn, index, candidates):
-        one = draft.instance_of(drawn, claim, OPEN, seed)
+        one = draft.instance_of(drawn, claim, "open", seed)
         if isinstance(one, Instance):
             user, assistant = one.messages[-2:]
             yield user.content, assistant.content

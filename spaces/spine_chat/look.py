@@ -1,4 +1,4 @@
-"""The page's look: system fonts, colours, the picture and the thumbnails as HTML, and the labels that screen readers need."""
+"""The page's look: system fonts, colours, pictures and buttons as HTML, and names for screen readers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -23,12 +24,13 @@ footer, footer * { color: var(--body-text-color) !important; opacity: 1 !importa
   background: var(--background-fill-secondary); }
 .gradio-container .html-container { padding: 0 !important; }
 .spine-figure { margin: 0; background: #000; border-radius: 8px; overflow: hidden; }
-.spine-figure .frame { display: flex; align-items: center; justify-content: center; height: min(54vh, 560px); }
-.spine-figure img { max-height: 100%; max-width: 100%; object-fit: contain; display: block; margin: 0; }
+.spine-figure .frame { height: min(54vh, 560px); }
+.spine-figure img { height: 100%; width: 100%; object-fit: contain; display: block; margin: 0; }
 .spine-figure figcaption { background: #1b1f24; color: #f2f4f7; padding: .4rem .75rem; font-size: .85rem; }
-.spine-verdict { min-height: 4.6rem; }
-.spine-verdict p { margin: .15rem 0; }
-.spine-verdict .plate { border-radius: 4px; padding: 0 .4rem; color: #000; font-weight: 600; }
+#verdict { min-height: 4.6rem; }
+#verdict p { margin: .15rem 0; }
+#verdict b { border-radius: 4px; padding: 0 .4rem; color: #000; }
+#verdict em { font-style: normal; font-weight: 700; }
 @media (max-width: 640px) {
   .spine-figure .frame { height: 76vw; }
   #conversation { height: 300px !important; }
@@ -40,18 +42,19 @@ THUMBS = """<div class="row" role="group" aria-label="Example pictures, syntheti
 <img src="{{this.source}}" alt=""><span>{{this.short}}</span></button>{{/each}}</div>"""
 THUMBS_CSS = """
 .row { display: flex; flex-wrap: wrap; gap: .5rem; }
-button { width: 6rem; padding: 3px; border: 2px solid transparent; border-radius: 8px; background: #1b1f24; cursor: pointer; }
+button { width: 6rem; padding: 3px; border: 2px solid transparent; border-radius: 8px; background: #1b1f24;
+  cursor: pointer; }
 button:hover, button:focus-visible { border-color: #56B4E9; }
-img { width: 100%; height: 4.6rem; object-fit: contain; background: #000; border-radius: 5px; display: block; margin: 0; }
-span { color: #f2f4f7; font-size: .72rem; font-weight: 400; line-height: 1.5; }
+img { width: 100%; height: 4.6rem; object-fit: contain; background: #000; border-radius: 5px; }
+span { color: #f2f4f7; font-size: .72rem; line-height: 1.5; }
 """
 CHIPS = """<div class="row" role="group" aria-label="Questions to ask">
 {{#each value}}<button type="button" data-index="{{@index}}">{{this}}</button>{{/each}}</div>"""
 CHIPS_CSS = """
 .row { display: flex; flex-wrap: wrap; gap: .4rem; }
-button { padding: .3rem .7rem; border: 1px solid var(--border-color-primary); border-radius: 1rem; cursor: pointer;
-  background: var(--background-fill-secondary); color: var(--body-text-color); font-size: .85rem; font-weight: 400;
-  text-align: left; box-shadow: none; }
+button { padding: .3rem .7rem; border: 1px solid var(--border-color-primary); border-radius: 1rem;
+  background: var(--background-fill-secondary); color: var(--body-text-color); font-size: .85rem;
+  text-align: left; cursor: pointer; }
 button:hover, button:focus-visible { border-color: #0072B2; }
 """
 # The number of the pressed button becomes an event of the component; the listener outlives re-rendering.
@@ -62,7 +65,8 @@ PRESS = """element.addEventListener('click', (event) => {
 
 # Gradio 6.31 gives these no accessible name of their own.
 LABELS_JS = """() => {
-  const names = [['#question textarea', 'Question about the picture'], ['#conversation .bubble-wrap', 'Conversation'],
+  const names = [['#question textarea', 'Question about the picture'],
+                 ['#conversation .bubble-wrap', 'Conversation'],
                  ['input[type=file]', 'Upload a PNG or JPEG picture']];
   const label = () => {
     for (const [where, name] of names)
@@ -81,17 +85,31 @@ def theme() -> gr.themes.Base:
         primary_hue="blue", neutral_hue="slate", radius_size="md", font=SYSTEM_FONTS, font_mono=MONO_FONTS
     )
     return plain.set(  # the theme's own blue on white falls short of 4.5:1
-        button_primary_background_fill="#005f99", button_primary_background_fill_hover="#004a78",
-        button_primary_background_fill_dark="#005f99", button_primary_background_fill_hover_dark="#0072b2",
+        button_primary_background_fill="#005f99",
+        button_primary_background_fill_hover="#004a78",
+        button_primary_background_fill_dark="#005f99",
+        button_primary_background_fill_hover_dark="#0072b2",
         button_primary_text_color="white",
-    )  # fmt: skip
+    )
 
 
 def data_url(picture: Image.Image) -> str:
-    """Return `picture` as a PNG inside the page, so that a visitor's pixels never become a file of the server."""
+    """Return `picture` as a PNG inside the page: a visitor's pixels become no file of the server."""
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def buttons(template: str, css: str, name: str, **properties: Any) -> gr.HTML:
+    """Return a row of buttons; pressing one is the component's `select` event with the button's `index`."""
+    return gr.HTML(
+        html_template=template,
+        css_template=css,
+        js_on_load=PRESS,
+        elem_id=name,
+        apply_default_css=False,
+        **properties,
+    )
 
 
 def figure(picture: Image.Image | None, caption: str, description: str) -> str:

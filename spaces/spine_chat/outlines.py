@@ -30,7 +30,7 @@ def vertebrae_of(site: str) -> tuple[str, ...]:
 
 
 def split_by_view(sites: Sequence[str], regions: Sequence[Region]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return (vertebrae to outline, vertebrae named but without a box), each once, in the order of naming.
+    """Return (vertebrae to outline, vertebrae named but without a box), each once.
 
     >>> split_by_view(["L4-L5", "T1"], [Region("L4", (0, 0, 9, 9)), Region("L5", (0, 9, 9, 18))])
     (('L4', 'L5'), ('T1',))
@@ -83,12 +83,8 @@ def print_name(
 
 def print_directions(pen: ImageDraw.ImageDraw, size: tuple[int, int]) -> None:
     """Print head, foot, anterior and posterior at the rims of a sagittal picture."""
-    width, height = size
-    places = {
-        "H": (width // 2, 16), "F": (width // 2, height - 16), "A": (14, height // 2), "P": (width - 14, height // 2),
-    }  # fmt: skip
-    for letter, place in places.items():
-        pen.text(
-            place, letter, fill="white", stroke_fill="black", stroke_width=2, anchor="mm",
-            font=ImageFont.load_default(size=18),
-        )  # fmt: skip
+    (width, height), font = size, ImageFont.load_default(size=18)
+    middle, centre = width // 2, height // 2
+    places = {"H": (middle, 16), "F": (middle, height - 16), "A": (14, centre), "P": (width - 14, centre)}
+    for letter, at in places.items():
+        pen.text(at, letter, fill="white", stroke_fill="black", stroke_width=2, anchor="mm", font=font)

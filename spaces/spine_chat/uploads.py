@@ -15,7 +15,9 @@ from PIL import Image, ImageOps
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20_000_000
 KEPT_PX = 1024  # longest side that is kept: more than any model here sees
-CONSENT = "This picture holds no patient data (no names in it either), and I use the answer for research only."
+CONSENT = (
+    "This picture holds no patient data, no name in its pixels either; I use the answer for research only."
+)
 
 
 class RefusedPictureError(ValueError):
@@ -44,7 +46,7 @@ def decode_picture(data: bytes) -> Image.Image:
         if isinstance(error, RefusedPictureError):
             raise
         raise RefusedPictureError(
-            "This file cannot be read as PNG or JPEG: its content counts, not its name. Export the slice as PNG."
+            "This file cannot be read as PNG or JPEG (its content counts, not its name). Export it as PNG."
         ) from error
 
 

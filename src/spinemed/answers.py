@@ -209,7 +209,7 @@ class Reader:
         worded = self.wordings.opening(text, opening.end()) is not None
         upper = text[named.start].isupper()
         if ends or (
-            upper and (opening["sign"] or closed or worded or NEXT_WORD.match(rest) or rest[:1] > "一")
+            upper and (opening["sign"] or closed or worded or NEXT_WORD.match(rest) or "一" <= rest[:1] <= "龥")
         ):
             return self.judge(named, "whole", text)
         return None

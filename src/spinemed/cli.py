@@ -52,13 +52,19 @@ def build(
     config: Annotated[Path | None, typer.Option(help="Settings as YAML; see dataset_scripts.")] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=FOLDER, repeatable: phantom, totalsegmentator or verse. None draws phantoms."),
+        typer.Option(
+            help="NAME=FOLDER, repeatable: phantom, totalsegmentator or verse. None draws phantoms."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the corpus; it appears whole or not at all.")] = Path(
         "spinemed-450k"
     ),
-    phantoms: Annotated[int | None, typer.Option(min=1, help="Synthetic patients drawn without a source.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Draws windows, wordings, options, letters.")] = None,
+    phantoms: Annotated[
+        int | None, typer.Option(min=1, help="Synthetic patients drawn without a source.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Draws windows, wordings, options, letters.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 2,
     label_scheme: Annotated[
         str | None, typer.Option(help="Numbering of multi-label TotalSegmentator masks.")
@@ -81,6 +87,109 @@ def build(
     settings = overridden(load_config(config), source or [], phantoms, seed, label_scheme)
     built = build_corpus(settings, out, workers, force, say=lambda text: typer.echo(text, err=True))
     typer.echo(json.dumps(report.as_json(built), indent=1) if as_json else "\n".join(report.lines(built)))
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Option(help="Folder of a transformers vision-language model.")],
+    out: Annotated[Path, typer.Option(help="JSON lines; a run that was stopped goes on where it was.")],
+    adapter: Annotated[
+        Path | None, typer.Option(help="Folder of a PEFT adapter trained on the model.")
+    ] = None,
+    data: Annotated[Path, typer.Option(help="Folder of the corpus.")] = Path("spinemed-450k"),
+    config: Annotated[str, typer.Option(help="choice or open.")] = "choice",
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of question; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="A fixed random sample of this size.")] = None,
+    synthetic_only: Annotated[
+        bool, typer.Option("--synthetic-only", help="Only synthetic patients.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 8,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply in tokens.")] = 16,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    load_in_4bit: Annotated[bool, typer.Option(help="Load the language part as NF4.")] = False,
+) -> None:
+    """Answer held-out questions with a model, with or without its adapter.
+
+    Example: spinemed predict --model models/spinemed-mini-base --adapter runs/mini --out tuned.jsonl
+    """
+    from spinemed.bench import predict as bench
+    from spinemed.bench.progress import tracked
+
+    items = bench.sample(data, config, split, kind or [], synthetic_only, limit)
+    run = bench.describe(
+        model, adapter, data, config, split, kinds=kind or [], synthetic_only=synthetic_only,
+        max_new_tokens=max_new_tokens, four_bit=load_in_4bit, items=len(items),
+    )  # fmt: skip
+
+    def load() -> bench.Answerer:
+        from spinemed.bench.backend import load
+
+        return load(
+            model, adapter, device=device, four_bit=load_in_4bit, max_new_tokens=max_new_tokens
+        ).answer
+
+    made = bench.predict(
+        items, run, data, out, load, batch_size=batch_size, track=tracked("predict"),
+        say=lambda text: typer.echo(text, err=True),
+    )  # fmt: skip
+    typer.echo(f"{len(items)} answers in {out}, {made} made now by {run.model} {run.adapter}".rstrip())
+    typer.echo(f"next: spinemed score {out} --data {data} --config {config} --split {split}")
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Argument(help="A file that spinemed predict wrote.")],
+    against: Annotated[
+        Path | None, typer.Option(help="Another run on the same items, to compare with.")
+    ] = None,
+    data: Annotated[Path, typer.Option(help="Folder of the corpus.")] = Path("spinemed-450k"),
+    config: Annotated[str, typer.Option(help="choice or open.")] = "choice",
+    split: Annotated[str, typer.Option(help="The split that was predicted.")] = "test",
+    out: Annotated[Path, typer.Option(help="Where the scorecard goes, as JSON.")] = Path("scorecard.json"),
+    metrics: Annotated[Path, typer.Option(help="Folder of the metrics.")] = Path("evaluate_metrics"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON.")] = False,
+) -> None:
+    """Score predictions, beside baselines without pixels and, paired, beside another run.
+
+    Example: spinemed score tuned.jsonl --against base.jsonl --out scorecard.json
+    """
+    from rich import print as show
+
+    from spinemed.bench.runs import write_whole
+    from spinemed.bench.score import score as make_scorecard
+    from spinemed.bench.table import table
+
+    card = make_scorecard(predictions, against, data, config, split, metrics)
+    write_whole(out, card.model_dump_json(indent=1) + "\n")
+    if as_json:
+        typer.echo(card.model_dump_json())
+    else:
+        show(table(card))
+        typer.echo(f"scorecard in {out}")
+
+
+@app.command()
+def report(
+    scorecard: Annotated[Path, typer.Option(help="File that spinemed score wrote.")],
+    predictions: Annotated[Path, typer.Option(help="Predictions of the scorecard's model.")],
+    source: Annotated[list[str], typer.Option(help="NAME=FOLDER that the corpus was built from, repeatable.")],
+    against: Annotated[Path | None, typer.Option(help="Predictions of the model compared with.")] = None,
+    data: Annotated[Path, typer.Option(help="Folder of the corpus.")] = Path("spinemed-450k"),
+    training: Annotated[Path, typer.Option(help="Folder of the training run, for its loss.")] = Path("runs/mini"),
+    out: Annotated[Path, typer.Option(help="Folder for report.html and report.png.")] = Path("demo"),
+) -> None:
+    """Write a page and a picture: scores, loss, accuracy by level, named bodies, one instance traced.
+
+    Example: spinemed report --scorecard demo/scorecard.json --predictions demo/tuned.jsonl --against
+    demo/base.jsonl --source phantom=phantom-studies
+    """
+    from spinemed.bench.report import write_report
+    from spinemed.corpus.config import named_folders
+
+    files = {"tuned": predictions} | ({"base": against} if against else {})
+    picture, page = write_report(scorecard, files, data, training, named_folders(source), out)
+    typer.echo(f"{page}\n{picture}")
 
 
 def main() -> None:

@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 
 from .level_lookalikes import drop_lookalikes
 from .level_members import Member, apply_heads, apply_neighbours, mark_flags, members_of, sites_of_member
-from .level_ranges import REGION_NAMES, order_key
+from .level_ranges import BLANK, REGION_NAMES, TRANSITIONAL, order_key
 from .level_scan import Scan
-from .level_scope import mark_polarity, mark_sides, one_side
+from .level_scope import POLAR, mark_polarity, mark_sides, one_side
+from .level_words import DOWN, FLAG, HEADS, REGION, SIDE, UP
 
 
 class Mention(NamedTuple):
@@ -60,56 +61,58 @@ def parse_levels(text: str) -> ParsedLevels:
     scan.run()
     if not scan.atoms:
         return _NOTHING
-    members = members_of(scan.atoms)
-    cues, low = scan.cues, scan.low
-    members = drop_lookalikes(members, cues, low)
+    kinds, low = scan.kinds, scan.low
+    members = members_of(scan.atoms, BLANK in kinds)
+    members = drop_lookalikes(members, scan.cues, kinds, low)
     if not members:
         return _NOTHING
-    if cues:
-        apply_heads(members, cues, low)
+    if not kinds.isdisjoint(HEADS):
+        apply_heads(members, scan.cues, low)
     for member in members:
         member.sites = sites_of_member(member)
-    if cues:
-        apply_neighbours(members, scan)
+    if kinds:
+        _apply_cues(members, scan)
+    return _result(members, kinds)
+
+
+def _apply_cues(members: list[Member], scan: Scan) -> None:
+    kinds, cues, low = scan.kinds, scan.cues, scan.low
+    if UP in kinds or DOWN in kinds:
+        apply_neighbours(members, cues, low)
+    if not kinds.isdisjoint(POLAR):
         mark_polarity(members, cues, low)
+    if SIDE in kinds:
         mark_sides(members, cues, low)
-        mark_flags(members, cues, low)
-    return _result(members)
+    if FLAG in kinds:
+        mark_flags(members, cues)
 
 
-def _result(members: list[Member]) -> ParsedLevels:
-    positive = {site for member in members if not member.negative for site in member.sites}
-    general = _general_regions(positive)
-    mentions = tuple(
-        [
-            Mention(
-                site,
-                member.start,
-                member.end,
-                "negative" if member.negative else "positive",
-                member.side,
-                _flags(member, site, general),
-            )
-            for member in members
-            for site in member.sites
-        ]
-    )
-    side = one_side(member.side for member in members if not member.negative and member.sites)
-    levels = positive - general if general else positive
-    ordered = tuple(levels) if len(levels) < 2 else tuple(sorted(levels, key=order_key))
-    return ParsedLevels(ordered, side if ordered else None, mentions)
+def _result(members: list[Member], kinds: set[str]) -> ParsedLevels:
+    mentions = []
+    levels: set[str] = set()
+    for member in members:
+        polarity: Literal["positive", "negative"] = "negative" if member.negative else "positive"
+        for site in member.sites:
+            flags = member.flags
+            if site in TRANSITIONAL and "transitional" not in flags:
+                flags = (*flags, "transitional")
+            mentions.append(Mention(site, member.start, member.end, polarity, member.side, flags))
+            if not member.negative:
+                levels.add(site)
+    if REGION in kinds:
+        general = _general_regions(levels)
+        levels -= general
+        mentions = [m._replace(flags=(*m.flags, "general")) if m.site in general else m for m in mentions]
+    if not levels:
+        return ParsedLevels((), None, tuple(mentions))
+    side = None
+    if SIDE in kinds:
+        side = one_side([member.side for member in members if member.sites and not member.negative])
+    ordered = tuple(sorted(levels, key=order_key) if len(levels) > 1 else levels)
+    return ParsedLevels(ordered, side, tuple(mentions))
 
 
 def _general_regions(sites: set[str]) -> set[str]:
     """Return the regions among the sites that a level of the same region makes precise."""
-    if not any(site.startswith("region:") for site in sites):
-        return set()
     precise = {f"region:{REGION_NAMES[site[0].lower()]}" for site in sites if ":" not in site}
     return sites & precise
-
-
-def _flags(member: Member, site: str, general: set[str]) -> tuple[str, ...]:
-    flags = member.flags
-    if ("T13" in site or "L6" in site) and "transitional" not in flags:
-        flags = (*flags, "transitional")
-    return (*flags, "general") if site in general else flags

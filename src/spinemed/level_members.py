@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from .level_ranges import AND, APART, BLANK, JOINED, RANK, REGION_NAMES, are_adjacent, neighbour, sites_of
-from .level_scan import FORCED_ROOT, PELVIS, REGION_VALUES, SACRUM, WHOLE, Atom, Cue, Scan
-from .level_words import BETWEEN, DISC, DOWN, FLAG, ROOT, UP, VERTEBRA
+from .level_scan import FORCED_ROOT, LABEL, PELVIS, REGION_VALUES, SACRUM, WHOLE, Atom, Cue
+from .level_words import BETWEEN, DISC, DOWN, FLAG, HEADS, ROOT, UP, VERTEBRA
 
 _SEQUENCE_RANKS = frozenset({RANK["t1"], RANK["t2"]})
 
@@ -17,47 +17,46 @@ class Member:
     Members that "and" or a comma joins share `group`, which is the number of the list in the text.
     """
 
-    __slots__ = ("end", "flags", "form", "group", "head", "joints", "negative", "ranks", "side", "sites", "start")
+    head = ""  # ROOT, DISC or VERTEBRA, from the word beside
+    sites: tuple[str, ...] = ()
+    side: str | None = None
+    negative = False
+    flags: tuple[str, ...] = ()
+    joints: tuple[str, ...] = (APART,)
 
     def __init__(self, atom: Atom, group: int) -> None:
         self.start, self.end, rank, _, self.form = atom
-        self.group = group
         self.ranks: tuple[int, ...] = (rank,)
-        self.joints: tuple[str, ...] = (APART,)
-        self.head = ROOT if self.form == FORCED_ROOT else ""
-        self.sites: tuple[str, ...] = ()
-        self.side: str | None = None
-        self.negative = False
-        self.flags: tuple[str, ...] = ()
+        self.group = group
+        if self.form == FORCED_ROOT:
+            self.head = ROOT
 
 
-def members_of(atoms: list[Atom]) -> list[Member]:
+def members_of(atoms: list[Atom], has_blanks: bool) -> list[Member]:
     """Return the atoms gathered into members, in the order of the text."""
-    if any(atom[3] is BLANK for atom in atoms):
+    if has_blanks:
         atoms = _settle_blanks(atoms)
     members: list[Member] = []
-    run: list[Atom] = []  # atoms joined into the last member
-    group = 0
-    for atom in atoms:
+    group = first = 0
+    for place, atom in enumerate(atoms):
         joint = atom[3]
-        if joint is APART or joint is AND:
-            group += joint is APART
-            _close(members, run)
+        if joint == APART or joint == AND:
+            if place - first > 1:
+                _join(members[-1], atoms[first:place])
+            group += joint == APART
             members.append(Member(atom, group))
-            run = [atom]
-        else:
-            run.append(atom)
-    _close(members, run)
+            first = place
+    if len(atoms) - first > 1:
+        _join(members[-1], atoms[first:])
     return members
 
 
-def _close(members: list[Member], run: list[Atom]) -> None:
-    if len(run) > 1:
-        member = members[-1]
-        member.end = run[-1][1]
-        member.ranks = tuple([atom[2] for atom in run])
-        member.joints = (APART, *[atom[3] for atom in run[1:]])
-        member.form = BETWEEN if any(atom[4] == BETWEEN for atom in run) else member.form
+def _join(member: Member, run: list[Atom]) -> None:
+    member.end = run[-1][1]
+    member.ranks = tuple([atom[2] for atom in run])
+    member.joints = (APART, *[atom[3] for atom in run[1:]])
+    if any(atom[4] == BETWEEN for atom in run):
+        member.form = BETWEEN
 
 
 def _settle_blanks(atoms: list[Atom]) -> list[Atom]:
@@ -70,7 +69,7 @@ def _settle_blanks(atoms: list[Atom]) -> list[Atom]:
             after = atoms[place + 1][3] if place + 1 < len(atoms) else APART
             if before[3] is APART and after is APART and are_adjacent(before[2], atom[2]):
                 joint = JOINED
-            elif {before[3], after} <= {APART, BLANK, AND} and before[2] not in _SEQUENCE_RANKS:
+            elif {before[3], after} <= {APART, BLANK, AND} and not _SEQUENCE_RANKS & {before[2], atom[2]}:
                 joint = AND
             else:
                 joint = APART
@@ -84,7 +83,9 @@ _FILLER = (
     r"|ipsilateral|motor|sensory|intervertebral|adjacent|both|the|und|lateral|posterior|anterior|native)[ -]+)*"
 )
 _BEFORE_HEAD = re.compile(r"[ \-(]{0,2}" + _FILLER)
-_AFTER_HEAD = re.compile(r"[ :(\-]{0,2}(?:(?:of|at|from|for|the|in|von|der|des|bei|on|s|both|left|right|bilateral) ?)*")
+_AFTER_HEAD = re.compile(
+    r"[ :(\-]{0,2}(?:(?:of|at|from|for|the|in|von|der|des|bei|on|s|both|left|right|bilateral) ?)*"
+)
 _AFTER_ROOT = re.compile(r"[ :(\-]{0,2}(?:(?:of|from|the|von|der|left|right|bilateral|both) ?)*")
 
 
@@ -94,21 +95,53 @@ def apply_heads(members: list[Member], cues: list[Cue], low: str) -> None:
     A word behind a level speaks of it and of the list before it ("L4 and L5 nerve roots"), a word before a
     level of it and of the rest of its list ("discs L3-4 and L4-5").
     """
-    after = 0  # first member that starts behind the cue
-    for start, end, kind, value in cues:
-        if kind not in (ROOT, DISC, VERTEBRA):
+    behind = 0  # first member that starts behind the cue
+    for cue in cues:
+        if cue[2] not in HEADS:
             continue
-        while after < len(members) and members[after].start < end:
-            after += 1
-        before = after - 1
-        if before >= 0 and members[before].end <= start and value != "before" and start - members[before].end < 40:
-            if _BEFORE_HEAD.fullmatch(low, members[before].end, start):
-                _spread(members, before, -1, kind)
-                continue
-        if after < len(members) and members[after].start - end < 24:
-            filler = _AFTER_ROOT if kind == ROOT else _AFTER_HEAD
-            if filler.fullmatch(low, end, members[after].start):
-                _spread(members, after, 1, kind)
+        while behind < len(members) and members[behind].start < cue[1]:
+            behind += 1
+        if behind and cue[3] != "before" and _stands_behind(members[behind - 1].end, cue[0], low):
+            place = behind - 1
+            if cue[2] is DISC and low[cue[0]] > "~" and _merge_pair(members, place - 1, low, _LISTED):
+                place, behind = place - 1, behind - 1
+            _spread(members, place, -1, cue[2])
+        elif behind < len(members) and _stands_before(cue, members[behind].start, low):
+            if cue[3] == "one":
+                _merge_pair(members, behind, low, _ADDED)
+            _spread(members, behind, 1, cue[2])
+
+
+def _stands_behind(end: int, start: int, low: str) -> bool:
+    """Whether a word that starts at `start` speaks of the level that ends at `end`: little stands between."""
+    if start - end < 2:
+        return start == end or (start > end and low[end] in " -(")
+    return start - end < 40 and _BEFORE_HEAD.fullmatch(low, end, start) is not None
+
+
+def _stands_before(cue: Cue, start: int, low: str) -> bool:
+    filler = _AFTER_ROOT if cue[2] is ROOT else _AFTER_HEAD
+    return start - cue[1] < 24 and filler.fullmatch(low, cue[1], start) is not None
+
+
+_LISTED = re.compile(r"[、,] ?(?=\d)")  # 腰4、5椎间盘
+_ADDED = re.compile(r" and (?:the )?")  # disc of L4 and L5
+
+
+def _merge_pair(members: list[Member], place: int, low: str, gap: re.Pattern[str]) -> bool:
+    """Make one segment of a list of just two neighbours that one disc lies between; return whether that was so."""
+    if place < 0 or place + 1 >= len(members):
+        return False
+    upper, lower = members[place], members[place + 1]
+    listed = [member for member in members[max(place - 1, 0) : place + 3] if member.group == upper.group]
+    if listed != [upper, lower] or {upper.form, lower.form} != {LABEL} or len(upper.ranks + lower.ranks) > 2:
+        return False
+    match = gap.match(low, upper.end)
+    if match is None or match.end() != lower.start or not are_adjacent(upper.ranks[0], lower.ranks[0]):
+        return False
+    upper.ranks, upper.joints, upper.end = (upper.ranks[0], lower.ranks[0]), (APART, JOINED), lower.end
+    del members[place + 1]
+    return True
 
 
 def _spread(members: list[Member], place: int, step: int, head: str) -> None:
@@ -122,6 +155,8 @@ def _spread(members: list[Member], place: int, step: int, head: str) -> None:
 
 def sites_of_member(member: Member) -> tuple[str, ...]:
     """Return the site texts of a member, empty for a word that names none alone (pelvis)."""
+    if member.form == LABEL:
+        return sites_of(member.ranks, member.joints, member.head)
     if member.form == WHOLE:
         return tuple(f"region:{REGION_NAMES[letter]}" for letter in REGION_VALUES[member.ranks[0]].split())
     if len(member.ranks) == 1 and member.form in (SACRUM, PELVIS):
@@ -137,19 +172,19 @@ _NOUN_BEFORE = re.compile(
 _HAN_NOUN_AFTER = re.compile(r"的?(?:椎间盘|椎間盘|椎間盤|椎间隙|椎體間隙|间隙|节段|椎体|椎骨)")
 
 
-def apply_neighbours(members: list[Member], scan: Scan) -> None:
+def apply_neighbours(members: list[Member], cues: list[Cue], low: str) -> None:
     """Replace "the disc above L5" by L4-L5, "the vertebra below T12" by L1; a bare "above L5" stays L5."""
     place = 0
-    for start, end, kind, value in scan.cues:
+    for start, end, kind, value in cues:
         if kind is not UP and kind is not DOWN:
             continue
         while place < len(members) and members[place].end <= start:
             place += 1
         direction = -1 if kind is UP else 1
         if value == "after":
-            _shift_after(members[place - 1] if place else None, start, end, direction, scan.low)
-        elif place < len(members) and scan.low[end : members[place].start] in (" ", " the "):
-            _shift_before(members[place], scan.low[max(0, start - 40) : start], direction)
+            _shift_after(members[place - 1] if place else None, start, end, direction, low)
+        elif place < len(members) and low[end : members[place].start] in (" ", " the "):
+            _shift_before(members[place], low[max(0, start - 40) : start], direction)
 
 
 def _shift_before(member: Member, before: str, direction: int) -> None:
@@ -157,7 +192,9 @@ def _shift_before(member: Member, before: str, direction: int) -> None:
     if noun is None or len(member.sites) != 1 or ":" in member.sites[0]:
         return
     site = member.sites[0]
-    is_vertebra = noun[1].startswith(("vert", "bod", "wirbel")) or (noun[1][:5] == "level" and "-" not in site)
+    is_vertebra = noun[1].startswith(("vert", "bod", "wirbel")) or (
+        noun[1][:5] == "level" and "-" not in site
+    )
     head = VERTEBRA if is_vertebra else DISC
     directions = (-1, 1) if noun[2] else (direction,)
     member.sites = tuple(neighbour(site, step, head) for step in directions)
@@ -172,7 +209,7 @@ def _shift_after(member: Member | None, start: int, end: int, direction: int, lo
         member.sites = (neighbour(member.sites[0], direction, head),)
 
 
-def mark_flags(members: list[Member], cues: list[Cue], low: str) -> None:
+def mark_flags(members: list[Member], cues: list[Cue]) -> None:
     """Set `flags` of the members beside a word such as sacralised, lumbarised or transitional."""
     place = 0
     for start, end, kind, value in cues:
@@ -180,7 +217,10 @@ def mark_flags(members: list[Member], cues: list[Cue], low: str) -> None:
             continue
         while place < len(members) and members[place].start < end:
             place += 1
-        for near, distance in ((place, _distance(members, place, end)), (place - 1, _distance(members, place - 1, start))):
+        for near, distance in (
+            (place, _distance(members, place, end)),
+            (place - 1, _distance(members, place - 1, start)),
+        ):
             if distance <= 24:
                 members[near].flags = (*members[near].flags, value)
                 break

@@ -27,6 +27,8 @@ RANK: dict[str, int] = {name.lower(): rank for rank, name in enumerate(ORDER)}
 C8 = RANK["c8"]
 S1 = RANK["s1"]
 _USUAL = frozenset(RANK[level.value.lower()] for level in DEFAULT_NUMBERING.levels)
+# T13 and L6 exist only with transitional anatomy.
+TRANSITIONAL = frozenset({"T13", "L6", "T12-T13", "T13-L1", "L5-L6", "L6-S1", "root:T13", "root:L6"})
 REGION_NAMES = {"c": "cervical", "t": "thoracic", "l": "lumbar", "s": "sacral", "o": "coccygeal"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from spinemed.bench.scorecard import Rate
 from spinemed.records import Box, Marker
 
 if TYPE_CHECKING:
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette: told apart by readers with any kind of colour vision.
 BLUE, ORANGE, GREEN, GREY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#7f7f7f", "#CC79A7"
+
+
+@dataclass(frozen=True)
+class Named:
+    """One source slice with the bodies that were found in it: level -> box in pixels of the slice."""
+
+    pixels: NDArray[np.uint8]  # [row, column], head up, anterior left
+    aspect: float  # millimetres a row over millimetres a column
+    bodies: dict[str, Box]
+    title: str
 
 
 @dataclass(frozen=True)
@@ -30,24 +42,28 @@ class Marked:
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A share with its 95 % interval and its number of items."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
 class Traced:
     """One instance and the slice it was cut from; `box` counts pixels of `slice_pixels`."""
 
     marked: Marked
-    slice_pixels: NDArray[np.uint8]  # [row, column], head up, anterior left
-    aspect: float  # millimetres a row over millimetres a column
-    box: Box
+    source: Named
     words: str
+
+
+def draw_named(axes: Axes, named: Named) -> None:
+    """Draw a slice with the box and the name of every body found in it."""
+    from matplotlib.patches import Rectangle
+
+    axes.imshow(named.pixels, cmap="gray", aspect=named.aspect, vmin=0, vmax=255)
+    for level, box in named.bodies.items():
+        corner = (box.left - 0.5, box.top - 0.5)
+        axes.add_patch(
+            Rectangle(corner, box.right - box.left, box.bottom - box.top, fill=False, edgecolor=ORANGE)
+        )
+        middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        axes.annotate(level, middle, color="white", fontsize=6.5, ha="center", va="center", weight="bold")
+    axes.set_title(named.title, fontsize=7)
+    axes.set_axis_off()
 
 
 def draw_marked(axes: Axes, marked: Marked) -> None:
@@ -73,7 +89,10 @@ def draw_loss(axes: Axes, steps: list[int], losses: list[float]) -> None:
 
 
 def draw_levels(
-    axes: Axes, levels: list[str], models: dict[str, dict[str, Rate]], baselines: dict[str, float]
+    axes: Axes,
+    levels: list[str],
+    models: Mapping[str, Mapping[str, Rate]],
+    baselines: Mapping[str, float],
 ) -> None:
     """Draw accuracy by level with 95 % intervals, one colour a model, and overall baselines as lines.
 
@@ -100,29 +119,12 @@ def draw_levels(
     axes.grid(axis="y", alpha=0.3)
 
 
-def draw_traced(slice_axes: Axes, picture_axes: Axes, traced: Traced) -> None:
-    """Draw the source slice with the instance's box beside the picture that the question shows."""
-    from matplotlib.patches import Rectangle
-
-    slice_axes.imshow(traced.slice_pixels, cmap="gray", aspect=traced.aspect, vmin=0, vmax=255)
-    box = traced.box
-    slice_axes.add_patch(
-        Rectangle(
-            (box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top,
-            fill=False, edgecolor=ORANGE, linewidth=1.5,
-        )
-    )  # fmt: skip
-    slice_axes.set_title("source slice, box of the marked body", fontsize=7)
-    slice_axes.set_axis_off()
-    draw_marked(picture_axes, traced.marked)
-
-
 def draw_report(
-    sheet: list[Marked],
+    sheet: list[Named],
     loss: tuple[list[int], list[float]],
     levels: list[str],
-    models: dict[str, dict[str, Rate]],
-    baselines: dict[str, float],
+    models: Mapping[str, Mapping[str, Rate]],
+    baselines: Mapping[str, float],
     traced: Traced,
     title: str,
     out: Path,
@@ -133,14 +135,15 @@ def draw_report(
 
     figure = Figure(figsize=(13, 9), layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(1, 1.05)))
-    for axes, marked in zip(above.subplots(1, len(sheet)), sheet, strict=True):
-        draw_marked(axes, marked)
-    left, middle, right = np.ravel(below.subfigures(1, 3, width_ratios=(1, 1.9, 1.1)))
+    above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.05))).ravel()
+    for axes, named in zip(above.subplots(1, len(sheet)), sheet, strict=True):
+        draw_named(axes, named)
+    left, middle, right = np.asarray(below.subfigures(1, 3, width_ratios=(1, 1.9, 1.1))).ravel()
     draw_loss(left.subplots(), *loss)
     draw_levels(middle.subplots(), levels, models, baselines)
     slice_axes, picture_axes = right.subplots(1, 2)
-    draw_traced(slice_axes, picture_axes, traced)
+    draw_named(slice_axes, traced.source)
+    draw_marked(picture_axes, traced.marked)
     right.suptitle(traced.words, fontsize=7)
     figure.suptitle(title, fontsize=11)
     figure.savefig(out, dpi=110)

@@ -36,6 +36,7 @@ from spinemed.instances import Asking
 from spinemed.records import Instance, Reject, Split, Study
 
 REJECT_SPLIT = "rejects"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def build(
     out: Path,
     workers: int = 1,
     force: bool = False,
-    say: Callable[[str], None] = logging.getLogger(__name__).info,
+    say: Callable[[str], None] = _LOG.info,
 ) -> Built:
     """Return the corpus at `out`, built from the sources of `config` unless it is already there unchanged.
 
@@ -176,12 +177,11 @@ class _Corpus:
         """Return the series whose slice came before: one image must not be in two splits."""
         repeated = set()
         for series, digest in rows.slices.items():
-            first = self._slices.setdefault(digest, series)
-            if first != series:
+            place = f"{rows.study.patient}/{series}"
+            if self._slices.setdefault(digest, place) != place:
                 repeated.add(series)
-                reason = "the same image already came with another series"
+                reason = "the same image already came with another study"
                 fix = "give each image in one source only"
-                place = f"{rows.study.id}/{series}"
                 self._reject(
                     Reject(id=place, source=rows.study.source, step="repeat", reason=reason, fix=fix)
                 )

@@ -86,8 +86,8 @@ def _origin(tally: Tally) -> str:
     if synthetic == 0:
         return f"All {total} studies are real images with vertebra masks, given by whoever built this corpus."
     return (
-        f"**{synthetic} of {total} studies are synthetic** (a procedural spine phantom, `synthetic` is true in "
-        "their rows); the others are real images with vertebra masks, given by whoever built this corpus."
+        f"**{synthetic} of {total} studies are synthetic** (a procedural spine phantom, `synthetic` is true "
+        "in their rows); the others are real images with vertebra masks, given by whoever built this corpus."
     )
 
 

@@ -77,7 +77,7 @@ def overridden(
     """
     content: dict[str, object] = config.model_dump()
     if sources:
-        content["sources"] = _named_folders(sources)
+        content["sources"] = named_folders(sources)
     if phantoms is not None:
         if sources:
             raise ConfigError(
@@ -92,7 +92,12 @@ def overridden(
     return checked(content, "command line")
 
 
-def _named_folders(sources: Sequence[str]) -> dict[str, Path]:
+def named_folders(sources: Sequence[str]) -> dict[str, Path]:
+    """Return name -> folder of texts NAME=FOLDER; ConfigError for other texts and for a name given twice.
+
+    >>> named_folders(["verse=my-studies"])
+    {'verse': PosixPath('my-studies')}
+    """
     folders: dict[str, Path] = {}
     for source in sources:
         name, equals, folder = source.partition("=")

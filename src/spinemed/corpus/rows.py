@@ -19,14 +19,14 @@ _BOX = {"left": _WHOLE, "top": _WHOLE, "right": _WHOLE, "bottom": _WHOLE}
 
 def features(config: Config) -> Features:
     """Return the columns of a config with their types, in order."""
-    columns = {
-        "choice": lambda: _question_columns(choice=True),
-        "open": lambda: _question_columns(choice=False),
-        "studies": _study_columns,
-        "findings": _finding_columns,
-        "rejects": lambda: dict.fromkeys(("id", "source", "step", "reason", "fix"), _TEXT),
+    columns: dict[Config, dict[str, Any]] = {
+        "choice": _question_columns(choice=True),
+        "open": _question_columns(choice=False),
+        "studies": _study_columns(),
+        "findings": _finding_columns(),
+        "rejects": dict.fromkeys(("id", "source", "step", "reason", "fix"), _TEXT),
     }
-    return Features(columns[config]())
+    return Features(columns[config])
 
 
 def question_row(instance: Instance, picture: Picture, split: Split) -> Row:

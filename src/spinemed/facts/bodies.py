@@ -134,7 +134,7 @@ def _without_arch(component: NDArray[np.bool_], spacing_mm: tuple[float, float])
     width_mm, height_mm = len(used) * spacing_mm[1], float(thickness.max()) * spacing_mm[0]
     if width_mm < _JOINED * height_mm:
         return component
-    front = used[: max(1, len(used) // 2)]
+    front = used[: max(1, len(used) // 3)]
     neck = _NECK * float(np.median(thickness[front]))
     thin = used[(thickness[used] < neck) & (used > front[-1])]
     if not len(thin):

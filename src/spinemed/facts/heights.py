@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.errors import SourceError
 from spinemed.facts.normal import HEIGHT_POSITION
+
+Floats = NDArray[np.floating[Any]]
 
 _ROUNDS = 4
 _FREEDOM = math.radians(25)
@@ -47,7 +50,8 @@ def heights(pixels: NDArray[np.bool_], spacing_mm: tuple[float, float], tilt: fl
     if pixels.sum() < _FEWEST_PIXELS:
         raise SourceError(f"a body of {int(pixels.sum())} pixels is too small to measure; give a finer image")
     rows, columns = np.nonzero(pixels)
-    down, back = (rows + 0.5) * spacing_mm[0], (columns + 0.5) * spacing_mm[1]
+    down: Floats = (rows + 0.5) * spacing_mm[0]
+    back: Floats = (columns + 0.5) * spacing_mm[1]
     angle = _axis(down, back, spacing_mm, tilt)
     along, _ = _turned(down, back, angle)
     front, rear = _walls(along, spacing_mm)
@@ -69,17 +73,13 @@ def heights(pixels: NDArray[np.bool_], spacing_mm: tuple[float, float], tilt: fl
     )
 
 
-def _turned(
-    down: NDArray[np.float64], back: NDArray[np.float64], angle: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _turned(down: Floats, back: Floats, angle: float) -> tuple[Floats, Floats]:
     """Return coordinates along the body's depth (front to back) and along its height (head to foot)."""
     cosine, sine = math.cos(angle), math.sin(angle)
     return back * cosine + down * sine, down * cosine - back * sine
 
 
-def _axis(
-    down: NDArray[np.float64], back: NDArray[np.float64], spacing_mm: tuple[float, float], tilt: float
-) -> float:
+def _axis(down: Floats, back: Floats, spacing_mm: tuple[float, float], tilt: float) -> float:
     """Return the angle of the body's depth against the columns, in radians: midway between both endplates."""
     angle = tilt
     for _ in range(_ROUNDS):
@@ -89,7 +89,7 @@ def _axis(
     return angle
 
 
-def _tilt(along: NDArray[np.float64], across: NDArray[np.float64], strip: float) -> float:
+def _tilt(along: Floats, across: Floats, strip: float) -> float:
     """Return the mean slope of both endplates in radians, fitted over the inner four fifths of the depth."""
     low, high = along.min(), along.max()
     bins = np.floor((along - low) / strip).astype(int)
@@ -103,18 +103,17 @@ def _tilt(along: NDArray[np.float64], across: NDArray[np.float64], strip: float)
     return sum(math.atan(slope) for slope in slopes) / 2
 
 
-def _walls(along: NDArray[np.float64], spacing_mm: tuple[float, float]) -> tuple[float, float]:
+def _walls(along: Floats, spacing_mm: tuple[float, float]) -> tuple[float, float]:
     """Return where the anterior and the posterior wall stand, single stray pixels left out."""
     front, rear = np.percentile(along, (0.5, 99.5))
     half_pixel = min(spacing_mm) / 2
     return float(front) - half_pixel, float(rear) + half_pixel
 
 
-def _profile(
-    along: NDArray[np.float64], strip: float, spacing_mm: tuple[float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _profile(along: Floats, strip: float, spacing_mm: tuple[float, float]) -> tuple[Floats, Floats]:
     """Return strip centres and the body's height in each strip: its area over its width."""
-    low = along.min()
+    # Half a strip early: columns of an upright body fall into the middle of strips, not on their borders.
+    low = along.min() - strip / 2
     bins = np.floor((along - low) / strip).astype(int)
     areas = np.bincount(bins) * spacing_mm[0] * spacing_mm[1]
     return low + (np.arange(len(areas)) + 0.5) * strip, areas / strip

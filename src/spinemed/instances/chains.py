@@ -12,6 +12,7 @@ from spinemed.records import Finding
 SACRUM = "S1"
 _FIRST = "C2"
 _LAST = "L5"
+_NOT_ASKED = ("C1", "T13", "L6")  # no body of its own, or not in the numbering that questions assume
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,8 @@ def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Ch
     if not runs:
         return None
     on_sacrum = SACRUM in seen and ordered[-1] == _LAST
-    if on_sacrum:
-        run = runs[-1]
-    else:
-        run = next((run for run in runs if run[0] == _FIRST), max(runs, key=len))
+    from_c2 = next((run for run in runs if run[0] == _FIRST), None)
+    run = runs[-1] if on_sacrum else from_c2 or max(runs, key=len)
     if len(run) < 2:
         return None
     spans = tuple(_span(seen[site], spacing_mm) for site in run)
@@ -81,14 +80,17 @@ def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Ch
 
 
 def _runs(ordered: Sequence[str]) -> list[list[str]]:
+    """Return the levels in runs without a gap; a transitional vertebra ends a run and is in none."""
     runs: list[list[str]] = []
+    broken = True
     for site in ordered:
-        if site == "C1":
-            continue
-        if runs and below(Level(runs[-1][-1])) == Level(site):
-            runs[-1].append(site)
-        else:
+        if site in _NOT_ASKED:
+            broken = True
+        elif broken or below(Level(runs[-1][-1])) != Level(site):
             runs.append([site])
+            broken = False
+        else:
+            runs[-1].append(site)
     return runs
 
 

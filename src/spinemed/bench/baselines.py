@@ -1,0 +1,158 @@
+"""What is reached without looking at pixels: by chance, from the text alone, from the marker's place alone.
+
+Text and place are learnt from the training items of the same kinds, with numpy only, and answer the very
+items that the model answers. A model that does not beat them has shown nothing about the picture.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemed.answers import words_of
+from spinemed.bench.items import Item
+from spinemed.levels import position
+
+WIDTH = 1 << 16  # hashed features of the text model
+STEPS, RATE, DECAY = 120, 0.5, 1e-4
+NEIGHBOURS = 25
+LAPLACE = 0.01  # weight of the overall share of an answer beside its share among the neighbours
+
+
+def chance(items: Sequence[Item]) -> float:
+    """Return the expected accuracy of guessing: the mean of 1 / number of options over choice items.
+
+    >>> from dataclasses import replace
+    >>> chance([])
+    Traceback (most recent call last):
+    ...
+    ValueError: chance needs at least one item
+    """
+    if not items:
+        raise ValueError("chance needs at least one item")
+    return float(np.mean([1 / len(item.options) for item in items]))
+
+
+def text_only(train: Sequence[Item], items: Sequence[Item]) -> list[str]:
+    """Return the letter that question and options alone suggest for each item.
+
+    A conditional logit over hashed features of each option (letter, rank, wording, wording with each word of
+    the question), fitted on `train` by full-batch gradient steps. Deterministic.
+    """
+    weights = fit_logit(train)
+    return [best_letter(item, option_scores(item, weights)) for item in items]
+
+
+def fit_logit(train: Sequence[Item]) -> NDArray[np.float64]:
+    """Return weights of hashed features after a fixed number of Adagrad steps; zeros untrained."""
+    weights = np.zeros(WIDTH)
+    if not train:
+        return weights
+    features, option_of_feature, item_of_option, right = design(train)
+    squares = np.full(WIDTH, 1e-8)
+    for _ in range(STEPS):
+        scores = np.bincount(option_of_feature, weights=weights[features], minlength=len(item_of_option))
+        scores -= np.maximum.reduceat(scores, starts_of(item_of_option))[item_of_option]
+        grown = np.exp(scores)
+        shares = grown / np.bincount(item_of_option, weights=grown)[item_of_option]
+        errors = (shares - right) / len(train)
+        slope = np.bincount(features, weights=errors[option_of_feature], minlength=WIDTH) + DECAY * weights
+        squares += slope * slope
+        weights -= RATE * slope / np.sqrt(squares)
+    return weights
+
+
+def design(
+    items: Sequence[Item],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return active features, each feature's option, each option's item, and which is right."""
+    features: list[int] = []
+    owners: list[int] = []
+    item_of_option: list[int] = []
+    right: list[float] = []
+    for number, item in enumerate(items):
+        for letter in item.lettered:
+            active = option_features(item, letter)
+            features += active
+            owners += [len(item_of_option)] * len(active)
+            item_of_option.append(number)
+            right.append(float(letter == item.answer))
+    return np.array(features), np.array(owners), np.array(item_of_option), np.array(right)
+
+
+def starts_of(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each run of equal values starts."""
+    return np.flatnonzero(np.diff(groups, prepend=-1))
+
+
+def option_features(item: Item, letter: str) -> list[int]:
+    """Return the hashed features of one option as the text shows it."""
+    text = item.lettered[letter]
+    rank = sorted(item.options, key=anatomical).index(text)
+    names = [f"letter {letter}", f"rank {rank} of {len(item.options)}", f"text {text}"]
+    names += [f"{word} > {text}" for word in set(words_of(item.question))]
+    return [zlib.crc32(f"{item.kind} {name}".encode()) % WIDTH for name in names]
+
+
+def anatomical(text: str) -> tuple[float, str]:
+    """Return a key that sorts sites from head to tail and other texts after them, by letter.
+
+    >>> sorted(["L1", "T12", "none"], key=anatomical)
+    ['T12', 'L1', 'none']
+    """
+    try:
+        return position(text), text
+    except ValueError:
+        return float("inf"), text
+
+
+def option_scores(item: Item, weights: NDArray[np.float64]) -> dict[str, float]:
+    """Return the score of each option's letter."""
+    return {letter: float(weights[option_features(item, letter)].sum()) for letter in item.lettered}
+
+
+def best_letter(item: Item, scores: dict[str, float]) -> str:
+    """Return the letter with the highest score; ties go to the first, "" for an item without options."""
+    return max(item.lettered, key=lambda letter: scores[letter], default="")
+
+
+def place_only(train: Sequence[Item], items: Sequence[Item], neighbours: int = NEIGHBOURS) -> list[str]:
+    """Return the letter that the marker's place, picture size and pixel spacing suggest for each item.
+
+    The nearest training items of the same kind vote with their right answers; only options on offer can win.
+    """
+    known: dict[str, tuple[NDArray[np.float64], list[str]]] = {}
+    for kind in sorted({item.kind for item in items}):
+        alike = [item for item in train if item.kind == kind]
+        known[kind] = (np.array([place(item) for item in alike]), [item.truth for item in alike])
+    chosen = []
+    for item in items:
+        places, truths = known[item.kind]
+        votes = neighbour_votes(place(item), places, truths, neighbours) if truths else {}
+        scores = {letter: votes.get(text, 0.0) for letter, text in item.lettered.items()}
+        chosen.append(best_letter(item, scores))
+    return chosen
+
+
+def neighbour_votes(
+    here: NDArray[np.float64], places: NDArray[np.float64], truths: Sequence[str], neighbours: int
+) -> dict[str, float]:
+    """Return the share of each answer among the nearest places, plus a little of its share overall."""
+    spread = places.std(axis=0)
+    distance = (((places - here) / np.where(spread > 0, spread, 1.0)) ** 2).sum(axis=1)
+    nearest = np.argsort(distance, kind="stable")[:neighbours]
+    votes: dict[str, float] = {}
+    for truth in truths:
+        votes[truth] = votes.get(truth, 0.0) + LAPLACE / len(truths)
+    for index in nearest:
+        votes[truths[index]] += 1 / len(nearest)
+    return votes
+
+
+def place(item: Item) -> NDArray[np.float64]:
+    """Return column, row, width, height and spacing; without a marker, the middle of the picture."""
+    column, row = item.marker if item.marker is not None else (item.width / 2, item.height / 2)
+    return np.array([column, row, item.width, item.height, item.spacing_mm], dtype=np.float64)

@@ -1,0 +1,69 @@
+"""Settings: defaults once in code, every wrong key named with its place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spinemed.corpus.config import BuildConfig, Shares, load_config, overridden
+from spinemed.corpus.splits import SPLITS, split_of
+from spinemed.errors import ConfigError
+
+SCRIPTS = Path(__file__).parents[1] / "dataset_scripts" / "spinemed_450k"
+
+
+def test_the_shipped_build_yaml_holds_every_key_with_its_default() -> None:
+    import yaml
+
+    path = SCRIPTS / "build.yaml"
+    assert load_config(path) == BuildConfig()
+    assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) == set(BuildConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds: 1", "seeds: Extra inputs are not permitted"),
+        ("seed: -1", "seed: Input should be greater than or equal to 0"),
+        ("splits: {train: 0.5}", "must add up to 1"),
+        ("- a", "holds list, not keys"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_file(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "build.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_the_command_line_overrides_the_file() -> None:
+    settings = overridden(BuildConfig(seed=3), ["verse=a", "phantom=b"], None, 5, None)
+    assert (settings.seed, settings.sources) == (5, {"verse": Path("a"), "phantom": Path("b")})
+    assert overridden(BuildConfig(), [], 7, None, None).phantoms.count == 7
+    with pytest.raises(ConfigError, match="given twice"):
+        overridden(BuildConfig(), ["verse=a", "verse=b"], None, None, None)
+    with pytest.raises(ConfigError, match="leave one of the two out"):
+        overridden(BuildConfig(), ["verse=a"], 3, None, None)
+
+
+def test_splits_have_their_shares_and_a_patient_has_one() -> None:
+    drawn = [split_of(f"patient-{number}", Shares()) for number in range(4000)]
+    shares = [drawn.count(split) / len(drawn) for split in SPLITS]
+    assert shares == pytest.approx([0.7, 0.1, 0.2], abs=0.02)
+
+
+def test_the_script_beside_the_settings_is_the_same_entry() -> None:
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPTS / "build.py"), "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Build the corpus" in ended.stdout
+
+
+def test_the_card_template_of_the_script_folder_is_the_packaged_one() -> None:
+    assert (SCRIPTS / "README.md").read_text(encoding="utf-8").startswith("---\n$front\n---")
