@@ -2,10 +2,11 @@
 
     python benchmarks/level_grammar.py
 
-Half of the timed texts are short expressions (every print style of `levels.render`, with heads, lists and sides),
-half are report sentences in English, German and Chinese; all are distinct, so nothing is gained by remembering
-whole texts. Times are processor times of one core, the best of the repetitions. Accuracy is exact agreement of
-levels on tests/data/level_expressions.json. Results go to benchmarks/results/level_grammar.json.
+Half of the timed texts are short expressions (every print style of `levels.render`, with heads, lists and
+sides), half are report sentences in English, German and Chinese. All are distinct, so nothing is gained by
+remembering whole texts. Times are processor times of one core, the best of the repetitions. Accuracy is exact
+agreement of levels on tests/data/level_expressions.json, pairs that were written along with the grammar.
+Results go to benchmarks/results/level_grammar.json.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ SHORT = [
     "{v} level {n} mm",
 ]
 SENTENCES = [
-    "There is a {n} mm broad-based disc protrusion at {s} with moderate narrowing of the {side} neural foramen.",
+    "There is a {n} mm broad-based disc protrusion at {s} with narrowing of the {side} neural foramen.",
     "{v} vertebral body shows a wedge compression fracture with {n} % loss of height; {w} is intact.",
     "No evidence of acute fracture or traumatic malalignment from {v} to {w}, {n} images reviewed.",
-    "At {s}, disc desiccation and a small {side} paracentral extrusion contact the traversing {v} nerve root.",
+    "At {s}, disc desiccation and a small {side} paracentral extrusion contact the traversing {v} root.",
     "Sagittal T2 weighted images show hyperintense signal in {v}; the conus ends at {w}, {n} slices.",
     "Patient {n} reports {side} sided leg pain for {m} months and has failed conservative treatment.",
     "{s}: No significant canal stenosis. {t}: Mild bilateral facet arthropathy, {n} mm.",
@@ -120,7 +121,8 @@ def processor() -> str:
     """Return the processor's name where the system tells it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def measure(count: int, repeats: int) -> dict[str, object]:
@@ -148,7 +150,10 @@ def measure(count: int, repeats: int) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure, print and write the result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--texts", type=int, default=20_000, help="how many distinct texts to time")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()

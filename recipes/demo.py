@@ -117,8 +117,9 @@ def steps() -> list[Step]:
         Step(
             "report",
             "draw the pictures and write the page",
-            ("spinemed", "report", "--scorecard", f"{OUT}/scorecard.json", "--predictions", f"{OUT}/tuned.jsonl",
-             "--against", f"{OUT}/base.jsonl", "--data", CORPUS, "--training", TUNED,
+            ("spinemed", "report", "--scorecard", f"{OUT}/scorecard.json",
+             "--predictions", f"{OUT}/tuned.jsonl", "--against", f"{OUT}/base.jsonl",
+             "--data", CORPUS, "--training", TUNED,
              "--source", f"phantom={STUDIES}", *real, "--out", str(OUT)),
             (),
             (f"{OUT}/report.html", f"{OUT}/report.png"),

@@ -11,12 +11,12 @@ from spinemed.corpus.config import BuildConfig
 from spinemed.corpus.publish import MANIFEST
 from spinemed.phantom.study import write_studies
 
-PHANTOMS = 16
+PHANTOMS = 12
 
 
 @pytest.fixture(scope="session")
 def phantom_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with 16 phantom studies, seeds 1 to 16."""
+    """Return a folder with 12 phantom studies, seeds 1 to 12."""
     folder = tmp_path_factory.mktemp("phantoms") / "phantom-studies"
     assert len(list(write_studies(1, PHANTOMS, folder))) == PHANTOMS
     return folder

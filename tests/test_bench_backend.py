@@ -1,4 +1,4 @@
-"""A tiny random LLaVA answers through the real command: batches, adapters, 4-bit loading, folders that do not fit."""
+"""A tiny random LLaVA answers through the real command: batches, adapters, 4-bit, wrong folders."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is d
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% for p in m['content'] %}"
-    "{% if p['type'] == 'image' %}<image>\n{% else %}{{ p['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if p['type'] == 'image' %}<image>\n{% else %}{{ p['text'] }}{% endif %}{% endfor %}"
+    "<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
@@ -81,8 +82,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built.generation_config.pad_token_id = tokenizer.pad_token_id
     images = CLIPImageProcessorPil(size={"height": 56, "width": 56}, do_center_crop=False)
     processor = LlavaProcessor(
-        images, tokenizer, patch_size=14, vision_feature_select_strategy="default", num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
+        images, tokenizer, patch_size=14, vision_feature_select_strategy="default",
+        num_additional_image_tokens=1, chat_template=TEMPLATE,
     )  # fmt: skip
     built.save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -126,7 +127,7 @@ def test_an_adapter_changes_the_replies_and_4_bit_loading_leaves_vision_alone(
 ) -> None:
     base, tuned = (load(model, which, max_new_tokens=8) for which in (None, adapter))
     assert texts(base, [PROMPTS]) != texts(tuned, [PROMPTS])
-    small = load(model, adapter, four_bit=True, max_new_tokens=8)
+    small = load(model, adapter, dtype="bfloat16", four_bit=True, max_new_tokens=8)
     kinds = {name: type(part).__name__ for name, part in small.model.named_modules()}
     quantised = [name for name, kind in kinds.items() if kind == "Linear4bit"]
     assert quantised
@@ -161,8 +162,8 @@ def question_row(number: int) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(features("choice"))
     return row | asked | {
         "question": "Which vertebra is marked?", "options": ["L1", "L2"], "answer": "A", "level": "L1",
-        "kind": "marked_level", "modality": "CT", "patient": f"p{number}", "synthetic": True, "spacing_mm": 1.0,
-        "id": f"row{number}",
+        "kind": "marked_level", "modality": "CT", "patient": f"p{number}", "synthetic": True,
+        "spacing_mm": 1.0, "id": f"row{number}",
     }  # fmt: skip
 
 

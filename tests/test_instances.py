@@ -30,8 +30,8 @@ from spinemed.levels import Level, levels_between
 from spinemed.records import Finding, Instance, Picture, Reject, Series, Study
 
 LUMBAR = ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1")
-SPINES = 90
-"""Chance is judged on this many synthetic spines, about 1,800 choice questions."""
+SPINES = 65
+"""Chance is judged on this many synthetic spines, about 1,200 choice questions."""
 
 Asked = tuple[list[Picture], list[Instance], list[Reject]]
 
@@ -85,7 +85,7 @@ def choices() -> tuple[Instance, ...]:
     found: list[Instance] = []
     for seed in range(SPINES):
         levels = [level.value for level in levels_between(("T7", "T8", "T9", "T10", "L1")[seed % 5], "S1")]
-        found += [one for one in asked(levels, seed)[1] if one.axis == "level"]
+        found += [one for one in asked(levels, seed)[1] if one.axis == "level" and one.task == "choice"]
     return tuple(found)
 
 
@@ -129,7 +129,7 @@ def test_text_alone_does_not_tell_the_right_option() -> None:
             for option in one.options
         }
         hits += max(scores, key=lambda option: scores[option]) == right_option(one)
-    assert len(test) > 600
+    assert len(test) > 500
     assert abs(hits / len(test) - 0.25) < 0.05
 
 
@@ -301,6 +301,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert asked(LUMBAR, 4) == asked(LUMBAR, 4)
     first, second = asked(LUMBAR, 4)[0], asked(LUMBAR, 4, draw=1)[0]
     assert {picture.id for picture in first}.isdisjoint(picture.id for picture in second)
+
+
+def test_a_series_with_few_vertebrae_is_asked_without_options() -> None:
+    """With fewer than four answers that can be right, wrong options would give themselves away."""
+    assert {one.task for one in asked(("L2", "L3", "L4", "L5", "S1"), 2)[1]} == {"open"}
 
 
 def test_a_picture_is_asked_in_one_form_only() -> None:

@@ -31,7 +31,7 @@ def build() -> gr.Blocks:
     """Return the page."""
     example = json.dumps({"A": "L2", "B": "L3", "C": "L4", "D": "L5"})
     with gr.Blocks(title="spine_choice", analytics_enabled=False) as page:
-        gr.Markdown("# spine_choice\nAccuracy of free-text replies to multiple-choice questions. For research.")
+        gr.Markdown("# spine_choice\nAccuracy of free-text replies to choice questions. For research.")
         replies = gr.Textbox("L4 (C)\nThe answer is not A.", lines=4, label="Replies, one a line")
         references = gr.Textbox("C\nB", lines=4, label="Right letters, one a line")
         options = gr.Textbox(example, label="Options as JSON")

@@ -126,7 +126,8 @@ def answering_programs(answer: Answerer) -> Callable[[str, str, bool], dict[str,
     def answer_picture(picture_base64: str, question: str, no_patient_data: bool) -> dict[str, Any]:
         """Answer a question about a PNG or JPEG: {"text": ..., "levels": [...]}; research, not diagnosis."""
         try:
-            *_, text = answer(from_base64(picture_base64, no_patient_data), question.strip()[:MAX_QUESTION])
+            picture = from_base64(picture_base64, no_patient_data)
+            *_, text = "", *answer(picture, question.strip()[:MAX_QUESTION])
         except (RefusedPictureError, SpinemedError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         return {"text": text.strip(), "levels": read_levels(text)}

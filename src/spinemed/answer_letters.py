@@ -13,6 +13,7 @@ from typing import NamedTuple
 WORD = "0-9A-Za-zÀ-ÖØ-öø-ɏ"
 LETTER = rf"(?<![{WORD}])[A-Za-z](?![{WORD}])(?!'[A-Za-z])(?!-[a-z0-9])(?! ?\d)"
 ONE = re.compile(LETTER)
+NOT_APPLICABLE = re.compile(rf"[Nn]/[Aa](?![{WORD}])")
 RUN = re.compile(rf"(?<![{WORD}])[A-Z]{{2,10}}(?![{WORD}-])")
 JOIN = re.compile(
     r"[)\]\"'】」]?\s{0,3}(?:,\s{0,3}(?:(?:and|or)\b|&)?|[;/&+、]|(?:and|or|und|oder|et|ou)\b|[和或与及])\s{0,3}[(\[\"'【「]?"
@@ -29,12 +30,14 @@ STRONG = re.compile(
     r"|\b(?:conclusion|verdict|decision|result|solution|ergebnis)\b(?=\s*(?::|is\b))"
     r"|(?P<acts>\b(?:i|we)(?:'d|'ll)?(?:\s+(?:would|will|therefore|thus|have|can|must|am))?(?:\s+\w+ly)?\s+"
     r"(?:choos(?:e|ing)|chose|pick(?:ed|ing)?|select(?:ed|ing)?|go(?:ing)?\s+with|opt(?:ed|ing)?\s+for|answer)\b"
-    r"|\bnot\s+\(?[A-Z]\)?,?\s+but(?:\s+rather)?\b|而是|答案|(?:正确|最佳|最终)的?选[项择]|(?<![可候备待])选(?:择)?(?!项|择)|ответ|答え|正解|정답)",
+    r"|\bnot\s+\(?[A-Z]\)?,?\s+but(?:\s+rather)?\b|而是|(?<=,)是|答案|(?:正确|最佳|最终)的?选[项择]|(?<![可候备待])选(?:择)?(?!项|择)|ответ|答え|正解|정답)",
     re.IGNORECASE,
 )
 NAMING = re.compile(r"\b(?:option|choice|select|choose|pick|letter)\b|选项", re.IGNORECASE)
 COMMITTING = re.compile(
-    r"\b(?:so|therefore|thus|hence|leav(?:es|ing)|must\s+be|points?\s+to|it\s+is|it's|that\s+is|that's|i'd\s+say|i\s+say"
+    r"\b(?:so|therefore|thus|hence)\b,?"
+    r"|\b(?:probably|perhaps|maybe|possibly|most\s+likely|leav(?:es|ing)|must\s+be|points?\s+to"
+    r"|it\s+is|it's|that\s+is|that's|i'd\s+say|i\s+say"
     r"|i\s+(?:would\s+)?(?:think|believe|guess|suspect)|go\s+with|best\s+fits?|plan\s+is|diagnosis\s+is|level\s+is)\b"
     r"|所以|因此|故",
     re.IGNORECASE,
@@ -52,7 +55,10 @@ VERDICT = re.compile(
     r"(?:correct|right|best|true|most\s+(?:likely|appropriate|suitable)|answers?)\b"
     r"|(?:是|为)?(?:正确|对的|最佳|答案))"
 )
-CONNECTORS = r":|=|->|→|\b(?:is|are|was|were|be|should|must|would|will|ist|lautet|est|es|é|è)\b|应该是|应为|就是|是|为|это"
+CONNECTORS = (
+    r":|=>?|->|→|应该是|应为|就是|是|为|это"
+    r"|\b(?:is|are|was|were|be|should|must|would|will|ist|lautet|est|es|é|è)\b"
+)
 GAP = re.compile(
     rf"(?:{CONNECTORS}|\s++|[\"'(\[<【「『|#—–-]"
     r"|\b(?:the|letter|option|choice|number|definitely|clearly|certainly|probably|most|likely|for|sure|indeed|therefore|thus"
@@ -151,6 +157,8 @@ def after_cue(text: str, cue: re.Match[str], option_letters: frozenset[str]) -> 
 
 def letters_at(text: str, start: int, option_letters: frozenset[str]) -> Named | None:
     """Return the letters that stand at `start` as one letter, a list ("B, C") or a run ("BC"), if any do."""
+    if NOT_APPLICABLE.match(text, start):
+        return None
     run = RUN.match(text, start)
     if run and set(run[0]) <= option_letters and len(set(run[0])) == len(run[0]):
         return Named(tuple(run[0]), start, run.end())

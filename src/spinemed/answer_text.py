@@ -144,11 +144,15 @@ def without_markup(text: str) -> str:
     return blank(MARKUP, text)
 
 
-def without_echo(text: str, options: Mapping[str, str]) -> str:
-    r"""Return `text` with every complete copy of the option list blanked.
+def without_echo(text: str, options: Mapping[str, str], *, torn: bool = True) -> str:
+    r"""Return `text` with every copy of the option list blanked.
+
+    With `torn` also a copy that starts at the first option and breaks off, as at a limit of tokens.
 
     >>> without_echo("A. L1\nB. L2\nAnswer: B", {"A": "L1", "B": "L2"}).strip()
     'Answer: B'
+    >>> without_echo("A. L1\nB. L2\nC", {"A": "L1", "B": "L2", "C": "L3"}).strip()
+    ''
     """
     if len(options) < 2:
         return text
@@ -156,8 +160,15 @@ def without_echo(text: str, options: Mapping[str, str]) -> str:
         rf"\(?{letter}\s*[.):,、-]?\s*" + r"\s+".join(re.escape(word) for word in wording.split())
         for letter, wording in options.items()
     ]
-    separator = r"(?![0-9A-Za-z])[\s,;.|/•-]{0,20}(?:or\s+)?"
-    return blank(re.compile(r"(?<![0-9A-Za-z])" + separator.join(lines), re.IGNORECASE), text)
+    between = r"(?![0-9A-Za-z])[\s,;.|/•-]{0,20}(?:or\s+)?"
+    pattern = r"(?<![0-9A-Za-z])" + between.join(lines)
+    if torn:
+        rest = r"\s*\Z"
+        for letter, line in reversed([*zip(options, lines, strict=True)][2:]):
+            stump = rf"(?:{between}\(?{letter}[.):,、-]?\s{{0,3}}\w{{0,12}})?\s*\Z"
+            rest = f"(?:{between}{line}{rest}|{stump})"
+        pattern += rf"|\A\s*{lines[0]}{between}{lines[1]}{rest}"
+    return blank(re.compile(pattern, re.IGNORECASE), text)
 
 
 def without_refusals(text: str) -> str:

@@ -17,8 +17,10 @@ from typing import Literal
 from .answer_letters import (
     COMMITTING,
     CORRECTION,
+    JOIN,
     NAMING,
     ONE,
+    RUN,
     Named,
     bracketed_letters,
     committed,
@@ -81,7 +83,7 @@ def parse_answer(
     check_options(options)
     reply = read_reply(response)
     reader = Reader(read_wordings(options), multiple)
-    text = without_echo(reply.text, options)
+    text = without_echo(reply.text, options, torn=not multiple)
     parsed = reader.in_container(text) or reader.in_text(without_markup(text))
     if parsed.status == "no_answer" and (reply.broke_off or cut_off):
         return ParsedAnswer("truncated", rule="cut_off")
@@ -184,6 +186,9 @@ class Reader:
         if not stripped:
             return None
         start = text.index(stripped)
+        run = RUN.fullmatch(stripped)
+        if run and set(run[0]) <= self.letters:
+            return self.judge(Named(tuple(dict.fromkeys(run[0])), start, start + len(run[0])), "whole", text)
         exact = self.wordings.exact(stripped)
         if exact is not None:
             return self.judge(Named((exact,), start, start + len(stripped)), "whole", text)
@@ -204,12 +209,16 @@ class Reader:
         rest = text[opening.end() :].lstrip()
         if named is None or self.enumerates(text[opening.end() :], named):
             return None
+        listed = JOIN.match(text, named.end)
+        if listed and ONE.match(text, listed.end()):
+            return None  # "A, B and D are wrong"
         closed = text[opening.start()] in "([\"'【「"
-        ends = not text[named.end :].strip(" \t\r\n\"').]!。】」")
+        ends = not text[named.end :].strip(" \t\r\n\"').]!?。】」")
         worded = self.wordings.opening(text, opening.end()) is not None
         upper = text[named.start].isupper()
         if ends or (
-            upper and (opening["sign"] or closed or worded or NEXT_WORD.match(rest) or "一" <= rest[:1] <= "龥")
+            upper
+            and (opening["sign"] or closed or worded or NEXT_WORD.match(rest) or "一" <= rest[:1] <= "龥")
         ):
             return self.judge(named, "whole", text)
         return None

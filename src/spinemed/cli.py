@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,37 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def callback() -> None:
     """Level-aware spine vision-language: corpus, training, benchmark and pages."""
+
+
+@app.command()
+def levels(
+    text: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT...", help="Texts; a single - reads one text a line from stdin."),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line, with every mention.")
+    ] = False,
+) -> None:
+    """Tell which vertebral levels and which side a text states.
+
+    Examples: spinemed levels "left L4/5 herniation, L5-S1 is normal"
+
+    spinemed levels --json "from T10 to L2"
+
+    cat reports.txt | spinemed levels - > levels.jsonl
+    """
+    from spinemed.level_lines import as_json_line, as_readable_line, texts_of
+
+    if text == ["-"]:
+        for line in texts_of(sys.stdin.buffer, "stdin"):
+            sys.stdout.write(as_json_line(line) + "\n")
+            sys.stdout.flush()
+        return
+    if "-" in text:
+        raise typer.BadParameter("- stands for stdin and goes alone")
+    for one in texts_of((os.fsencode(argument) for argument in text), "the command line"):
+        typer.echo(as_json_line(one) if as_json else as_readable_line(one))
 
 
 @app.command()
@@ -104,29 +136,34 @@ def predict(
     synthetic_only: Annotated[
         bool, typer.Option("--synthetic-only", help="Only synthetic patients.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 16,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply in tokens.")] = 16,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     load_in_4bit: Annotated[bool, typer.Option(help="Load the language part as NF4.")] = False,
 ) -> None:
     """Answer held-out questions with a model, with or without its adapter.
 
     Example: spinemed predict --model models/spinemed-mini-base --adapter runs/mini --out tuned.jsonl
     """
+    import os
+
     from spinemed.bench import predict as bench
     from spinemed.bench.progress import tracked
 
+    dtype = bench.dtype_for(dtype, device)
     items = bench.sample(data, config, split, kind or [], synthetic_only, limit)
     run = bench.describe(
         model, adapter, data, config, split, kinds=kind or [], synthetic_only=synthetic_only,
-        max_new_tokens=max_new_tokens, four_bit=load_in_4bit, items=len(items),
+        max_new_tokens=max_new_tokens, dtype=dtype, four_bit=load_in_4bit, items=len(items),
     )  # fmt: skip
 
     def load() -> bench.Answerer:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve a shared machine
         from spinemed.bench.backend import load
 
         return load(
-            model, adapter, device=device, four_bit=load_in_4bit, max_new_tokens=max_new_tokens
+            model, adapter, device=device, dtype=dtype, four_bit=load_in_4bit, max_new_tokens=max_new_tokens
         ).answer
 
     made = bench.predict(
@@ -173,10 +210,10 @@ def score(
 def report(
     scorecard: Annotated[Path, typer.Option(help="File that spinemed score wrote.")],
     predictions: Annotated[Path, typer.Option(help="Predictions of the scorecard's model.")],
-    source: Annotated[list[str], typer.Option(help="NAME=FOLDER that the corpus was built from, repeatable.")],
+    source: Annotated[list[str], typer.Option(help="NAME=FOLDER the corpus was built from, repeatable.")],
     against: Annotated[Path | None, typer.Option(help="Predictions of the model compared with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of the corpus.")] = Path("spinemed-450k"),
-    training: Annotated[Path, typer.Option(help="Folder of the training run, for its loss.")] = Path("runs/mini"),
+    training: Annotated[Path, typer.Option(help="Folder of the training run.")] = Path("runs/mini"),
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.png.")] = Path("demo"),
 ) -> None:
     """Write a page and a picture: scores, loss, accuracy by level, named bodies, one instance traced.

@@ -1,4 +1,4 @@
-"""Which levels and which side a text states: vertebrae, motion segments, roots and regions, in four languages.
+"""Which levels and which side a text states: vertebrae, motion segments, roots and regions.
 
 English, Chinese, German and Latin styles; conventions (what a hyphen, "and" or "levels" mean) stand in
 `level_ranges`, negation and sides in `level_scope`, what only looks like a level in `level_lookalikes`.
@@ -20,8 +20,8 @@ from .level_words import DOWN, FLAG, HEADS, REGION, SIDE, UP
 class Mention(NamedTuple):
     """One site as the text names it; `text[start:end]` is where.
 
-    `polarity` is negative for a negated or normal finding. `flags`: `transitional` (T13, L6 or a word that says
-    so), `sacralisation`, `lumbarisation`, `general` (a region that a level of the same text makes precise).
+    `polarity` is negative for a negated or normal finding. `flags`: `transitional` (T13, L6 or a word that
+    says so), `sacralisation`, `lumbarisation`, `general` (a region that a level of the text makes precise).
     """
 
     site: str
@@ -36,7 +36,8 @@ class Mention(NamedTuple):
 class ParsedLevels:
     """What a text states: `levels` sorted cranial to caudal without duplicates, then roots, then regions.
 
-    `side` sums up the sides of these levels; `mentions` also holds what is negated, in the order of the text.
+    `side` sums up the sides of these levels; `mentions` also holds what is negated, in the order of the
+    text.
     """
 
     levels: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What only looks like a level: MR sequences, tumour stages, hormones, heart sounds, figure numbers, grades."""
+"""What only looks like a level: MR sequences, tumour stages, hormones, heart sounds, figure numbers."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ _LAB_RANKS = frozenset(RANK[name] for name in ("t3", "t4", "c1", "c2", "c3", "c4
 # What directly behind a label makes it no level, by the letter of the label.
 _BEHIND = {
     "t": re.compile(
-        r" ?\(?n[0-3x](?:m|\b)|,? n[0-3] ?m|[ -](?:tumou?r )?stag|[ -](?:helper )?(?:cells?|lymphoc|cytokin|immun)"
-        r"|[ -]diabet| dm\b|[ -]hormone| half|-?stadium|期"
+        r" ?\(?n[0-3x](?:m|\b)|,? n[0-3] ?m|[ -](?:tumou?r )?stag|[ -](?:helper )?(?:cells?|lymphoc"
+        r"|cytokin|immun)|[ -]diabet| dm\b|[ -]hormone| half|-?stadium|期"
     ),
     "s": re.compile(
-        r"(?:,? (?:and |& )?s[1-4])? (?:heart|gallop|murmur|subunit|protein|domain|monotherapy|chemo|plus ox"
-        r"|plus cis|adjuvant|and oxali|sounds?|cells)|[ -](?:fig|table|appendix)|心音"
+        r"(?:,? (?:and |& )?s[1-4])? (?:heart|gallop|murmur|subunit|protein|domain|monotherapy|chemo"
+        r"|plus ox|plus cis|adjuvant|and oxali|sounds?|cells)|[ -](?:fig|table|appendix)|心音"
     ),
     "c": re.compile(
-        r"(?:,? (?:and |& )?c[1-5])?[ -](?:complement|inhibitor|esterase|convertase|glomerul|deficien|hydrocarbon"
-        r"|nephr|plants?|fragment|carbons?|glioma)"
+        r"(?:,? (?:and |& )?c[1-5])?[ -](?:complement|inhibitor|esterase|convertase|glomerul|deficien"
+        r"|hydrocarbon|nephr|plants?|fragment|carbons?|glioma)"
     ),
     "l": re.compile(
-        r"(?:[ /-](?:and )?l2)?[ -](?:norm|regulari[sz]|loss|penalt|cache|speaker|language|distance\b|larva)"
+        r"(?:[ /-](?:and )?l2)?[ -](?:norm|regulari[sz]|loss|penalt|cache|speaker|language|distance\b"
+        r"|larva)"
     ),
     "d": re.compile(
         r"[ -](?:receptor|agonist|antagonist|w\b|ns\b|levels?\b|deficien|supplement|dopamin)|w\b"
@@ -53,19 +54,22 @@ _T_HELPER = re.compile(r"(?:/th2)?[ -](?:cells?|cytok|immun|respon|lymph|polari|
 
 # MR technique around T1 and T2.
 _SEQUENCE_BEHIND = re.compile(
-    r"\*(?!\*)|[ \-/()+*]*(?:(?:w|wi|fs|gd|ce|tra|cor|sag|ax|mr|mri|dark|high|low|star|map|time|times|space|vibe|rho)\b"
-    r"|weight|gewicht|signal|hyper|hypo(?!p)|iso(?:int|sig)|bright|intens|sequen|image|imaging|scan|mapp|relax|flair|stir"
-    r"|tse|fse|spgr|gre\b|dixon|fat\b|fat-|post[ -]?(?:con|gad|gd)|pre-?contrast|contrast|gad|c\+|sagit|axial|coron"
-    r"|prolong|shine|shorten|turbo|spin[ -]echo|mri|hell|dunkel|ρ|加权|加權|信号|信號|像|高|低|等|压脂|壓脂|抑脂|脂肪|序列|相"
-    r"|呈|稍|长|長|短|上|图)|- (?:and|und|or) t[12]\b"
+    r"\*(?!\*)|\+ ?c\b|[ \-/()+*]*(?:(?:w|wi|fs|gd|ce|tra|cor|sag|ax|mr|mri|dark|high|low|star|map|time"
+    r"|times|space|vibe|rho)\b|weight|gewicht|signal|hyper|hypo(?!p)|iso(?:int|sig)|bright|intens|sequen"
+    r"|image|imaging|scan|mapp|relax|flair|stir|tse|fse|spgr|gre\b|dixon|fat\b|fat-|post[ -]?(?:con|gad"
+    r"|gd)|pre-?contrast|contrast|gad|c\+|sagit|axial|coron|tirm|mprage|inversion|values?\b|prolong|shine"
+    r"|shorten|turbo|spin[ -]echo|mri|hell|dunkel|ρ|加权|加權|信号|信號|像|高|低|等|压脂|壓脂|抑脂|脂肪"
+    r"|序列|相|呈|稍|长|長|短|上|图)|- (?:and|und|or) t[12]\b"
 )
 _SEQUENCE_NEXT = re.compile(
-    r"(?: ?(?:,|&|/|、) ?(?:and )?| and | und | or )(?:stir|flair|pd\b|proton|dwi|gre\b|t[12]\*|t[12]w|swi|tirm|axial t)"
+    r"(?: ?(?:,|&|/|、) ?(?:and )?| and | und | or )(?:stir|flair|pd\b|proton|dwi|gre\b|t[12]\*|t[12]w"
+    r"|swi|tirm|axial t)"
 )
 _STRONG_BEFORE = re.compile(
-    r"(?:sag(?:ittale?[rns]?)?|ax(?:iale?[rns]?)?|cor(?:onal)?|koronare?|transversal|weighted|stir|flair|pd|mri?"
-    r"|hyperintense|hypointense|isointense|tse|fse|gre|fat-?sat(?:urated)?|enhanced|post-?contrast|non-?contrast"
-    r"|pre-?contrast|turbo|native|dual|[23]d|长|長|短|等|压脂|矢状位|轴位|稍)[ /,&-]*(?:and |und )?$"
+    r"(?:sag(?:ittale?[rns]?)?|ax(?:iale?[rns]?)?|cor(?:onal)?|koronare?|transversal|weighted|stir|flair"
+    r"|pd|mri?|hyperintense|hypointense|isointense|tse|fse|gre|fat-?sat(?:urated)?|enhanced"
+    r"|post-?contrast|non-?contrast|pre-?contrast|turbo|native|dual|gd|ce|fs|spir|dixon|fat-?suppressed"
+    r"|[23]d|长|長|短|等|压脂|矢状位|轴位|稍)[ /,&-]*(?:and |und )?$"
 )
 _WEAK_BEFORE = re.compile(
     r"(?:on|in|with|by|both|auf|using|via|increased|decreased|high|low|the|于|在|上)[ ]*$"
@@ -74,8 +78,8 @@ _MR_WORD_NEAR = re.compile(
     r"intens|signal|bright|dark|weight|sequen|image|flair|stir|hell|dunkel|acqui|obtain|perform|scan|enhanc"
 )
 _BONE_BEHIND = re.compile(
-    r" (?:vertebra|level|bod(?:y|ies)|fracture|compression|metast|lesion|pedicle|lamina|burst|spinous|root|nerve|disc"
-    r"|endplate|slope|through|to )"
+    r" (?:vertebra|level|bod(?:y|ies)|fracture|compression|metast|lesion|pedicle|lamina|burst|spinous"
+    r"|root|nerve|disc|endplate|slope|through|to )"
 )
 _LEVEL_BEHIND = re.compile(r" levels? (?:was|were|is|are|of|low|high|normal|elevated|raised)")
 _STAGE_BEFORE = re.compile(r"(?:stage|clinical|pathologic(?:al)?|tumou?r|staged?(?: as)?|tnm)[ :(]*$")
@@ -85,7 +89,7 @@ def drop_lookalikes(members: list[Member], cues: list[Cue], kinds: set[str], low
     """Return the members that are levels, in their order; `kinds` are the kinds of the cues."""
     if not _VETOING.isdisjoint(kinds):
         members = _without_vetoed(members, _Vetoes(cues), low)
-    if any([member.ranks[0] in _SEQUENCE_RANKS for member in members]):
+    if not _SEQUENCE_RANKS.isdisjoint([member.ranks[0] for member in members]):
         members = _without_sequences(members, SEQUENCE in kinds, low)
     return members
 
@@ -102,7 +106,9 @@ class _Vetoes:
         value = next((self.ends[before] for before in range(start, start - 3, -1) if before in self.ends), "")
         if value and low[start - 1] in " -.:(" and _is_veto(value, member, letter, low):
             return True
-        if letter not in self.contexts or (_BONE_BEHIND.match(low, end) and not _LEVEL_BEHIND.match(low, end)):
+        if letter not in self.contexts or (
+            _BONE_BEHIND.match(low, end) and not _LEVEL_BEHIND.match(low, end)
+        ):
             return False
         return letter == "d" or _CONTEXT_RANKS.get(letter, frozenset()).issuperset(member.ranks)
 
@@ -118,7 +124,7 @@ def _is_veto(value: str, member: Member, letter: str, low: str) -> bool:
 
 
 def _without_vetoed(members: list[Member], vetoes: _Vetoes, low: str) -> list[Member]:
-    """Drop stages, cells, proteins, figure numbers; what joins one of them in a list with the same letter too."""
+    """Drop stages, cells, proteins, figure numbers, and what a list joins to one with the same letter."""
     kept: list[Member] = []
     vetoed_group, vetoed_letter = -1, ""
     for place, member in enumerate(members):
@@ -129,7 +135,11 @@ def _without_vetoed(members: list[Member], vetoes: _Vetoes, low: str) -> list[Me
             or _is_odd(member, letter, low)
             or vetoes.speak_against(member, letter, low)
             # "C3 and C4 complement"
-            or (behind.group == member.group and letter == _letter(behind, low) and _is_odd(behind, letter, low))
+            or (
+                behind.group == member.group
+                and letter == _letter(behind, low)
+                and _is_odd(behind, letter, low)
+            )
         ):
             vetoed_group, vetoed_letter = member.group, letter
         else:

@@ -1,4 +1,4 @@
-"""Members: the parts of a list of levels, and what the words beside them make of each (disc, vertebra, root)."""
+"""Members, the parts of a list of levels, and what the words beside them (disc, root) make of each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def members_of(atoms: list[Atom], has_blanks: bool) -> list[Member]:
     group = first = 0
     for place, atom in enumerate(atoms):
         joint = atom[3]
-        if joint == APART or joint == AND:
+        if joint in (APART, AND):
             if place - first > 1:
                 _join(members[-1], atoms[first:place])
             group += joint == APART
@@ -55,12 +55,12 @@ def _join(member: Member, run: list[Atom]) -> None:
     member.end = run[-1][1]
     member.ranks = tuple([atom[2] for atom in run])
     member.joints = (APART, *[atom[3] for atom in run[1:]])
-    if any(atom[4] == BETWEEN for atom in run):
+    if BETWEEN in [atom[4] for atom in run]:
         member.form = BETWEEN
 
 
 def _settle_blanks(atoms: list[Atom]) -> list[Atom]:
-    """Decide what a mere blank means: "L5 S1" is a segment, "L4 L5 S1" a list, "T2 L4" (an image and a level) two."""
+    """Decide what a blank means: "L5 S1" is a segment, "L4 L5 S1" a list, "T2 L4" an image and a level."""
     settled: list[Atom] = []
     for place, atom in enumerate(atoms):
         joint = atom[3]
@@ -79,8 +79,9 @@ def _settle_blanks(atoms: list[Atom]) -> list[Atom]:
 
 # What may stand between a level and the word that says what it is.
 _FILLER = (
-    r"(?:(?:exiting|traversing|descending|left|right|bilateral|spinal|dorsal|ventral|lumbar|sacral|cervical|thoracic"
-    r"|ipsilateral|motor|sensory|intervertebral|adjacent|both|the|und|lateral|posterior|anterior|native)[ -]+)*"
+    r"(?:(?:exiting|traversing|descending|left|right|bilateral|spinal|dorsal|ventral|lumbar|sacral"
+    r"|cervical|thoracic|ipsilateral|motor|sensory|intervertebral|adjacent|both|the|und|lateral|posterior"
+    r"|anterior|native)[ -]+)*"
 )
 _BEFORE_HEAD = re.compile(r"[ \-(]{0,2}" + _FILLER)
 _AFTER_HEAD = re.compile(
@@ -120,7 +121,7 @@ def _stands_behind(end: int, start: int, low: str) -> bool:
 
 
 def _stands_before(cue: Cue, start: int, low: str) -> bool:
-    filler = _AFTER_ROOT if cue[2] is ROOT else _AFTER_HEAD
+    filler = _AFTER_HEAD if cue[2] is DISC else _AFTER_ROOT  # a root or vertebra "at L4-5" is another thing
     return start - cue[1] < 24 and filler.fullmatch(low, cue[1], start) is not None
 
 
@@ -129,7 +130,7 @@ _ADDED = re.compile(r" and (?:the )?")  # disc of L4 and L5
 
 
 def _merge_pair(members: list[Member], place: int, low: str, gap: re.Pattern[str]) -> bool:
-    """Make one segment of a list of just two neighbours that one disc lies between; return whether that was so."""
+    """Make one segment of a list of just two neighbours with one disc between; return whether that was so."""
     if place < 0 or place + 1 >= len(members):
         return False
     upper, lower = members[place], members[place + 1]
@@ -166,8 +167,9 @@ def sites_of_member(member: Member) -> tuple[str, ...]:
 
 
 _NOUN_BEFORE = re.compile(
-    r"(dis[ck]s?|spaces?|interspaces?|segments?|levels?|vertebrae?|body|bodies|bandscheibe|wirbel|wirbelkörper)"
-    r" (?:(?:immediately|directly|just|right|located|lying|one level|next) )*(above and |below and )?$"
+    r"(dis[ck]s?|spaces?|interspaces?|segments?|levels?|vertebrae?|body|bodies|bandscheibe|wirbel"
+    r"|wirbelkörper) (?:(?:immediately|directly|just|right|located|lying|one level|next) )*(above and "
+    r"|below and )?$"
 )
 _HAN_NOUN_AFTER = re.compile(r"的?(?:椎间盘|椎間盘|椎間盤|椎间隙|椎體間隙|间隙|节段|椎体|椎骨)")
 

@@ -37,7 +37,8 @@ _GAPS = [
             r"[)\]\"'*]*"
             + _GAP_NOUN
             + r"\s*(?:,?\s*(?:and/or|and also|and|or|und|oder|et|sowie|as well as|plus|nor|noch"
-            r"|以及|、)|[,&+和及与與或])\s*(?:(?:the|of|at|from|in|also|left|right|bilateral|&|第)\s?)*[(\[\"'*]*"
+            r"|以及|、)|[,&+和及与與或])\s*(?:(?:the|of|at|from|in|also|left|right|bilateral|&"
+            r"|第)\s?)*[(\[\"'*]*"
         ),
     ),
     (
@@ -51,9 +52,10 @@ _GAPS = [
     (
         ON,
         re.compile(
-            r"(?: vertebra| vertebral body| body|椎体)? ?(?:(?:slips?|slipped|slipping|subluxed|subluxation|is|has"
-            r"|(?:antero|retro|spondylo|latero)?listhesis|grade [1-5iv]{1,3}|displaced|moves?|moved|anteriorly|posteriorly|forwards?|backwards?|translated) ){0,4}"
-            r"(?:on|over|upon|onto|relative to|with respect to|in relation to|auf|über|gegen|gegenüber) (?:the )?"
+            r"(?: vertebra| vertebral body| body|椎体)? ?(?:(?:slips?|slipped|slipping|subluxed"
+            r"|subluxation|is|has|(?:antero|retro|spondylo|latero)?listhesis|grade [1-5iv]{1,3}|displaced"
+            r"|moves?|moved|anteriorly|posteriorly|forwards?|backwards?|translated) ){0,4}(?:on|over|upon"
+            r"|onto|relative to|with respect to|in relation to|auf|über|gegen|gegenüber) (?:the )?"
             r"|(?:椎体)?(?:相对于?|对|较)"
         ),
     ),
@@ -64,8 +66,8 @@ _GAPS = [
 def joint_of(gap: str) -> str:
     """Return how the text between two numbers joins them, APART where it does not.
 
-    >>> joint_of("/"), joint_of(", and "), joint_of(" through "), joint_of(" slips over "), joint_of(" shows ")
-    ('-', 'and', 'to', 'on', '')
+    >>> joint_of("/"), joint_of(", and "), joint_of(" through "), joint_of(" slips over ")
+    ('-', 'and', 'to', 'on')
     """
     if not gap:
         return JOINED
@@ -74,7 +76,8 @@ def joint_of(gap: str) -> str:
 
 # One numeral with what belongs to it, and the region's name, both inside one label.
 _NUMERAL = re.compile(
-    rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?|\b({'|'.join(sorted(ROMAN, key=len, reverse=True))})(?:th)?(?![a-z])|([ⅰ-ⅻ])"
+    rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?"
+    rf"|\b({'|'.join(sorted(ROMAN, key=len, reverse=True))})(?:th)?(?![a-z])|([ⅰ-ⅻ])"
     rf"|\b({'|'.join([*SPELLED[::-1], *ORDINALS.split()[::-1], *LATIN.split()])})(?![a-z])"
     rf"|\b({'|'.join(GERMAN.split())})e[nrsm]?(?![a-z])|({HAN})",
     re.ASCII,
@@ -82,8 +85,8 @@ _NUMERAL = re.compile(
 _LONG_NAME = re.compile(
     r"(?:cervical|thora[ck]|dorsal|lumb|sa[ck]ral|hals|brust|lenden|kreuzbein)[a-zäöü]*|[颈頸胸腰骶荐薦]"
 )
-_SHORT_NAME = re.compile(r"(?:root:)?([a-z]+)")
-_GLUED = frozenset(["c", "t", "th", "l", "s"])
+_SHORT_NAME = re.compile(r"([a-z]+)")
+_LABELLED = re.compile(r"( ?[-/]? ?)([cls]|th?)?")
 
 
 @lru_cache(maxsize=16384)
@@ -102,16 +105,18 @@ def label_parts(token: str) -> tuple[tuple[int, int, int, str], ...]:
     for match in _NUMERAL.finditer(token, name.end() if is_short else 0):
         text = next(group for group in match.groups() if group)
         number = numerals().get(text, 0)
-        gap = token[parts[-1][1] : match.start()] if parts else ""
-        if gap in _GLUED:  # the second label of L5S1
-            letter, last, gap = gap[0], 0, ""
+        start = match.start()
+        gap = token[parts[-1][1] : start] if parts else ""
+        labelled = _LABELLED.fullmatch(gap)
+        if labelled and labelled[2]:  # a label with a letter of its own: L5S1, L5-S1
+            letter, last, gap, start = labelled[2][0], 0, labelled[1], start - len(labelled[2])
         joint = joint_of(gap) if parts else APART
         rank = RANK.get(f"{letter}{number}")
         if joint == JOINED and number == 1 and (letter, last) in _LAST_OF_REGION:
             rank = RANK[_LAST_OF_REGION[letter, last]]
         if rank is None or (parts and not _goes_on(token, match.end(), joint, number - last)):
             break
-        parts.append((match.start() if parts else 0, match.end(), rank, joint))
+        parts.append((start if parts else 0, match.end(), rank, joint))
         last = number
     if parts and name.end() > parts[-1][1]:  # the region stands last: fourth lumbar vertebra
         parts[-1] = (parts[-1][0], len(token), *parts[-1][2:])
@@ -119,7 +124,7 @@ def label_parts(token: str) -> tuple[tuple[int, int, int, str], ...]:
 
 
 def _goes_on(token: str, end: int, joint: str, step: int) -> bool:
-    """Whether a further number continues a label: upwards in a list, never the same unless a pair begins with it."""
+    """Whether a further number continues a label: upwards in a list, or the same where a pair begins."""
     if joint == AND:
         return step > 0 or (step == 0 and token[end : end + 1] in ("", "/", "-"))
     return joint != APART and step != 0

@@ -1,7 +1,8 @@
 """The patterns of the level grammar: the scanner that finds numbered levels and words in folded text.
 
-A pattern says what can be a level by its form ("L4", "L3, 4 and 5", "fourth lumbar vertebra", "腰4/5"); what the
-numbers mean is said in `level_parts`. No pattern repeats without a bound, so that no text makes them slow.
+A pattern says what can be a level by its form ("L4", "L3, 4 and 5", "fourth lumbar vertebra", "腰4/5");
+what the numbers mean is said in `level_parts`. No pattern repeats without a bound, so that no text makes
+them slow.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from .level_words import Word, words
 
 OPENER: Final = "opener"  # kind of a word that may begin a numbered level: lumbar, fourth, Lendenwirbel
 
-_FOLD = {
+_FOLD: dict[int, str | int] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
     **dict.fromkeys(map(ord, "_~‐‑‒–—―−﹣－～∼〜"), "-"),
     **dict.fromkeys(map(ord, "\u3000\u00a0\u202f\u2009\u2002\u2003\t"), " "),
     **{ord("\\"): "/", ord("’"): "'", ord("İ"): "i", ord("⁄"): "/", ord("∕"): "/"},
 }
+_FOLDABLE = re.compile("[" + re.escape("".join(map(chr, _FOLD))) + "]")
 
 ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii"]
 SPELLED = [
@@ -35,8 +37,8 @@ _GERMAN_ENDS = ("", "s", "n", "körper", "körpers", "körpern")
 
 # A number that a measure follows is no level: "L 4 mm", "L4, 5 mm retrolisthesis".
 _MEASURE = (
-    r"(?! ?-?(?:(?:mm|cm|ml|mg|kg|deg|degrees?|years?|yrs?|months?|weeks?|days?|hours?|hrs?|min|jahre?|monate?"
-    r"|wochen?|tage?|fold)(?![a-z])|[%°º]|毫米|厘米|[个個层例年月天周岁度级期型枚次]))"
+    r"(?! ?-?(?:(?:mm|cm|ml|mg|kg|deg|degrees?|years?|yrs?|months?|weeks?|days?|hours?|hrs?|min|jahre?"
+    r"|monate?|wochen?|tage?|fold)(?![a-z])|[%°º]|毫米|厘米|[个個层例年月天周岁度级期型枚次]))"
 )
 _COUNT = (
     _MEASURE
@@ -52,8 +54,9 @@ _JOINS = r"(?: ?[-/] ?| (?:to|through|thru|bis) |[至到])"
 
 
 def _more(number: str) -> str:
-    """Return a pattern for further numbers without their region: "/5", ", 4 and 5"."""
-    return rf"(?:(?:{_JOINS}(?:{number}){_MEASURE}|{_ADDS}(?:{number}){_COUNT}|(?:[cls]|th?)(?:{_DIGITS}))){{0,12}}"
+    """Return a pattern for what follows a first number: "/5", "-L5", "S1", ", 4 and 5"."""
+    labelled = rf"(?: ?[-/] ?)?(?:[cls]|th?){_DIGITS}{_MEASURE}"
+    return rf"(?:{_JOINS}(?:{number}){_MEASURE}|{_ADDS}(?:{number}){_COUNT}|{labelled}){{0,12}}"
 
 
 # L4, Th12, LWK 4, LV4, L 4, L-4, L. 4, L IV, S2AI, each with what follows: L4/5, L3, 4 and 5.
@@ -65,9 +68,10 @@ _SHORT = (
 )
 # A region's name and numbers: "lumbar [vertebra] 4", "lumbar vertebrae IV and V", "Lendenwirbel 4".
 _NUMBERED = (
-    r"(?:cervical|thoracic|dorsal|lumbar|sacral|thoracal|(?:hals|brust|lenden|kreuzbein|sakral)wirbel(?:körper)?[sn]?"
-    r"|vertebrae? (?:(?:cervical|lumbal|sacral|dorsal|thoracal)(?:is|es)|thoracicae?))"
-    r"(?: (?:vertebrae?|vertebral (?:body|bodies|levels?)|levels?|segments?|bod(?:y|ies)|dis[ck]s?|nerve root))?"
+    r"(?:cervical|thoracic|dorsal|lumbar|sacral|thoracal|(?:hals|brust|lenden|kreuzbein"
+    r"|sakral)wirbel(?:körper)?[sn]?|vertebrae? (?:(?:cervical|lumbal|sacral|dorsal|thoracal)(?:is|es)"
+    r"|thoracicae?))(?: (?:vertebrae?|vertebral (?:body|bodies|levels?)|levels?|segments?|bod(?:y|ies)"
+    r"|dis[ck]s?|nerve root))?"
     rf"(?: no\.?| nr\.?| number)?[ -]?#?(?:{_DIGITS}|{_ROMANS}|{_SPELLED_OUT})"
     + _COUNT
     + _more(f"{_DIGITS}|{_ROMANS}|{_SPELLED_OUT}")
@@ -76,9 +80,9 @@ _ORDINAL = rf"(?:(?:{'|'.join([*ORDINALS.split(), *LATIN.split()])}|\d{{1,2}}(?:
 # Ordinals and a region's name: "fourth [and fifth] lumbar [vertebra]".
 _ORDERED = (
     rf"{_ORDINAL}(?:(?: ?[,/&-] ?| and | or | to | through |, and )(?:the )?{_ORDINAL}){{0,6}}"
-    r" (?:cervical|thoracic|dorsal|lumbar|sacral|vertebra (?:cervicalis|thoracica|lumbalis|sacralis))(?![a-z])"
-    r"(?! (?:puncture|surgery|fusion|operation|injection|procedure|mri|ct|scan|epidural|decompression|spine|x))"
-    r"(?: vertebrae?(?![a-z])| vertebral (?:body|bodies))?"
+    r" (?:cervical|thoracic|dorsal|lumbar|sacral|vertebra (?:cervicalis|thoracica|lumbalis"
+    r"|sacralis))(?![a-z])(?! (?:puncture|surgery|fusion|operation|injection|procedure|mri|ct|scan"
+    r"|epidural|decompression|spine|x))(?: vertebrae?(?![a-z])| vertebral (?:body|bodies))?"
 )
 _ROMAN_ORDERED = r"[ivx]{1,4}(?:th)? (?:cervical|thoracic|dorsal|lumbar|sacral) vertebra(?![a-z])"
 _GERMAN_ORDINAL = rf"(?:\d{{1,2}}\.|(?:{'|'.join(GERMAN.split())})e[nrsm]?)"
@@ -89,7 +93,7 @@ _GERMAN_ORDERED = (
 _HAN_REGION = "[颈頸胸腰骶荐薦]"
 _HAN_LABEL = (
     rf"{_HAN_REGION}(?:椎(?:体|體|骨)?)? ?第?(?:{_DIGITS}|{HAN})"
-    + rf"(?:[二三四五六七八九](?=椎|间|間))?"
+    + r"(?:[二三四五六七八九](?=椎|间|間))?"
     + _MEASURE
     + _more(f"{_DIGITS}|{HAN}")
 )
@@ -104,7 +108,8 @@ _SIDE_LETTER = r"[lr](?=[)>< ,;=/]|$)"
 OPENED = re.compile(f"{_NUMBERED}|{_ORDERED}|{_GERMAN_ORDERED}|{_ROMAN_ORDERED}", re.ASCII)
 _ADJECTIVES = "cervical|thoracic|dorsal|lumbar|sacral"
 REGION_LIST = re.compile(
-    rf"({_ADJECTIVES})(?:(?:, ?(?:and )?| and | or |/|-)({_ADJECTIVES}))?(?:(?:, ?(?:and )?| and | or |/|-)({_ADJECTIVES}))? "
+    rf"({_ADJECTIVES})(?:(?:, ?(?:and )?| and | or |/|-)({_ADJECTIVES}))?(?:(?:, ?(?:and )?| and "
+    rf"| or |/|-)({_ADJECTIVES}))? "
     r"(?:spines?|spinal|vertebra|segments?|regions?|discs?|column)(?![a-z])"
 )
 
@@ -145,16 +150,25 @@ def vocabulary() -> dict[str, Word]:
 
 
 @cache
-def scanner(is_ascii: bool) -> re.Pattern[str]:
-    """Return the one pattern that finds labels and words; without its Chinese part for ASCII text."""
-    names = [word for word in vocabulary() if word.isascii() or not is_ascii]
-    latin = trie([word for word in names if word[0].isascii()], "(?![a-z])")
+def _scanner(is_wide: bool) -> re.Pattern[str]:
+    """Return the one pattern that finds labels and words; `is_wide` adds what begins with a Chinese sign."""
+    names = [word for word in vocabulary() if word.isascii() or word[0].isascii()]
+    latin = trie(names, "(?![a-z])").removeprefix("(?:").removesuffix(")")
     ordinal = r"\d{1,2}(?:st|nd|rd|th|\.)(?= ?[a-z,/&-])"
-    pattern = rf"\b(?:{_SHORT}|root:{_SHORT}|{ordinal}|{latin.removeprefix('(?:').removesuffix(')')}|{_COCCYX}|{_SIDE_LETTER})"
-    if not is_ascii:
-        others = trie([word for word in names if not word[0].isascii()], "")
-        pattern += rf"|(?![\x00-\x7f])(?:{_HAN_LABEL}|{_HAN_ORDERED}|{others})"
+    pattern = rf"\b(?:{_SHORT}|{ordinal}|{latin}|{_COCCYX}|{_SIDE_LETTER})"
+    if is_wide:
+        others = [word for word in vocabulary() if not word[0].isascii()]
+        firsts = "".join(sorted({word[0] for word in others})) + _HAN_REGION.strip("[]") + "第"
+        pattern += rf"|(?=[{firsts}])(?:{_HAN_LABEL}|{_HAN_ORDERED}|{trie(others, '')})"
     return re.compile(pattern, re.ASCII)
+
+
+_BEYOND_LATIN = re.compile(r"[^\x00-\xff]")
+
+
+def scanner_for(low: str) -> re.Pattern[str]:
+    """Return the scanner for a folded text: the wider, slower one where it has more than Latin characters."""
+    return _scanner(not low.isascii() and _BEYOND_LATIN.search(low) is not None)
 
 
 def fold(text: str) -> str:
@@ -163,6 +177,6 @@ def fold(text: str) -> str:
     >>> fold("Ｌ４～L5_S1")
     'l4-l5-s1'
     """
-    if text.isascii() and "_" not in text and "~" not in text and "\\" not in text and "\t" not in text:
-        return text.lower()
-    return text.translate(_FOLD).lower()
+    if _FOLDABLE.search(text):
+        text = text.translate(_FOLD)
+    return text.lower()

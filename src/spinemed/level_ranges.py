@@ -1,14 +1,15 @@
 """What numbers joined by a hyphen, slash, "to" or "on" mean as sites: segments, ranges of vertebrae, roots.
 
-The rules, each stated once: an adjacent pair with a joiner is one segment; a pair that is not adjacent, or one
-with "to", is a range of vertebrae; three or more joined numbers are consecutive segments. The word beside them
-may say otherwise: discs and levels make a range of segments, vertebrae make vertebrae, roots make roots.
+The rules, each stated once: an adjacent pair with a joiner is one segment; a pair that is not adjacent, or
+one with "to", is a range of vertebrae; three or more joined numbers are consecutive segments. The word beside
+them may say otherwise: discs and levels make a range of segments, vertebrae make vertebrae, roots make roots.
 A rank is a place in `ORDER`; C8 stands there because it exists as a root (never as a vertebra).
 """
 
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Final
 
 from .level_words import DISC, ROOT, VERTEBRA
@@ -58,7 +59,7 @@ def _vertebrae(a: int, b: int) -> list[str]:
 
 def _segments(a: int, b: int) -> list[str]:
     names = _vertebrae(a, b)
-    return [f"{upper}-{lower}" for upper, lower in zip(names, names[1:], strict=False)] or names
+    return [f"{upper}-{lower}" for upper, lower in pairwise(names)] or names
 
 
 def _roots(a: int, b: int) -> list[str]:
@@ -105,7 +106,7 @@ def sites_of(ranks: tuple[int, ...], joints: tuple[str, ...], head: str) -> tupl
     if ON not in joints and head == "" and _is_range_of_segments(ranks):
         return tuple(_segments(min(ranks), max(ranks)))
     found: dict[str, None] = {}
-    for a, b in zip(ranks, ranks[1:], strict=False):
+    for a, b in pairwise(ranks):
         if a != b:
             found.update(dict.fromkeys(_joined_pair(a, b, head)))
     return tuple(found) or (ORDER[ranks[0]],)
@@ -128,7 +129,7 @@ def _segment_at(upper: int, lower: int) -> str:
 
 @cache
 def neighbour(site: str, direction: int, head: str) -> str:
-    """Return the disc (or vertebra) next to a site: `direction` -1 above, +1 below; the site itself at an end.
+    """Return the disc (or vertebra) next to a site: `direction` -1 above, +1 below; the site at an end.
 
     >>> neighbour("L5", -1, "disc"), neighbour("L4-L5", 1, "disc"), neighbour("L4", 1, "vertebra")
     ('L4-L5', 'L5-S1', 'L5')

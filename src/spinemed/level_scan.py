@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from .level_parts import REGION_LETTER, joint_of, label_parts
-from .level_patterns import OPENED, OPENER, REGION_LIST, fold, scanner, vocabulary
+from .level_patterns import OPENED, OPENER, REGION_LIST, fold, scanner_for, vocabulary
 from .level_ranges import AND, APART, BLANK, JOINED, RANK, S1
 from .level_words import BETWEEN, DISC, REGION, SIDE, SITE, VERTEBRA, Word
 
@@ -25,6 +25,7 @@ REGION_VALUES: tuple[str, ...] = ("c", "t", "l", "s", "o", "l s", "t l", "c t")
 _SACRA = frozenset(["sacrum", "os sacrum", "sakrum", "kreuzbein", "骶骨", "骶椎", "sacral bone"])
 _PELVES = frozenset(["pelvis", "ilium"])
 _WITH_ATOMS = frozenset({BETWEEN, SITE, REGION, OPENER})
+_BINDERS = frozenset("-:")
 _PLAIN_DIGITS = frozenset("123456789")
 
 
@@ -45,14 +46,18 @@ class Scan:
         """Fill `atoms` and `cues` from the text."""
         low, raw, known, cues = self.low, self.raw, vocabulary(), self.cues
         free_from = 0
-        for match in scanner(low.isascii()).finditer(low):
+        for match in scanner_for(low).finditer(low):
             start, end = match.span()
             if start < free_from:
                 continue
             token = match[0]
             word = known.get(token)
             if word is None:
-                if token[0] in "clst" and token[1:2] in _PLAIN_DIGITS and raw[start - 1 : start] != "-":
+                if (
+                    token[0] in "clst"
+                    and token[1:2] in _PLAIN_DIGITS
+                    and raw[start - 1 : start] not in _BINDERS
+                ):
                     self._add_label(start, token)
                 else:
                     free_from = self._label_or_letter(start, end, token)
@@ -108,7 +113,10 @@ class Scan:
         return end
 
     def _add_label(self, start: int, token: str) -> None:
-        form = FORCED_ROOT if token[0] == "r" else LABEL
+        form = LABEL
+        if self.low[start - 5 : start] == "root:":  # the canonical spelling of a root
+            form = FORCED_ROOT
+            self.cues.pop()
         joint = self._joint(start) if self.atoms else APART
         if joint != AND and self.between_end < 0:  # nothing to weigh: the usual case
             self.atoms += [
@@ -127,17 +135,24 @@ class Scan:
             return False
         if spaced and not raw[start].isupper() and end - start < len(raw.strip()):
             return False
-        if token[-1] in "ivx" and first.isascii() and not self._is_roman(start, end, token):
+        if token[-1] in "ivx" and first.isascii() and not self._is_roman(end, token):
             return False
-        if start >= 2 and raw[start - 2].isdigit() and (spaced or raw[start - 1] == "-"):
+        if (
+            start >= 2
+            and raw[start - 2].isdigit()
+            and not raw[max(0, start - 3)].isalpha()
+            and (spaced or raw[start - 1] == "-")
+        ):
             return bool(self.atoms) and self.atoms[-1][1] == start - 1
         return True
 
-    def _is_roman(self, start: int, end: int, token: str) -> bool:
-        """Whether "L IV" is written as a numeral; a lone I, V or X must not begin a phrase ("type C I think")."""
+    def _is_roman(self, end: int, token: str) -> bool:
+        """Whether "L IV" is written as a numeral; a lone I, V or X must not begin a phrase ("C I think")."""
         if not self.raw[end - 1].isupper():
             return False
-        return token[-2] in "ivx" or not (self.low[end : end + 1] == " " and self.low[end + 1 : end + 2].isalpha())
+        return token[-2] in "ivx" or not (
+            self.low[end : end + 1] == " " and self.low[end + 1 : end + 2].isalpha()
+        )
 
     def _side_letter(self, start: int, end: int) -> None:
         before = self.raw[max(0, start - 2) : start]
@@ -190,16 +205,17 @@ class Scan:
 
 
 _AXIS_AFTER = re.compile(
-    r" ?(?:\(?c2|vertebra|bod(?:y|ies)|fracture|ring|pedicle|lamina|dens|pars|spondylol|arch|facet|$|[,.;)]? ?$)"
+    r" ?(?:\(?c2|vertebra|bod(?:y|ies)|fracture|ring|pedicle|lamina|dens|pars|spondylol|arch|facet|$"
+    r"|[,.;)]? ?$)"
 )
 _AXIS_BEFORE = re.compile(
-    r"(?:atlas (?:and|or|on|over|to) (?:the )?|atlas[/-]|(?:body|dens|arch|pedicle|fracture|pars|lamina|process"
-    r"|odontoid|spondylolisthesis|ring) of (?:the )?|dens |c1[ /-]|^the |^)$"
+    r"(?:atlas (?:and|or|on|over|to) (?:the )?|atlas[/-]|(?:body|dens|arch|pedicle|fracture|pars|lamina"
+    r"|process|odontoid|spondylolisthesis|ring) of (?:the )?|dens |c1[ /-]|^the |^)$"
 )
 _ATLAS_AFTER = re.compile(r" ?(?:of |based|guided|-based|-guided|registration|segmentation|label)")
 _ATLAS_BEFORE = re.compile(
-    r"(?:brain|an|probabilistic|digital|imaging|x-ray|anatomical|template|population|surgical|multi|gene|cancer"
-    r"|radiograph|spinal cord|white matter|pam50|genome)[ -]$"
+    r"(?:brain|an|probabilistic|digital|imaging|x-ray|anatomical|template|population|surgical|multi|gene"
+    r"|cancer|radiograph|spinal cord|white matter|pam50|genome)[ -]$"
 )
 
 

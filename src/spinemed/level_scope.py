@@ -16,10 +16,12 @@ from .level_words import ABSENT, BORDER, NEGATION, NORMAL, NOT, SIDE
 _REACH = 160  # characters; keeps the work linear in the length of the text
 
 # Ends of sentences and clauses; words such as "but" are cues of the scanner. A comma is judged apart.
-_STOP = re.compile(r"[;；。!?！？\n]|[.](?=\s|$)")
+# Spelled as alternatives, not as a set, because then the engine skips to the next candidate.
+_FULL_STOP = r"\.(?=\s|$)|。|！|？|\n"
+_STOP = re.compile(rf"{_FULL_STOP}|;|；|!|\?")
+_CLAUSE_END = re.compile(rf"{_STOP.pattern}|,|，")
+_SENTENCE_END = re.compile(_FULL_STOP)
 _COMMA = re.compile(r"[,，](?!\d)")
-_CLAUSE_END = re.compile(r"[,，;；。!?！？\n]|[.](?=\s|$)")
-_SENTENCE_END = re.compile(r"[.](?=\s|$)|[。！？\n]")
 _LINE_END = re.compile(r"\n")
 _AND = re.compile(r"\b(?:and|und)\b")
 _OR = re.compile(r"\b(?:or|nor|oder|noch)\b|或")
@@ -34,8 +36,8 @@ _NEW_STATEMENT = re.compile(
 _EXCEPT = re.compile(r"(?:\bexcept(?: for)?|other than|apart from|aside from|除)[^,.;，。；]{0,12}$")
 _OPENS_CLAUSE = re.compile(r"(?:^|[,;.，；。:]|\band|\bund|和|及)\s*$")
 _SHORT_REACH = re.compile(
-    r"\s*(?:(?:at|the|in|on|of|involve[sd]?|affect(?:s|ed)?|extend(?:s|ing)?|to|reach(?:es)?|include[sd]?|seen|from"
-    r"|present|located|necessarily|level|disc|vertebra|des|der|in|höhe|auf|bei|von)\s*)*"
+    r"\s*(?:(?:at|the|in|on|of|involve[sd]?|affect(?:s|ed)?|extend(?:s|ing)?|to|reach(?:es)?|include[sd]?"
+    r"|seen|from|present|located|necessarily|level|disc|vertebra|des|der|in|höhe|auf|bei|von)\s*)*"
 )
 _SUBJECT_COMMA = re.compile(r"[,，:]\s*(?:there (?:is|are|was|were)|we see|es besteht|both|also|again)?\s*")
 
@@ -43,16 +45,22 @@ POLAR = frozenset({NEGATION, NOT, NORMAL, ABSENT})
 
 # Beginnings of words that name a finding or an operation; a level named with one is not called normal.
 _FINDINGS = """
-    fract fraktur herni bulg protru extru sequest stenos narrow listhe anterolisthe retrolisthe laterolisthe slip
-    spondyl degenerat desicc dehydrat tear torn fissure edema oedem ödem lesion läsion collaps metasta compress
-    defect hemangioma haemangioma impinge infect discitis cyst scolio kypho osteophyt tumor tumour mass loss fusion
-    fused surg laminec discec corpec foraminot laminot facetec vertebrop kyphop laminop tlif plif alif xlif acdf
+    fract fraktur herni bulg protru extru sequest stenos narrow listhe anterolisthe retrolisthe
+    laterolisthe slip
+    spondyl degenerat desicc dehydrat tear torn fissure edema oedem ödem lesion läsion collaps metasta
+    compress
+    defect hemangioma haemangioma impinge infect discitis cyst scolio kypho osteophyt tumor tumour mass
+    loss fusion
+    fused surg laminec discec corpec foraminot laminot facetec vertebrop kyphop laminop tlif plif alif
+    xlif acdf
     screw cage implant hardware decompress inject vorfall bandscheibenvor prolaps vorwölb protrusion stenose
-    spinalkanalsten gleiten schmorl modic arthro hypertroph pain radiculopath syndrome abnormal injur burst wedg
+    spinalkanalsten gleiten schmorl modic arthro hypertroph pain radiculopath syndrome abnormal injur
+    burst wedg
     erosion sclero block ablat biops instrument signal_change kompression deckplattenein osteochondr
 """
 _HAN_FINDINGS = """
-    突出 膨出 脱出 骨折 狭窄 滑脱 变性 退变 撕裂 水肿 病变 转移 压缩 增生 囊肿 肿瘤 侧弯 融合 术后 不稳 塌陷 压迫 损伤
+    突出 膨出 脱出 骨折 狭窄 滑脱 变性 退变 撕裂 水肿 病变 转移 压缩 增生 囊肿 肿瘤 侧弯 融合 术后 不稳
+    塌陷 压迫 损伤
     狹窄 滑脫 變性 退變 水腫 病變 轉移 壓縮 腫瘤 融合 壓迫 損傷
 """
 
@@ -108,7 +116,9 @@ class _Polarity:
         start, end, kind, value = cue
         if first >= len(self.members) or self.members[first].start - end > _REACH or value == "post":
             return False
-        if self.is_cut(end, self.members[first].start) or (kind is NEGATION and _is_number_sign(self.low, start)):
+        if self.is_cut(end, self.members[first].start) or (
+            kind is NEGATION and _is_number_sign(self.low, start)
+        ):
             return False
         gap = self.low[end : self.members[first].start]
         last = last_of_list(self.members, first)
@@ -128,7 +138,10 @@ class _Polarity:
         """Go on over "or": no fracture at T12 or listhesis at L5."""
         while last + 1 < len(self.members):
             start, end = self.members[last].end, self.members[last + 1].start
-            if end - start > _REACH or not _OR.search(self.low, start, end) or self.is_cut(start, end):
+            goes_on = (
+                end - start <= _REACH and _OR.search(self.low, start, end) and not self.is_cut(start, end)
+            )
+            if self.members[last + 1].negative or not goes_on:
                 return
             first, last = last + 1, last_of_list(self.members, last + 1)
             self.negate(first, last)
@@ -141,7 +154,7 @@ class _Polarity:
         return not _finding().search(self.low, end, stop.start() if stop else end + 28)
 
     def own_part(self, first: int, last: int) -> int:
-        """Return the end of the negated part of a list: "no stenosis at L4-5, L5-S1 bulge" negates L4-5 alone."""
+        """Return the end of the negated part of a list: "no stenosis at L4-5, L5-S1 bulge" is about L4-5."""
         if first == last or not _NEW_STATEMENT.match(self.low, self.members[last].end):
             return last
         gap = self.low[self.members[last - 1].end : self.members[last].start]
@@ -155,7 +168,9 @@ class _Polarity:
             return False
         first = first_of_list(members, last)
         gap = low[members[last].end : start]
-        if self.is_cut(members[last].end, start) or (_COMMA.search(gap) and not _SUBJECT_COMMA.fullmatch(gap)):
+        if self.is_cut(members[last].end, start) or (
+            _COMMA.search(gap) and not _SUBJECT_COMMA.fullmatch(gap)
+        ):
             return False
         if kind is ABSENT:
             self.negate(first, last)
@@ -168,11 +183,12 @@ class _Polarity:
         return True
 
     def has_finding_before(self, first: int) -> bool:
-        """Whether the clause names a finding (or an exception) before the list: "fusion at L4-5 is intact"."""
+        """Whether the clause has a finding (or an exception) before the list: "fusion at L4-5 is intact"."""
         start = self.members[first].start
         since = max(self.members[first - 1].end if first else 0, start - 80)
         for pattern in (_CLAUSE_END, _AND) if first else (_CLAUSE_END,):
-            since = max([since, *(match.end() for match in pattern.finditer(self.low, since, start))])
+            for match in pattern.finditer(self.low, since, start):
+                since = match.end()
         place = bisect_left(self.borders, since)
         if place < len(self.borders) and self.borders[place] < start:
             return bool(_EXCEPT.search(self.low[since:start]))
@@ -187,8 +203,10 @@ class _Polarity:
         stop = (_LINE_END if is_heading else _SENTENCE_END).search(low, end, stop_at)
         runs_into_level = stop is None and next_start <= end + _REACH and next_start < len(low)
         last = stop.start() if stop else stop_at
+        for listed in _OR.finditer(low, end, last):  # no bulge, stenosis, or narrowing: one negated list
+            end = listed.end()
         edges = [match.end() for match in _CLAUSE_END.finditer(low, end, last)]
-        edges += [border for border in self.borders if end <= border < last]
+        edges += self.borders[bisect_left(self.borders, end) : bisect_left(self.borders, last)]
         edges = [*sorted(edges), last]
         for begin, finish in pairwise(edges):
             if finish == last and runs_into_level:
@@ -247,16 +265,16 @@ def mark_sides(members: list[Member], cues: list[Cue], low: str) -> None:
 
 def _place_of_side(members: list[Member], behind: int, start: int, end: int, low: str) -> int:
     """Return the index of the member that a side word speaks of."""
-    if behind == 0:
-        return 0
-    if behind == len(members):
-        return behind - 1
-    gap_before, gap_behind = low[members[behind - 1].end : start], low[end : members[behind].start]
-    opens = _OPENS_CLAUSE.search(gap_before[-12:]) is not None
-    if opens and not _CLAUSE_END.search(gap_behind[:_REACH]):
+    if behind == 0 or behind == len(members):
+        return max(behind - 1, 0)
+    before, after = members[behind - 1].end, members[behind].start
+    if start - before < 2 or after - end < 2:
+        return behind - 1 if start - before < 2 else behind
+    is_cut_behind = _CLAUSE_END.search(low, end, min(after, end + _REACH)) is not None
+    if not is_cut_behind and _OPENS_CLAUSE.search(low[max(before, start - 12) : start]):
         return behind
-    cost_before = len(gap_before) + 1000 * bool(_CLAUSE_END.search(gap_before[-_REACH:]))
-    cost_behind = len(gap_behind) + 1000 * bool(_CLAUSE_END.search(gap_behind[:_REACH]))
+    is_cut_before = _CLAUSE_END.search(low, max(before, start - _REACH), start) is not None
+    cost_before, cost_behind = start - before + 1000 * is_cut_before, after - end + 1000 * is_cut_behind
     return behind if cost_behind < cost_before else behind - 1
 
 
@@ -279,6 +297,8 @@ def one_side(sides: Iterable[str | None]) -> str | None:
     ('both', 'left', None)
     """
     named = set(sides)
+    if len(named) == 1:
+        return named.pop()
     if "both" in named or {"left", "right"} <= named:
         return "both"
     return next((side for side in ("left", "right", "central") if side in named), None)

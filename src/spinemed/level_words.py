@@ -96,7 +96,8 @@ _TABLE: list[tuple[str, str, str]] = [
         intervertebral_spaces disci discal disc_level disc_levels disk_level disk_levels discectomy
         discectomies facet facets facet_joint facet_joints foramen foramina segment segments motion_segments
         bandscheiben etagen segmente segmenten zwischenwirbelraum bandscheibenfächer bandscheibenräume
-        zwischenwirbelräume 椎间盘 椎間盤 间盘 間盤 椎间隙 椎間隙 间隙 間隙 椎间孔 椎間孔 椎体间 椎體間 节段 節段 小关节
+        zwischenwirbelräume 椎间盘 椎間盤 间盘 間盤 椎间隙 椎間隙 间隙 間隙 椎间孔 椎間孔 椎体间 椎體間
+        节段 節段 小关节
         """,
     ),
     (DISC, "level", "level levels"),
@@ -123,7 +124,8 @@ _TABLE: list[tuple[str, str, str]] = [
         "",
         """
         no without denies denied deny negative_for absence_of free_of rather_than instead_of neither nor
-        never lack_of lacks kein keine keinen keiner keinem keines ohne weder never_had no_evidence_of 未见 未見
+        never lack_of lacks kein keine keinen keiner keinem keines ohne weder never_had no_evidence_of
+        未见 未見
         无 無 没有 沒有 否认 否認 未发现 未發現 未累及 未及 未提示
         """,
     ),
@@ -141,7 +143,8 @@ _TABLE: list[tuple[str, str, str]] = [
         normal intact unremarkable preserved maintained uninvolved within_normal_limits normally regelrecht
         regelrechte regelrechter normale normaler normales normalen intakt intakte intakter erhalten
         erhaltene o.b. no_abnormality no_abnormalities unauffällig unauffällige unauffälliger unauffälliges
-        unauffälligen 正常 完整 未见异常 未見異常 无异常 無異常 未见明显异常 未見明顯異常 良好 无殊 未受累 无明显异常 無明顯異常
+        unauffälligen 正常 完整 未见异常 未見異常 无异常 無異常 未见明显异常 未見明顯異常 良好 无殊
+        未受累 无明显异常 無明顯異常
         """,
     ),
     (NORMAL, "pre", "sparing spares"),
@@ -160,7 +163,8 @@ _TABLE: list[tuple[str, str, str]] = [
         "",
         """
         but however although though while whereas except yet other_than apart_from aside_from besides
-        because due_to secondary_to which sondern aber jedoch hingegen ausser während außer 但 而是 除 却 然而 外 但是
+        because due_to secondary_to which sondern aber jedoch hingegen ausser während außer 但 而是 除
+        却 然而 外 但是
         """,
     ),
     (
@@ -175,7 +179,8 @@ _TABLE: list[tuple[str, str, str]] = [
         cannot_be_ruled_out cannot_rule_out can_not_be_excluded not_be_excluded not_clear nicht_normal
         nicht_nur nicht_intakt without_contrast unclear without_and_with without_gadolinium without_iv
         without_change not_spared no_significant_interval_progression unchanged abnormal not_be_ruled_out
-        not_maintained 中央管 nicht_auszuschließen keine_änderung 无力 無力 无明显变化 無明顯變化 未见明显变化 不正常 不完整 无变化 不仅
+        not_maintained 中央管 nicht_auszuschließen keine_änderung 无力 無力 无明显变化 無明顯變化
+        未见明显变化 不正常 不完整 无变化 不仅
         不仅仅 无法 不除外 不能除外 不排除 不能排除 欠佳 未愈 未定 外侧 外側 外周 以外 外伤
         """,
     ),
@@ -202,7 +207,7 @@ _TABLE: list[tuple[str, str, str]] = [
         CONTEXT,
         "t",
         """
-        thyroid tsh hormone hormones thyroxine hypothyroidism hyperthyroidism ft4 ft3 t3/t4 triiodothyronine
+        thyroid tsh hormone hormones thyroxine hypothyroidism hyperthyroidism ft4 ft3 triiodothyronine
         levothyroxine 甲状腺 甲狀腺 促甲状腺激素
         """,
     ),
@@ -225,7 +230,7 @@ _TABLE: list[tuple[str, str, str]] = [
         adjuvant sound sounds inhibitor inhibitors esterase convertase glomerulopathy glomerulonephritis
         deficiency deficient hydrocarbon hydrocarbons nephritic nephropathy plant plants fragment fragments
         carbon carbons glioma norm norms regularization regularisation regularized regularizer loss losses
-        penalty penalties cache speaker speakers language distance larva larvae larval receptor receptors
+        penalty penalties speaker speakers larva larvae larval receptor receptors
         agonist agonists antagonist antagonists supplements supplementation 期
         """,
     ),
@@ -253,7 +258,7 @@ _TABLE: list[tuple[str, str, str]] = [
         sakralisierte 骶化
         """,
     ),
-    (FLAG, "transitional", "transitional lstv castellvi supernumerary übergangswirbel 移行椎 移行"),
+    (FLAG, "transitional", "transitional lstv castellvi supernumerary 移行椎 移行"),
     (
         SITE,
         "c1",
@@ -312,7 +317,8 @@ _TABLE: list[tuple[str, str, str]] = [
         REGION,
         "s",
         """
-        sacrum sacra os_sacrum sakrum kreuzbein sacral_ala sacral_bone sacral_alae pelvis ilium 骶骨 骶椎 荐骨 薦骨
+        sacrum sacra os_sacrum sakrum kreuzbein sacral_ala sacral_bone sacral_alae pelvis ilium 骶骨
+        骶椎 荐骨 薦骨
         薦椎
         """,
     ),
@@ -335,10 +341,12 @@ _ADJECTIVES = {"cervical": "c", "thoracic": "t", "dorsal": "t", "lumbar": "l", "
 _PAIRS = {"cervicothoracic": "c t", "thoracolumbar": "t l", "lumbosacral": "l s", "cervicodorsal": "c t"}
 _WHOLES = """
     spine spines spinal column vertebral_column region spinal_column spondylosis stenosis spinal_stenosis
-    canal_stenosis spinal_canal canal myelopathy radiculopathy cord spinal_cord spondylotic spondylolisthesis
+    canal_stenosis spinal_canal canal myelopathy radiculopathy cord spinal_cord spondylotic
+    spondylolisthesis
 """
 _PARTS = """
-    vertebra vertebrae vertebral vertebral_body vertebral_bodies disc discs disk disks intervertebral segment
+    vertebra vertebrae vertebral vertebral_body vertebral_bodies disc discs disk disks intervertebral
+    segment
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 from transformers import logging as transformers_logging
 
+from spinemed.bench.runs import check_folders
 from spinemed.errors import ModelError
 
 # Full prefixes, as transformers compares the start of a module's name; those of other families do no harm.
@@ -55,7 +55,7 @@ class Backend:
         batch = self.processor(
             text=texts, images=pictures if any(pictures) else None, padding=True, padding_side="left",
             add_special_tokens=False, return_tensors="pt",
-        ).to(self.model.device)  # fmt: skip
+        ).to(self.model.device, self.model.dtype)  # fmt: skip
         with torch.inference_mode():
             output = self.model.generate(
                 **batch, max_new_tokens=self.max_new_tokens, do_sample=False, num_beams=1,
@@ -107,13 +107,18 @@ def load(
     adapter: Path | None,
     *,
     device: str = "cpu",
+    dtype: str = "float32",
     four_bit: bool = False,
     max_new_tokens: int = 16,
 ) -> Backend:
-    """Return the model of a folder with its adapter; ModelError says what is missing."""
+    """Return the model of a folder with its adapter; ModelError says what is missing.
+
+    `dtype` is "float32" or "bfloat16". On the CPU an adapter is merged in float32 before weights are rounded.
+    """
     check_folders(model, adapter)
     transformers_logging.disable_progress_bar()
-    options: dict[str, Any] = {"dtype": torch.float32 if device == "cpu" else torch.bfloat16}
+    wanted: torch.dtype = getattr(torch, dtype)
+    options: dict[str, Any] = {"dtype": torch.float32 if device == "cpu" and not four_bit else wanted}
     if four_bit:
         options["quantization_config"] = four_bit_config()
     try:
@@ -128,21 +133,7 @@ def load(
     processor.tokenizer.padding_side = "left"
     if processor.tokenizer.pad_token_id is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
-    return Backend(loaded if four_bit else loaded.to(device), processor, max_new_tokens)
-
-
-def check_folders(model: Path, adapter: Path | None) -> None:
-    """Raise ModelError unless the folders hold a model and, if named, an adapter for it."""
-    if not (model / "config.json").is_file():
-        raise ModelError(f"{model} holds no config.json; name the folder of a transformers model")
-    if adapter is None:
-        return
-    path = adapter / "adapter_config.json"
-    if not path.is_file():
-        raise ModelError(f"{adapter} holds no adapter_config.json; name the folder of a trained PEFT adapter")
-    base = json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path") or ""
-    if base and Path(base).name != model.resolve().name:
-        raise ModelError(f"{adapter} was trained on {base}, not on {model}; pass --model {base}")
+    return Backend(loaded if four_bit else loaded.to(device, wanted), processor, max_new_tokens)
 
 
 def with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:

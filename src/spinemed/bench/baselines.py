@@ -7,6 +7,7 @@ items that the model answers. A model that does not beat them has shown nothing 
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,8 @@ from spinemed.levels import position
 
 WIDTH = 1 << 16  # hashed features of the text model
 STEPS, RATE, DECAY = 120, 0.5, 1e-4
-NEIGHBOURS = 25
+NEIGHBOURS = (5, 10, 25, 50, 100)
+TRIED = 500  # training items on which the number of neighbours is chosen
 LAPLACE = 0.01  # weight of the overall share of an answer beside its share among the neighbours
 
 
@@ -119,37 +121,54 @@ def best_letter(item: Item, scores: dict[str, float]) -> str:
     return max(item.lettered, key=lambda letter: scores[letter], default="")
 
 
-def place_only(train: Sequence[Item], items: Sequence[Item], neighbours: int = NEIGHBOURS) -> list[str]:
+def place_only(train: Sequence[Item], items: Sequence[Item]) -> list[str]:
     """Return the letter that the marker's place, picture size and pixel spacing suggest for each item.
 
     The nearest training items of the same kind vote with their right answers; only options on offer can win.
+    How many vote is what answers the training items best when their own patient is left out.
     """
-    known: dict[str, tuple[NDArray[np.float64], list[str]]] = {}
+    chosen = {}
     for kind in sorted({item.kind for item in items}):
         alike = [item for item in train if item.kind == kind]
-        known[kind] = (np.array([place(item) for item in alike]), [item.truth for item in alike])
-    chosen = []
-    for item in items:
-        places, truths = known[item.kind]
-        votes = neighbour_votes(place(item), places, truths, neighbours) if truths else {}
-        scores = {letter: votes.get(text, 0.0) for letter, text in item.lettered.items()}
-        chosen.append(best_letter(item, scores))
-    return chosen
+        asked = [item for item in items if item.kind == kind]
+        letters = neighbour_letters(alike, asked, best_count(alike))
+        chosen.update({item.id: letter for item, letter in zip(asked, letters, strict=True)})
+    return [chosen[item.id] for item in items]
 
 
-def neighbour_votes(
-    here: NDArray[np.float64], places: NDArray[np.float64], truths: Sequence[str], neighbours: int
-) -> dict[str, float]:
-    """Return the share of each answer among the nearest places, plus a little of its share overall."""
+def best_count(train: Sequence[Item]) -> int:
+    """Return how many neighbours answer training items best, their own patient left out; ties: the fewest."""
+    asked = train[:TRIED]
+    right = {count: sum(map(is_right, neighbour_letters(train, asked, count), asked)) for count in NEIGHBOURS}
+    return max(NEIGHBOURS, key=lambda count: right[count])
+
+
+def is_right(letter: str, item: Item) -> bool:
+    """Tell whether a letter is the key of an item."""
+    return letter == item.answer
+
+
+def neighbour_letters(train: Sequence[Item], items: Sequence[Item], count: int) -> list[str]:
+    """Return the letter voted for by the `count` nearest training items of other patients, for each item."""
+    if not train:
+        return [best_letter(item, dict.fromkeys(item.lettered, 0.0)) for item in items]
+    places = np.array([place(item) for item in train])
     spread = places.std(axis=0)
-    distance = (((places - here) / np.where(spread > 0, spread, 1.0)) ** 2).sum(axis=1)
-    nearest = np.argsort(distance, kind="stable")[:neighbours]
-    votes: dict[str, float] = {}
-    for truth in truths:
-        votes[truth] = votes.get(truth, 0.0) + LAPLACE / len(truths)
-    for index in nearest:
-        votes[truths[index]] += 1 / len(nearest)
-    return votes
+    places = places / np.where(spread > 0, spread, 1.0)
+    patients = np.array([item.patient for item in train])
+    overall = Counter(item.truth for item in train)
+    letters = []
+    for item in items:
+        here = place(item) / np.where(spread > 0, spread, 1.0)
+        distance = ((places - here) ** 2).sum(axis=1) + np.where(patients == item.patient, np.inf, 0.0)
+        nearest = np.argsort(distance, kind="stable")[:count]
+        votes = Counter(train[index].truth for index in nearest)
+        scores = {
+            letter: votes[text] / count + LAPLACE * overall[text] / len(train)
+            for letter, text in item.lettered.items()
+        }
+        letters.append(best_letter(item, scores))
+    return letters
 
 
 def place(item: Item) -> NDArray[np.float64]:

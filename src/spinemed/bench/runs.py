@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from spinemed.errors import OutputError, SourceError
+from spinemed.errors import ModelError, OutputError, SourceError
 from spinemed.records import Prediction, Record
 
 WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt", ".gguf"})
@@ -34,6 +34,7 @@ class Run(Record):
     synthetic_only: bool = False
     max_new_tokens: int
     decoding: str = "greedy"
+    dtype: str = "float32"
     four_bit: bool = False
     items: int
 
@@ -46,6 +47,20 @@ class Run(Record):
 def sidecar(predictions: Path) -> Path:
     """Return the path of the file beside the predictions that names their run."""
     return predictions.with_name(predictions.name + ".run.json")
+
+
+def check_folders(model: Path, adapter: Path | None) -> None:
+    """Raise ModelError unless the folders hold a model and, if named, an adapter for it."""
+    if not (model / "config.json").is_file():
+        raise ModelError(f"{model} holds no config.json; name the folder of a transformers model")
+    if adapter is None:
+        return
+    path = adapter / "adapter_config.json"
+    if not path.is_file():
+        raise ModelError(f"{adapter} holds no adapter_config.json; name the folder of a trained PEFT adapter")
+    base = json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path") or ""
+    if base and Path(base).name != model.resolve().name:
+        raise ModelError(f"{adapter} was trained on {base}, not on {model}; pass --model {base}")
 
 
 def folder_hash(folder: Path) -> str:
@@ -93,8 +108,12 @@ def resumed(path: Path, run: Run, say: Callable[[str], None]) -> Iterator[tuple[
 
     A line torn by a kill is cut off and said. OutputError if another run made the file or is writing it now.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}; choose another --out") from error
+    if path.stat().st_size:
         refuse_other_run(path, run)
     with path.open("a+b") as file:
         try:

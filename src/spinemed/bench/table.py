@@ -33,12 +33,20 @@ def heading(card: Scorecard) -> str:
 
 def overall(card: Scorecard) -> Table:
     """Return accuracy, parse states and level distance of each answerer, baselines below."""
-    grid = Table("", "n", "right", "95 % Wilson", "by patient", "answered", "steps off", box=SIMPLE)
+    grid = grid_of("", "n", "right", "95 % Wilson", "by patient", "answered", "steps off")
     for answerer in filter(None, (card.model, card.against)):
         grid.add_row(*figures(answerer))
     for baseline in card.baselines:
         around = span(baseline.rate) if baseline.rate else "expected"
         grid.add_row(baseline.name, str(card.n), percent(baseline.accuracy), around, "", "", "")
+    return grid
+
+
+def grid_of(*heads: str, title: str | None = None) -> Table:
+    """Return an empty table whose cells stay on one line, as far as 80 columns allow."""
+    grid = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for head in heads:
+        grid.add_column(head, no_wrap=True)
     return grid
 
 
@@ -70,7 +78,7 @@ def by_level(card: Scorecard) -> Table:
     """Return accuracy per level, cranial first."""
     answerers = [answerer for answerer in (card.model, card.against) if answerer]
     names = (cell for answerer in answerers for cell in (answerer.name, "95 % Wilson"))
-    grid = Table("level", "n", *names, box=SIMPLE)
+    grid = grid_of("level", "n", *names)
     for level in sorted(card.model.by_level, key=order):
         rates = [answerer.by_level[level] for answerer in answerers]
         cells = [cell for rate in rates for cell in (percent(rate.value), span(rate))]
@@ -88,8 +96,8 @@ def order(level: str) -> float:
 
 def paired(name: str, pairs: list[Paired]) -> Table:
     """Return the paired comparisons of one model."""
-    heads = ("against", "n", "wins", "losses", "points", "by patient", "McNemar p", "p by patient")
-    grid = Table(*heads, title=f"{name}, paired, exact tests", title_justify="left", box=SIMPLE)
+    heads = ("against", "n", "wins", "losses", "points", "by patient", "McNemar p", "patient p")
+    grid = grid_of(*heads, title=f"{name}, paired, exact tests")
     for pair in pairs:
         points = f"{100 * pair.difference:+.1f}"
         grid.add_row(

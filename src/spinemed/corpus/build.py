@@ -203,4 +203,7 @@ class _Corpus:
 def _nothing_asked(tally: Tally) -> str:
     studies = sum(tally.studies.values())
     reasons = "; ".join(f"{reason} ({count})" for (_, reason), count in tally.rejects.most_common(5))
-    return f"no question could be asked of {studies} studies; why: {reasons or 'no study was found'}"
+    return (
+        f"no question could be asked of {studies} studies: {reasons or 'no study was found'}. "
+        "Give studies that show two or more whole vertebrae with their masks"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from spinemed.corpus.config import BuildConfig
+from spinemed.corpus.config import BuildConfig, Phantoms
 from spinemed.corpus.manifest import fingerprint
 from spinemed.errors import ConfigError, SourceError
 from spinemed.records import Reject, Study
@@ -46,13 +46,19 @@ def fingerprints(config: BuildConfig) -> dict[str, str]:
 def studies_of(
     config: BuildConfig, beside: Path, workers: int, say: Callable[[str], None]
 ) -> Iterator[Study | Reject]:
-    """Yield studies and rejects of all sources, by the name of the source, each in the source's own order.
+    """Return studies and rejects of all sources, by the name of the source, each in the source's own order.
 
     Without sources, phantoms are written to `beside`/phantom-studies first; those already there are kept.
     """
-    if not config.sources:
-        yield from _phantoms(config, beside / PHANTOM_FOLDER, workers, say)
-        return
+    if config.sources:
+        return _named(config)
+    folder = beside / PHANTOM_FOLDER
+    names = _drawn_phantoms(config.phantoms, folder, workers, say)
+    # An earlier, larger run may have left more studies here than were asked for.
+    return (one for one in SOURCES["phantom"](folder) if isinstance(one, Reject) or one.patient in names)
+
+
+def _named(config: BuildConfig) -> Iterator[Study | Reject]:
     for name, folder in sorted(config.sources.items()):
         if name == totalsegmentator.SOURCE:
             yield from totalsegmentator.read(folder, config.label_scheme)
@@ -60,18 +66,11 @@ def studies_of(
             yield from SOURCES[name](folder)
 
 
-def _phantoms(
-    config: BuildConfig, folder: Path, workers: int, say: Callable[[str], None]
-) -> Iterator[Study | Reject]:
+def _drawn_phantoms(phantoms: Phantoms, folder: Path, workers: int, say: Callable[[str], None]) -> set[str]:
+    """Return the names of the phantom studies that now lie in `folder`."""
     from spinemed.phantom.study import write_studies
 
-    phantoms = config.phantoms
     say(f"writing {phantoms.count} synthetic patients as DICOM to {folder}")
     written = write_studies(phantoms.first_seed, phantoms.count, folder, workers)
-    names = {
-        path.name for path in tqdm(written, total=phantoms.count, desc="phantoms", unit="", file=sys.stderr)
-    }
-    for one in SOURCES["phantom"](folder):
-        # An earlier, larger run may have left more studies here than were asked for.
-        if isinstance(one, Reject) or one.patient in names:
-            yield one
+    bar = tqdm(written, total=phantoms.count, desc="phantoms", unit="", file=sys.stderr)
+    return {path.name for path in bar}

@@ -6,9 +6,11 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from spinemed.corpus.task import StudyRows, one_thread, rows_of
+from spinemed.errors import SourceError
 from spinemed.instances import Asking
 from spinemed.records import Study
 
@@ -26,8 +28,8 @@ def rows_in_order(studies: Iterable[Study], asking: Asking, workers: int) -> Ite
         yield from map(task, studies)
         return
     context = multiprocessing.get_context("spawn")
+    waiting: deque[Future[StudyRows]] = deque()
     with ProcessPoolExecutor(workers, mp_context=context, initializer=one_thread) as pool:
-        waiting: deque[Future[StudyRows]] = deque()
         try:
             for study in studies:
                 waiting.append(pool.submit(task, study))
@@ -35,6 +37,10 @@ def rows_in_order(studies: Iterable[Study], asking: Asking, workers: int) -> Ite
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise SourceError(
+                "a worker process ended without an answer, likely for want of memory; build with --workers 1"
+            ) from error
         finally:
             for future in waiting:
                 future.cancel()

@@ -99,7 +99,8 @@ def _tilt(along: Floats, across: Floats, strip: float) -> float:
     np.maximum.at(lower, bins, across)
     places = low + (np.arange(len(upper)) + 0.5) * strip
     used = np.isfinite(upper) & (np.abs(places - (low + high) / 2) <= 0.4 * (high - low))
-    slopes = [float(np.polyfit(places[used], edge[used], 1)[0]) for edge in (upper, lower)]
+    centred = places[used] - places[used].mean()
+    slopes = [float(centred @ edge[used] / (centred @ centred)) for edge in (upper, lower)]
     return sum(math.atan(slope) for slope in slopes) / 2
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,11 @@ class Claim:
     right: int
     open_answer: str
     findings: tuple[str, ...]
+
+    @property
+    def fits_choice(self) -> bool:
+        """Return whether there are enough answers, each right as often, to draw options that tell nothing."""
+        return len(self.answers) >= OPTIONS
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def in_view_claim(view: View, free_ends: Sequence[int]) -> Claim:
     top_is_free = window.anchor == "sacrum"
     fixed = sites[-1] if top_is_free else sites[window.first]
     right = sites[window.first if top_is_free else window.last]
-    pool = _padded([sites[end] for end in free_ends], right, limit=Level(fixed), below_limit=not top_is_free)
+    pool = [sites[end] for end in free_ends]
     ranges = [(free, fixed) if top_is_free else (fixed, free) for free in pool]
     shown = sites[window.first : window.last + 1]
     used = [view.finding(site) for site in shown]
@@ -190,10 +195,7 @@ def _instance(
 
 
 def _level_claim(view: View, kind: Kind, site: str, right: str, pool: Sequence[str]) -> Claim:
-    limit = Level(view.reference) if view.reference else Level.C2
-    pool = _padded(
-        [level for level in pool if Level(level) > limit or not view.reference], right, limit, True
-    )
+    pool = [level for level in pool if not view.reference or Level(level) > Level(view.reference)]
     used = {level: view.finding(level) for level in (site, right)}
     return Claim(
         kind=kind,
@@ -223,26 +225,6 @@ def _height_claim(view: View, site: str) -> Claim | None:
         open_answer=words.open[grade].format(percent=round(finding.value)),
         findings=(finding.id,),
     )
-
-
-def _padded(pool: Sequence[str], right: str, limit: Level, below_limit: bool) -> list[str]:
-    """Return the pool with the nearest levels added until there are enough for a choice, from the head down.
-
-    Levels on the wrong side of `limit`, which the question itself rules out, are not added.
-    """
-    kept = set(pool) | {right}
-    while len(kept) < OPTIONS:
-        kept.add(next(_nearest(kept, limit, below_limit)))
-    return sorted(kept, key=Level)
-
-
-def _nearest(kept: set[str], limit: Level, below_limit: bool) -> Iterator[str]:
-    ordered = sorted(kept, key=Level)
-    upper, lower = above(Level(ordered[0])), below(Level(ordered[-1]))
-    if not below_limit or upper > limit:
-        yield upper.value
-    if below_limit or lower < limit:
-        yield lower.value
 
 
 def _question_sites(view: View, kind: Kind) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from spinemed.level_grammar import parse_levels
 from spinemed.levels import levels_between
 
 
+@lru_cache(maxsize=4096)
 def levels_read(text: str) -> tuple[str, ...]:
     """Return the vertebrae and segments that the level parser reads from a text, regions and roots left out.
 

@@ -105,10 +105,11 @@ def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Rejec
     groups = _groups(chain, scene.slice_mm[0])
     order = _generator(asking, scene.series, "order").permutation(len(chain.spans))
     marks = [int(index) for index in order if int(index) in groups][: asking.marks_per_series]
+    reference = min((index for index, anchor in groups.items() if anchor == "reference"), default=1) - 1
     for ordinal, index in enumerate(marks):
         anchor = groups[index]
         rng = _generator(asking, scene.series, f"mark {ordinal}")
-        window = draw_window(chain, anchor, scene.slice_mm, rng, holding=index)
+        window = draw_window(chain, anchor, scene.slice_mm, rng, holding=index, reference=reference)
         if window is None:
             reason = "no window shows the vertebra whole together with its reference for counting"
             yield _reject(scene.study, scene.series, chain.sites[index], reason, "none needed")
@@ -122,29 +123,29 @@ def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Rejec
 def _groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
     """Return for each vertebra that can be marked the surest way to count to it.
 
-    C2 is no question where it is what one counts from, nor is the first vertebra where it is the only
-    reference.
+    C2 is no question where one counts from it. Vertebrae out of reach of sacrum and C2 are counted from a
+    reference: the one above the highest of them, so that the first of a chain cannot be asked.
     """
     groups: dict[int, Anchor] = {}
     for anchor in reversed(chain.anchors()):
-        if anchor == "reference":
-            groups.update(dict.fromkeys(range(1, len(chain.spans)), anchor))
-            continue
-        ends = windows_open(chain, anchor, slice_height)
-        if not ends:
-            continue
-        held = range(ends[0], len(chain.spans)) if anchor == "sacrum" else range(1, ends[-1] + 1)
-        groups.update(dict.fromkeys(held, anchor))
-    return {index: anchor for index, anchor in groups.items() if chain.sites[index] != "C2"}
+        ends = () if anchor == "reference" else windows_open(chain, anchor, slice_height)
+        if ends:
+            held = range(ends[0], len(chain.spans)) if anchor == "sacrum" else range(1, ends[-1] + 1)
+            groups.update(dict.fromkeys(held, anchor))
+    for index in range(1, len(chain.spans)):
+        groups.setdefault(index, "reference")
+    return {index: anchor for index, anchor in sorted(groups.items()) if chain.sites[index] != "C2"}
 
 
 def _asked(
     view: View, claims: Sequence[Claim], asking: Asking, key: str
 ) -> Iterator[Picture | Instance | Reject]:
-    """Yield the picture and all its instances, in one form, so that no picture is stored in two configs."""
-    task: Task = (
-        "open" if draw(f"{asking.seed}:{key}:form", _PER_MILLE) < asking.open_share * _PER_MILLE else "choice"
-    )
+    """Yield the picture and all its instances, in one form, so that no picture is stored in two configs.
+
+    Where a claim has too few answers for options that tell nothing, the picture is asked as `open`.
+    """
+    as_open = draw(f"{asking.seed}:{key}:form", _PER_MILLE) < asking.open_share * _PER_MILLE
+    task: Task = "open" if as_open or not all(claim.fits_choice for claim in claims) else "choice"
     asked = [instance_of(view, claim, task, f"{asking.seed}:{key}") for claim in claims]
     if any(isinstance(one, Instance) for one in asked):
         yield view.picture

