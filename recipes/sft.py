@@ -23,7 +23,7 @@ from spinemed.errors import ModelError, SpinemedError
 from spinemed.training import outcome
 from spinemed.training.alignment import align
 from spinemed.training.label_head import LabelHeadTrainer
-from spinemed.training.preflight import check_labels, check_parts
+from spinemed.training.preflight import check_adapted, check_labels, check_quantised
 from spinemed.training.rows import training_rows
 
 
@@ -66,6 +66,7 @@ def load(spine, config, sft):
         attn_implementation=config.attn_implementation,
         quantization_config=quantisation if config.load_in_4bit else None,
     )
+    check_quantised(model, config.load_in_4bit, spine.keep_unquantised)
     torch.manual_seed(sft.seed)
     lora = LoraConfig(
         r=config.lora_r,
@@ -112,7 +113,7 @@ def main(script, sft, config, spine):
     work = out / f"unfinished-{key}"
     rows = training_rows(script.dataset_name, spine.row_configs, spine.row_kinds, script.dataset_train_split)
     model, processor = load(spine, config, sft)
-    parts = check_parts(model, config.load_in_4bit, spine.keep_unquantised, config.lora_target_modules)
+    parts = check_adapted(model, spine.keep_unquantised, config.lora_target_modules)
     print(
         f"parameters: {parts}\nrows: {len(rows):,} of {len(set(rows['patient'])):,} patients", file=sys.stderr
     )
@@ -151,13 +152,15 @@ def main(script, sft, config, spine):
     print(json.dumps({"adapter": str(out), "state": "trained", "steps": result.steps}))
 
 
-if __name__ == "__main__":
-    words = sys.argv[1:]
+def parse(words):
+    """Return the four groups of settings for command line words; the mini recipe where no --config is among them."""
     if "--config" not in words:
         words = ["--config", str(Path(__file__).parent / "mini" / "sft.yaml"), *words]
+    return TrlParser((ScriptArguments, SFTConfig, ModelConfig, SpineArguments)).parse_args_and_config(words)
+
+
+if __name__ == "__main__":
     try:
-        main(
-            *TrlParser((ScriptArguments, SFTConfig, ModelConfig, SpineArguments)).parse_args_and_config(words)
-        )
+        main(*parse(sys.argv[1:]))
     except SpinemedError as error:
         sys.exit(f"sft: {error}")

@@ -29,7 +29,7 @@ from .answer_letters import (
     paired_letters,
 )
 from .answer_text import is_refusal, read_reply, without_echo, without_markup, without_refusals
-from .answer_wording import Wordings, read_wordings, words_of
+from .answer_wording import Wordings, read_wordings
 
 Status = Literal["answered", "no_answer", "refusal", "ambiguous", "out_of_range", "truncated"]
 STATUSES: tuple[Status, ...] = ("answered", "no_answer", "refusal", "ambiguous", "out_of_range", "truncated")
@@ -229,9 +229,11 @@ class Reader:
         return any(head[1] in self.letters - set(named.letters) for head in heads)
 
     def by_lone_line(self, text: str) -> ParsedAnswer | None:
-        """Rule 4: exactly one letter stands alone on a line of its own."""
+        """Rule 4: exactly one of the letters stands alone on a line of its own."""
         lines = re.finditer(r"^[ \t(\[\"'】「]*(?P<letter>[A-Z])[ \t)\]\"'.】」]*$", text, re.MULTILINE)
-        found = [Named((line["letter"],), *line.span("letter")) for line in lines]
+        found = [
+            Named((line["letter"],), *line.span("letter")) for line in lines if line["letter"] in self.letters
+        ]
         return self.judge(found[-1], "whole", text) if len({named.letters for named in found}) == 1 else None
 
     def by_commitment(self, text: str) -> ParsedAnswer | None:
@@ -287,6 +289,3 @@ def single(found: Iterable[Named]) -> Named | None:
     """Return the last of `found` if all name the same letters, else None: several do not commit."""
     names = list(found)
     return names[-1] if names and len({named.letters for named in names}) == 1 else None
-
-
-__all__ = ["STATUSES", "ParsedAnswer", "Status", "parse_answer", "words_of"]

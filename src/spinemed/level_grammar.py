@@ -6,7 +6,7 @@ English, Chinese, German and Latin styles; conventions (what a hyphen, "and" or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from .level_lookalikes import drop_lookalikes
@@ -36,16 +36,29 @@ class Mention(NamedTuple):
 class ParsedLevels:
     """What a text states: `levels` sorted cranial to caudal without duplicates, then roots, then regions.
 
-    `side` sums up the sides of these levels; `mentions` also holds what is negated, in the order of the
-    text.
+    `side` sums up the sides of these levels.
     """
 
     levels: tuple[str, ...]
     side: str | None
-    mentions: tuple[Mention, ...]
+    _members: tuple[Member, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def mentions(self) -> tuple[Mention, ...]:
+        """Every site that the text names, negated ones too, in the order of the text; made when asked for."""
+        return tuple([self._mention(site, member) for member in self._members for site in member.sites])
+
+    def _mention(self, site: str, member: Member) -> Mention:
+        flags = member.flags
+        if site in TRANSITIONAL and "transitional" not in flags:
+            flags = (*flags, "transitional")
+        if not member.negative and site not in self.levels:
+            flags = (*flags, "general")
+        polarity: Literal["positive", "negative"] = "negative" if member.negative else "positive"
+        return Mention(site, member.start, member.end, polarity, member.side, flags)
 
 
-_NOTHING = ParsedLevels((), None, ())
+_NOTHING = ParsedLevels((), None)
 
 
 def parse_levels(text: str) -> ParsedLevels:
@@ -89,28 +102,19 @@ def _apply_cues(members: list[Member], scan: Scan) -> None:
 
 
 def _result(members: list[Member], kinds: set[str]) -> ParsedLevels:
-    mentions = []
     levels: set[str] = set()
     for member in members:
-        polarity: Literal["positive", "negative"] = "negative" if member.negative else "positive"
-        for site in member.sites:
-            flags = member.flags
-            if site in TRANSITIONAL and "transitional" not in flags:
-                flags = (*flags, "transitional")
-            mentions.append(Mention(site, member.start, member.end, polarity, member.side, flags))
-            if not member.negative:
-                levels.add(site)
+        if not member.negative:
+            levels.update(member.sites)
     if REGION in kinds:
-        general = _general_regions(levels)
-        levels -= general
-        mentions = [m._replace(flags=(*m.flags, "general")) if m.site in general else m for m in mentions]
+        levels -= _general_regions(levels)
     if not levels:
-        return ParsedLevels((), None, tuple(mentions))
+        return ParsedLevels((), None, tuple(members))
     side = None
     if SIDE in kinds:
         side = one_side([member.side for member in members if member.sites and not member.negative])
     ordered = tuple(sorted(levels, key=order_key) if len(levels) > 1 else levels)
-    return ParsedLevels(ordered, side, tuple(mentions))
+    return ParsedLevels(ordered, side, tuple(members))
 
 
 def _general_regions(sites: set[str]) -> set[str]:

@@ -109,23 +109,24 @@ class Scan:
             if self.raw[start] == "C":
                 self._add(start, end, RANK["co"], self._joint(start), LABEL)
         elif self._is_label(start, end, token):
-            self._add_label(start, token)
+            self._add_label(start, token, self._form(start))
         return end
 
-    def _add_label(self, start: int, token: str) -> None:
-        form = LABEL
-        if self.low[start - 5 : start] == "root:":  # the canonical spelling of a root
-            form = FORCED_ROOT
-            self.cues.pop()
+    def _add_label(self, start: int, token: str, form: str = LABEL) -> None:
         joint = self._joint(start) if self.atoms else APART
-        if joint != AND and self.between_end < 0:  # nothing to weigh: the usual case
-            self.atoms += [
-                (start + first, start + last, rank, inner or joint, form)
-                for first, last, rank, inner in label_parts(token)
-            ]
+        if self.between_end < 0:  # no "between" before: the usual case
+            for first, last, rank, inner in label_parts(token):
+                self.atoms.append((start + first, start + last, rank, inner or joint, form))
             return
         for first, last, rank, inner in label_parts(token):
             self._add(start + first, start + last, rank, inner or joint, form)
+
+    def _form(self, start: int) -> str:
+        """Return FORCED_ROOT for the canonical spelling of a root, "root:S1", and take its word back."""
+        if not self.cues or self.cues[-1][1] != start - 1 or not self.low.endswith("root:", 0, start):
+            return LABEL
+        self.cues.pop()
+        return FORCED_ROOT
 
     def _is_label(self, start: int, end: int, token: str) -> bool:
         """Whether the case of the letters and what stands before agree with a level."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Modality = Literal["CT", "MR", "XR"]
 Numbering = Literal["phantom_truth", "file_labels", "counted_from_below", "counted_from_above", "unknown"]
-Pathology = Literal["vertebra", "height_loss"]
+Pathology = Literal["vertebra", "vertebra_in_part", "height_loss"]
 Side = Literal["left", "right", "both", "central"]
 Task = Literal["choice", "open", "dialogue", "report"]
 Axis = Literal["level", "pathology", "planning"]
@@ -104,8 +104,9 @@ class Study(Record):
 class Finding(Record):
     """One statement about one site that pixels support: what, where, how much, and the evidence.
 
-    Pathology `vertebra` states that the vertebra is seen whole; `height_loss` carries Genant's grade 0 to 3
-    in `grade` and the lost share of height in percent in `value`.
+    Pathology `vertebra` states that the vertebra is seen whole, `vertebra_in_part` that the border of the
+    image cuts it; `height_loss` carries Genant's grade 0 to 3 in `grade` and the lost share of height in
+    percent in `value`.
     """
 
     id: str

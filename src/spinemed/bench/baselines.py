@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spinemed.answers import words_of
+from spinemed.answer_wording import words_of
 from spinemed.bench.items import Item
 from spinemed.levels import position
 

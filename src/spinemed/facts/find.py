@@ -1,4 +1,4 @@
-"""Findings of one series: which vertebrae its slice shows whole, and how much height each has lost."""
+"""Findings of one series: which vertebrae its slice shows, whole or in part, and how much height each lost."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) 
 
     `mask` holds VerSe labels on the volume's grid. Finding `vertebra`: a vertebral body wholly in view,
     evidence is its box in slice pixels; S1 stands for the upper 25 mm of the sacrum. Finding
+    `vertebra_in_part`: a body cut by the border of the image, evidence is the box of what is seen. Finding
     `height_loss`: Genant's grade from the anterior over the posterior height against the ratio expected
     of the level and of the patient's intact neighbours (Genant 1993). A mask without a vertebra, or with
     levels out of order, gives Rejects alone.
@@ -58,11 +59,8 @@ def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) 
         return [_reject(study, place, "the levels of the mask do not run from head to foot", fix)]
     found: list[Finding | Reject] = []
     for body in seen:
-        if body.whole:
-            found.append(_finding(study, series, volume, index, body, "vertebra"))
-        else:
-            reason = "the vertebral body is cut by the border of the image"
-            found.append(_reject(study, f"{place}/{body.site}", reason, "none needed"))
+        pathology: Pathology = "vertebra" if body.whole else "vertebra_in_part"
+        found.append(_finding(study, series, volume, index, body, pathology))
     found.extend(_height_losses(study, series, volume, index, seen))
     return found
 

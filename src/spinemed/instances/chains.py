@@ -13,6 +13,10 @@ SACRUM = "S1"
 _FIRST = "C2"
 _LAST = "L5"
 _NOT_ASKED = ("C1", "T13", "L6")  # no body of its own, or not in the numbering that questions assume
+_SEEN_MM = 5.0
+"""A cut vertebra can be counted from only if at least this height of it is seen ..."""
+_SEEN_SHARE = 0.7
+"""... and at most this share of its whole neighbour's height: clearly cut."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,14 @@ class Chain:
     """Vertebrae that follow each other without a gap, from the head down, each wholly in the slice.
 
     `sacrum` is given where it lies directly below L5, the last of the chain: only then can levels be
-    counted from it.
+    counted from it. A chain of one vertebra has no such anchor: it is counted from its neighbour `above`
+    or `below` that the edge of the slice cuts, of which the span is what is seen.
     """
 
     spans: tuple[Span, ...]
     sacrum: Span | None
+    above: Span | None = None
+    below: Span | None = None
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -49,6 +56,8 @@ class Chain:
 
     def anchors(self) -> tuple[Anchor, ...]:
         """Return the ways to count in this chain, the surest first."""
+        if len(self.spans) == 1:
+            return ("cut_above",) if self.above is not None else ("cut_below",)
         found: list[Anchor] = []
         if self.sacrum is not None:
             found.append("sacrum")
@@ -56,6 +65,12 @@ class Chain:
             found.append("C2")
         found.append("reference")
         return tuple(found)
+
+    def beside(self, index: int, step: int) -> str:
+        """Return the level seen next to a vertebra of the chain, -1 above or +1 below it, "" without one."""
+        seen = [self.above, *self.spans, self.below]
+        span = seen[index + 1 + step]
+        return "" if span is None else span.site
 
 
 def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Chain | None:
@@ -77,6 +92,47 @@ def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Ch
         return None
     spans = tuple(_span(seen[site], spacing_mm) for site in run)
     return Chain(spans, _span(seen[SACRUM], spacing_mm) if on_sacrum else None)
+
+
+def chain_beside_cut(findings: Sequence[Finding], spacing_mm: tuple[float, float], rows: int) -> Chain | None:
+    """Return the chain of one whole vertebra whose neighbour the edge of the slice cuts, None without one.
+
+    For slices where `chain_of` finds none. `spacing_mm` is (row, column), `rows` the slice's height in
+    pixels. The neighbour is the next level in the numbering 7-12-5-5, nothing is seen between the two, and
+    the upper or lower edge of the slice cuts it clearly. None where the sacrum or C2 is seen whole: they
+    are counted from.
+    """
+    seen = [finding for finding in findings if finding.pathology in ("vertebra", "vertebra_in_part")]
+    seen.sort(key=lambda finding: Level(finding.site))
+    if any(one.pathology == "vertebra" and one.site in (SACRUM, _FIRST) for one in seen):
+        return None
+    for place, finding in enumerate(seen):
+        if finding.pathology == "vertebra" and finding.site not in _NOT_ASKED:
+            span = _span(finding, spacing_mm)
+            upper = seen[place - 1] if place > 0 else None
+            lower = seen[place + 1] if place + 1 < len(seen) else None
+            above = _cut_span(upper, span, spacing_mm, rows)
+            below = _cut_span(lower, span, spacing_mm, rows)
+            if above is not None or below is not None:
+                return Chain((span,), None, above, below)
+    return None
+
+
+def _cut_span(
+    finding: Finding | None, whole: Span, spacing_mm: tuple[float, float], rows: int
+) -> Span | None:
+    """Return what is seen of a neighbour, None unless the upper or lower edge of the slice cuts it clearly."""
+    if finding is None or finding.pathology != "vertebra_in_part" or finding.site in (*_NOT_ASKED, SACRUM):
+        return None
+    box, span = finding.evidence.box, _span(finding, spacing_mm)
+    if Level(span.site) < Level(whole.site):
+        at_edge = box.top == 0 and below(Level(span.site)) == Level(whole.site)
+    else:
+        at_edge = box.bottom == rows and below(Level(whole.site)) == Level(span.site)
+    common = min(span.right, whole.right) - max(span.left, whole.left)
+    in_line = common >= 0.5 * min(span.right - span.left, whole.right - whole.left)
+    clear = _SEEN_MM <= span.height <= _SEEN_SHARE * whole.height
+    return span if at_edge and in_line and clear else None
 
 
 def _runs(ordered: Sequence[str]) -> list[list[str]]:

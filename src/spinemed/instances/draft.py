@@ -67,14 +67,21 @@ class View:
     @property
     def reference(self) -> str:
         """Return the vertebra that a question names for counting, "" where an anchor is in view."""
-        return self.chain.sites[self.window.first] if self.window.anchor == "reference" else ""
+        chain, anchor = self.chain, self.window.anchor
+        if anchor == "reference":
+            return chain.sites[self.window.first]
+        return {"cut_above": chain.beside(0, -1), "cut_below": chain.beside(-1, 1)}.get(anchor, "")
 
     def finding(self, site: str, pathology: str = "vertebra") -> Finding | None:
-        """Return the finding of a site."""
+        """Return the finding of a site, None without one."""
         for finding in self.findings:
             if finding.site == site and finding.pathology == pathology:
                 return finding
         return None
+
+    def seen(self, site: str) -> Finding | None:
+        """Return the finding that a vertebra is seen, whole or in part, None without one."""
+        return self.finding(site) or self.finding(site, "vertebra_in_part")
 
 
 def marked_claims(view: View, index: int, candidates: Sequence[str]) -> list[Claim]:
@@ -90,10 +97,11 @@ def marked_claims(view: View, index: int, candidates: Sequence[str]) -> list[Cla
     lowers = [
         lower for lower in (below(Level(level)).value for level in candidates) if lower in view.chain.sites
     ]
-    if index > 0 and view.chain.sites[index - 1] != view.reference:
-        claims.append(_level_claim(view, "level_above", site, view.chain.sites[index - 1], uppers))
-    if index + 1 < len(view.chain.sites):
-        claims.append(_level_claim(view, "level_below", site, view.chain.sites[index + 1], lowers))
+    upper, lower = view.chain.beside(index, -1), view.chain.beside(index, 1)
+    if upper and upper != view.reference:
+        claims.append(_level_claim(view, "level_above", site, upper, uppers))
+    if lower and lower != view.reference:
+        claims.append(_level_claim(view, "level_below", site, lower, lowers))
     height = _height_claim(view, site)
     return [*claims, height] if height is not None else claims
 

@@ -11,7 +11,7 @@ import yaml
 
 from spinemed.records import Kind, Record
 
-Anchor = Literal["sacrum", "C2", "reference"]
+Anchor = Literal["sacrum", "C2", "reference", "cut_above", "cut_below"]
 
 
 class HeightLossWords(Record):

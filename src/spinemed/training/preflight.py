@@ -28,40 +28,53 @@ class Parts:
         return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in asdict(self).items())
 
 
-def check_parts(model: Any, quantise: bool, untouched: Sequence[str], target: str) -> Parts:
-    """Return the parts of a model that is ready to train; raise ConfigError where they are not what was asked for.
+def check_quantised(model: Any, quantise: bool, untouched: Sequence[str]) -> None:
+    """Raise ConfigError where a loaded model is not in 4 bit as asked for; call it before adapters are put on.
 
-    No layer under a prefix of `untouched` (a full module path such as `model.vision_tower`) may be in 4 bit or
-    adapted by LoRA; every prefix must name a module; with `quantise` some layer is in 4 bit, without it none is;
-    LoRA stands on the layers that the regular expression `target` matches, all of them and no others.
+    Every prefix of `untouched` (a full module path such as `model.vision_tower`) must name a module and hold no layer
+    in 4 bit; with `quantise` some layer is in 4 bit, without it none is.
     """
-    modules = {plain_name(name): module for name, module in model.named_modules()}
-    packed = sorted(name for name, module in modules.items() if is_4bit(module))
-    adapted = sorted(
-        {plain_name(name).split(".lora_")[0] for name, _ in model.named_parameters() if ".lora_" in name}
-    )
+    names = [name for name, _ in model.named_modules()]
+    packed = [name for name, module in model.named_modules() if is_4bit(module)]
     for prefix in untouched:
-        if prefix not in modules:
-            near = sorted(name for name in modules if name.endswith(prefix.rsplit(".", 1)[-1]) and name)[:3]
-            raise ConfigError(f"untouched module {prefix!r} is not part of the model; did you mean {near}?")
-        for what, names in (("in 4 bit", packed), ("adapted by LoRA", adapted)):
-            wrong = [name for name in names if name == prefix or name.startswith(f"{prefix}.")]
-            if wrong:
-                raise ConfigError(
-                    f"{len(wrong)} layers of {prefix} are {what}, first {wrong[0]}; "
-                    "name the prefix in keep_unquantised, and keep lora_target_modules off it"
-                )
+        if prefix not in names:
+            near = [name for name in names if prefix.rsplit(".", 1)[-1] in name][:3]
+            raise ConfigError(
+                f"keep_unquantised: {prefix!r} is not a module of the model; did you mean {near}?"
+            )
+        refuse_below(prefix, packed, "in 4 bit")
     if quantise != bool(packed):
         raise ConfigError(f"load_in_4bit is {quantise}, but {len(packed)} layers are in 4 bit")
-    expected = sorted(
+
+
+def check_adapted(model: Any, untouched: Sequence[str], target: str) -> Parts:
+    """Return the parts of a PEFT model that is ready to train; raise ConfigError where adapters are not as asked for.
+
+    LoRA stands on all linear layers that the regular expression `target` matches and on no others, and on none below a
+    prefix of `untouched`.
+    """
+    modules = {plain_name(name): module for name, module in model.named_modules()}
+    parameters = [plain_name(name) for name, _ in model.named_parameters()]
+    adapted = sorted({name.split(".lora_")[0] for name in parameters if ".lora_" in name})
+    for prefix in untouched:
+        refuse_below(prefix, adapted, "adapted by LoRA")
+    wanted = sorted(
         name for name, module in modules.items() if re.fullmatch(target, name) and is_linear(module)
     )
-    if not adapted or adapted != expected:
-        odd = sorted(set(adapted) ^ set(expected))[:3]
-        raise ConfigError(
-            f"LoRA is on {len(adapted)} layers, {target!r} matches {len(expected)}; they differ in {odd}"
-        )
+    if not adapted or adapted != wanted:
+        odd = sorted(set(adapted) ^ set(wanted))[:3]
+        raise ConfigError(f"LoRA is on {len(adapted)} layers, {target!r} matches {len(wanted)}: {odd} differ")
     return _count(model)
+
+
+def refuse_below(prefix: str, names: Sequence[str], what: str) -> None:
+    """Raise ConfigError where a name is `prefix` or lies below it."""
+    wrong = [name for name in names if name == prefix or name.startswith(f"{prefix}.")]
+    if wrong:
+        raise ConfigError(
+            f"{len(wrong)} layers of {prefix} are {what}, first {wrong[0]}; name the full prefix in keep_unquantised "
+            "and keep lora_target_modules off it"
+        )
 
 
 def plain_name(name: str) -> str:
@@ -76,7 +89,8 @@ def plain_name(name: str) -> str:
 
 def is_4bit(module: Any) -> bool:
     """Return whether a module is a linear layer that bitsandbytes packed to 4 bit."""
-    return type(module).__name__ == "Linear4bit"
+    kind = type(module)  # PEFT names its wrapper alike
+    return kind.__name__ == "Linear4bit" and kind.__module__.startswith("bitsandbytes")
 
 
 def is_linear(module: Any) -> bool:

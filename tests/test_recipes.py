@@ -1,0 +1,256 @@
+"""Tests of recipes/: every YAML parses, unknown keys fail, a tiny model trains in NF4 and survives a kill."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset, Features, Image, List, Value
+from PIL import Image as Pillow
+
+from spinemed.errors import ConfigError, ModelError, SourceError
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted(ROOT.glob("recipes/*/sft.yaml"))
+# Messages of the libraries themselves, at import or at work; none comes from our code.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*SwigPy.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
+    pytest.mark.xdist_group("training"),
+]
+
+
+def load_module(path: Path) -> ModuleType:
+    """Return a recipe file as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def sft() -> ModuleType:
+    """Return recipes/sft.py."""
+    return load_module(ROOT / "recipes" / "sft.py")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny model in models/tiny and a corpus of 12 rows in spinemed-450k."""
+    folder = tmp_path_factory.mktemp("training")
+    load_module(ROOT / "recipes" / "tiny" / "build.py").build(folder / "models" / "tiny")
+    write_corpus(folder / "spinemed-450k")
+    return folder
+
+
+def write_corpus(folder: Path) -> None:
+    """Write a corpus with the columns that training reads: two levels, six patients, one picture a row."""
+    text = Value("string")
+    features = Features(
+        {
+            "images": List(Image()),
+            "messages": List({"role": text, "content": text}),
+            "kind": text,
+            "level": text,
+            "marker": {"column": Value("float64"), "row": Value("float64"), "radius": Value("float64")},
+            "patient": text,
+            "synthetic": Value("bool"),
+        }
+    )
+    rng = np.random.default_rng(0)
+    for config, reply in (("choice", "{} (B)"), ("open", "{}")):
+        rows = []
+        for number in range(6):
+            level = ("L4", "T12")[number % 2]
+            pixels = rng.integers(0, 255, (56, 28, 3), dtype=np.uint8)
+            rows.append(
+                {
+                    "images": [Pillow.fromarray(pixels)],
+                    "messages": [
+                        {"role": "user", "content": "Which vertebra is marked?"},
+                        {"role": "assistant", "content": reply.format(level)},
+                    ],
+                    "kind": "marked_level",
+                    "level": level,
+                    "marker": {"column": 14.0, "row": 10.0 + 20 * (number % 2), "radius": 4.0},
+                    "patient": f"patient-{number}",
+                    "synthetic": True,
+                }
+            )
+        (folder / "data" / config).mkdir(parents=True)
+        dataset = Dataset.from_list(rows, features=features)
+        dataset.to_parquet(folder / "data" / config / "train-00000-of-00001.parquet")
+    configs = "".join(
+        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: data/{name}/train-*.parquet\n"
+        for name in ("choice", "open")
+    )
+    (folder / "README.md").write_text(f"---\nconfigs:\n{configs}---\n", encoding="utf-8")
+
+
+def parse(sft: ModuleType, *words: str) -> tuple[Any, ...]:
+    """Return the four groups of settings that sft.py reads from a command line."""
+    return tuple(sft.parse(list(words)))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.parent.name)
+def test_every_recipe_parses(sft: ModuleType, recipe: Path) -> None:
+    script, trainer, config, spine = parse(sft, "--config", str(recipe))
+    assert script.dataset_name == "spinemed-450k"
+    assert trainer.max_length is None, "a length limit would cut answers"
+    assert config.load_in_4bit and spine.keep_unquantised
+
+
+def test_without_words_the_mini_recipe_is_taken(sft: ModuleType) -> None:
+    script, _, config, _ = parse(sft)
+    assert (script.dataset_name, config.model_name_or_path) == ("spinemed-450k", "models/spinemed-mini-base")
+
+
+def test_the_command_line_overrides_the_recipe(sft: ModuleType) -> None:
+    _, trainer, _, spine = parse(sft, "--max_steps", "7", "--row_kinds", "marked_level", "level_above")
+    assert (trainer.max_steps, spine.row_kinds) == (7, ["marked_level", "level_above"])
+
+
+def test_an_unknown_key_fails(sft: ModuleType, tmp_path: Path) -> None:
+    recipe = tmp_path / "sft.yaml"
+    recipe.write_text(RECIPES[0].read_text(encoding="utf-8") + "learning_rat: 1.0e-3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="learning_rat"):
+        parse(sft, "--config", str(recipe))
+
+
+def settings(sft: ModuleType, place: Path, out: Path, *more: str) -> tuple[Any, ...]:
+    """Return the tiny recipe's settings with the folders of the fixture."""
+    return parse(sft, "--config", str(ROOT / "recipes" / "tiny" / "sft.yaml"), *folders(place, out), *more)
+
+
+def folders(place: Path, out: Path) -> list[str]:
+    """Return the options that name the fixture's folders."""
+    return [
+        *("--model_name_or_path", str(place / "models" / "tiny")),
+        *("--dataset_name", str(place / "spinemed-450k")),
+        *("--output_dir", str(out)),
+    ]
+
+
+def test_a_missing_corpus_names_the_command_that_builds_it(
+    sft: ModuleType, place: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError, match="spinemed build --out"):
+        sft.main(*settings(sft, place, tmp_path, "--dataset_name", str(tmp_path / "nowhere")))
+
+
+def test_a_missing_split_is_named(sft: ModuleType, place: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no split 'validation'"):
+        sft.main(*settings(sft, place, tmp_path, "--dataset_train_split", "validation"))
+
+
+def test_a_missing_base_names_the_command_that_makes_it(sft: ModuleType, place: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"recipes/tiny/build\.py --out models/tiny"):
+        sft.main(*settings(sft, place, tmp_path, "--model_name_or_path", str(tmp_path / "none")))
+
+
+def test_no_row_of_a_kind_is_an_error(sft: ModuleType, place: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="height_loss"):
+        sft.main(*settings(sft, place, tmp_path, "--row_kinds", "height_loss"))
+
+
+def test_a_quantised_vision_tower_is_refused(sft: ModuleType, place: Path, tmp_path: Path) -> None:
+    """A plain name instead of the full prefix would leave the tower in 4 bit, silently."""
+    _, trainer, config, spine = settings(
+        sft, place, tmp_path, "--keep_unquantised", "vision_tower", "lm_head"
+    )
+    with pytest.raises(ConfigError, match=r"'vision_tower' is not a module .* \['model.vision_tower'"):
+        sft.load(spine, config, trainer)
+
+
+def test_the_check_finds_layers_in_4_bit_by_itself(sft: ModuleType, place: Path, tmp_path: Path) -> None:
+    from spinemed.training.preflight import check_quantised
+
+    _, trainer, config, spine = settings(sft, place, tmp_path)
+    model, _ = sft.load(spine, config, trainer)
+    with pytest.raises(ConfigError, match=r"14 layers of model\.language_model are in 4 bit, first"):
+        check_quantised(model.get_base_model(), True, ["model.language_model"])
+    with pytest.raises(ConfigError, match="load_in_4bit is False, but 14 layers"):
+        check_quantised(model.get_base_model(), False, [])
+
+
+def test_lora_on_the_vision_tower_is_refused(sft: ModuleType, place: Path, tmp_path: Path) -> None:
+    from spinemed.training.preflight import check_adapted
+
+    _, trainer, config, spine = settings(sft, place, tmp_path)
+    config.lora_target_modules, config.lora_modules_to_save = r".*(q|v)_proj", None
+    model, _ = sft.load(spine, config, trainer)
+    with pytest.raises(ConfigError, match=r"layers of model\.vision_tower are adapted by LoRA"):
+        check_adapted(model, spine.keep_unquantised, config.lora_target_modules)
+
+
+def test_labels_that_lost_their_end_are_refused(sft: ModuleType, place: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="do not end with a stop token"):
+        sft.main(*settings(sft, place, tmp_path, "--max_length", "25", "--alignment_steps", "0"))
+
+
+def launch(place: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    """Start the tiny recipe as a user does."""
+    command = [
+        *(sys.executable, "-m", "accelerate.commands.launch"),
+        *(
+            "--config_file",
+            "recipes/accelerate/cpu.yaml",
+            "recipes/sft.py",
+            "--config",
+            "recipes/tiny/sft.yaml",
+        ),
+        *folders(place, out),
+        *more,
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(place / "hf")}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def killed(place: Path) -> Iterator[Path]:
+    """Return the output folder of a run that was killed after its first checkpoint."""
+    out = place / "runs" / "tiny"
+    process = launch(place, out, "--max_steps", "12")
+    deadline = time.monotonic() + 120
+    while not list(out.glob("unfinished-*/checkpoint-*/trainer_state.json")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            os.killpg(process.pid, signal.SIGKILL)
+            pytest.fail(f"no checkpoint came: {process.communicate()[1][-2000:]}")
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    yield out
+
+
+def test_a_killed_run_leaves_no_result_and_goes_on_from_its_checkpoint(place: Path, killed: Path) -> None:
+    assert not (killed / "training.json").exists() and not (killed / "adapter_config.json").exists()
+    (work,) = killed.glob("unfinished-*")
+    steps = max(int(folder.name.rsplit("-")[-1]) for folder in work.glob("checkpoint-*"))
+    process = launch(place, killed, "--max_steps", "12")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors[-2000:]
+    assert json.loads(output.splitlines()[-1])["state"] == "trained"
+    record = json.loads((killed / "training.json").read_text(encoding="utf-8"))
+    assert record["steps"] == 12 and record["patients"] == 6 and record["synthetic_share"] == 1
+    log = [json.loads(line) for line in (killed / "loss.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [entry["step"] for entry in log if entry["stage"] == "fine-tuning"] == list(range(1, 13))
+    assert [entry["step"] for entry in log if entry["stage"] == "alignment"] == [1, 2]
+    assert f"resumed from step {steps}" in errors
+    assert not list(killed.glob("unfinished-*"))
