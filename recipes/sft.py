@@ -1,10 +1,11 @@
 """Fine-tunes a vision-language model on the corpus: TRL's SFTTrainer, LoRA on the language part, NF4 weights.
 
-    accelerate launch recipes/sft.py                                  # recipes/mini/sft.yaml on ./spinemed-450k
-    accelerate launch recipes/sft.py --config MY.yaml --max_steps 50  # another recipe; options override its keys
+    accelerate launch recipes/sft.py                             # recipes/mini/sft.yaml on ./spinemed-450k
+    accelerate launch recipes/sft.py --config MY.yaml --seed 1   # another recipe; options override its keys
 
-A recipe's keys are fields of TRL's ScriptArguments, SFTConfig and ModelConfig, and of SpineArguments below; unknown
-keys fail. Only the split `train` is read. A killed run goes on from its last checkpoint; a finished one is kept.
+A recipe's keys are fields of TRL's ScriptArguments, SFTConfig and ModelConfig, and of SpineArguments below;
+unknown keys fail. Only the split `train` is read. A killed run goes on from its last checkpoint; a finished
+one is kept.
 """
 
 import json
@@ -16,12 +17,12 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser
 
 from spinemed.errors import ModelError, SpinemedError
 from spinemed.training import outcome
 from spinemed.training.alignment import align
+from spinemed.training.folder import last_checkpoint
 from spinemed.training.label_head import LabelHeadTrainer
 from spinemed.training.preflight import check_adapted, check_labels, check_quantised
 from spinemed.training.rows import training_rows
@@ -109,7 +110,8 @@ def main(script, sft, config, spine):
     out, data = Path(sft.output_dir), outcome.corpus_hash(script.dataset_name)
     key = outcome.run_key(vars(script), vars(spine), vars(config), sft.to_dict(), data)
     if outcome.is_done(out, key):
-        return print(json.dumps({"adapter": str(out), "state": "already trained"}))
+        print(json.dumps({"adapter": str(out), "state": "already trained"}))
+        return
     work = out / f"unfinished-{key}"
     rows = training_rows(script.dataset_name, spine.row_configs, spine.row_kinds, script.dataset_train_split)
     model, processor = load(spine, config, sft)
@@ -127,7 +129,9 @@ def main(script, sft, config, spine):
     print(
         f"a reply as the loss sees it: {check_labels(trainer, range(min(4, len(rows))))!r}", file=sys.stderr
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(work) if work.is_dir() else None)
+    if last := last_checkpoint(work):
+        print(f"resumed from step {last.name.rsplit('-')[-1]}", file=sys.stderr)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     trainer.save_model(str(work))
     result = outcome.Outcome(
         key=key,
@@ -153,7 +157,7 @@ def main(script, sft, config, spine):
 
 
 def parse(words):
-    """Return the four groups of settings for command line words; the mini recipe where no --config is among them."""
+    """Return the four groups of settings for command line words, by default those of the mini recipe."""
     if "--config" not in words:
         words = ["--config", str(Path(__file__).parent / "mini" / "sft.yaml"), *words]
     return TrlParser((ScriptArguments, SFTConfig, ModelConfig, SpineArguments)).parse_args_and_config(words)

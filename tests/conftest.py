@@ -11,12 +11,12 @@ from spinemed.corpus.config import BuildConfig
 from spinemed.corpus.publish import MANIFEST
 from spinemed.phantom.study import write_studies
 
-PHANTOMS = 12
+PHANTOMS = 8
 
 
 @pytest.fixture(scope="session")
 def phantom_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with 12 phantom studies, seeds 1 to 12."""
+    """Return a folder with 8 phantom studies, seeds 1 to 8."""
     folder = tmp_path_factory.mktemp("phantoms") / "phantom-studies"
     assert len(list(write_studies(1, PHANTOMS, folder))) == PHANTOMS
     return folder

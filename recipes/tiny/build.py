@@ -1,4 +1,4 @@
-"""Writes a vision-language model of random weights, small enough to train in seconds, for tests of the recipes.
+"""Writes a vision-language model of random weights that trains in seconds, for tests of the recipes.
 
     python recipes/tiny/build.py --out models/tiny                       # a LLaVA
     python recipes/tiny/build.py --out models/tiny-2 --family idefics3    # an Idefics3, as SmolVLM
@@ -40,7 +40,7 @@ FAMILIES = ("llava", "idefics3")
 
 
 def tokenizer(special):
-    """Return a byte-level tokenizer of a few hundred tokens; `special` maps roles such as image_token to tokens."""
+    """Return a byte-level tokenizer of some 300 tokens; `special` maps roles (image_token) to tokens."""
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trained.decoder = decoders.ByteLevel()

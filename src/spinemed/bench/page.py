@@ -38,7 +38,8 @@ def page(card: Scorecard, picture: bytes, traced: str, examples: list[Example]) 
     )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>SpineMed report</title>"
-        f"<style>{STYLE}</style><h1>SpineMed report</h1><p class=note>{made} Research only, not for diagnosis.</p>"
+        f"<style>{STYLE}</style><h1>SpineMed report</h1>"
+        f"<p class=note>{made} Research only, not for diagnosis.</p>"
         f"<p>{card.n} questions of the split <code>{card.split}</code> on {card.patients} patients; none of "
         f"their {card.leak_pictures} pictures or patients is in training (looked for by hash and by patient)."
         f"</p>{_scores(card)}<h2>Pairs on the same questions</h2>{_comparisons(card)}"

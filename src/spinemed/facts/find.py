@@ -1,4 +1,4 @@
-"""Findings of one series: which vertebrae its slice shows, whole or in part, and how much height each lost."""
+"""Findings of one series: which vertebrae its slice shows, whole or in part, and their loss of height."""
 
 from __future__ import annotations
 

@@ -54,6 +54,11 @@ class Chain:
         """Return the levels from the head down."""
         return tuple(span.site for span in self.spans)
 
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Return the levels from the head down, the cut neighbours among them."""
+        return tuple(span.site for span in (self.above, *self.spans, self.below) if span is not None)
+
     def anchors(self) -> tuple[Anchor, ...]:
         """Return the ways to count in this chain, the surest first."""
         if len(self.spans) == 1:
@@ -67,9 +72,8 @@ class Chain:
         return tuple(found)
 
     def beside(self, index: int, step: int) -> str:
-        """Return the level seen next to a vertebra of the chain, -1 above or +1 below it, "" without one."""
-        seen = [self.above, *self.spans, self.below]
-        span = seen[index + 1 + step]
+        """Return the level seen next to vertebra `index`, above it (step -1) or below (1), "" without one."""
+        span = (self.above, *self.spans, self.below)[index + 1 + step]
         return "" if span is None else span.site
 
 
@@ -121,7 +125,7 @@ def chain_beside_cut(findings: Sequence[Finding], spacing_mm: tuple[float, float
 def _cut_span(
     finding: Finding | None, whole: Span, spacing_mm: tuple[float, float], rows: int
 ) -> Span | None:
-    """Return what is seen of a neighbour, None unless the upper or lower edge of the slice cuts it clearly."""
+    """Return what is seen of a neighbour, None unless an edge of the slice above or below cuts it clearly."""
     if finding is None or finding.pathology != "vertebra_in_part" or finding.site in (*_NOT_ASKED, SACRUM):
         return None
     box, span = finding.evidence.box, _span(finding, spacing_mm)

@@ -70,7 +70,8 @@ class View:
         chain, anchor = self.chain, self.window.anchor
         if anchor == "reference":
             return chain.sites[self.window.first]
-        return {"cut_above": chain.beside(0, -1), "cut_below": chain.beside(-1, 1)}.get(anchor, "")
+        cut = {"cut_above": chain.above, "cut_below": chain.below}.get(anchor)
+        return "" if cut is None else cut.site
 
     def finding(self, site: str, pathology: str = "vertebra") -> Finding | None:
         """Return the finding of a site, None without one."""
@@ -91,12 +92,9 @@ def marked_claims(view: View, index: int, candidates: Sequence[str]) -> list[Cla
     """
     site = view.chain.sites[index]
     claims = [_level_claim(view, "marked_level", site, site, candidates)]
-    uppers = [
-        upper for upper in (above(Level(level)).value for level in candidates) if upper in view.chain.sites
-    ]
-    lowers = [
-        lower for lower in (below(Level(level)).value for level in candidates) if lower in view.chain.sites
-    ]
+    seen = view.chain.seen
+    uppers = [upper for upper in (above(Level(level)).value for level in candidates) if upper in seen]
+    lowers = [lower for lower in (below(Level(level)).value for level in candidates) if lower in seen]
     upper, lower = view.chain.beside(index, -1), view.chain.beside(index, 1)
     if upper and upper != view.reference:
         claims.append(_level_claim(view, "level_above", site, upper, uppers))
@@ -203,8 +201,10 @@ def _instance(
 
 
 def _level_claim(view: View, kind: Kind, site: str, right: str, pool: Sequence[str]) -> Claim:
-    pool = [level for level in pool if not view.reference or Level(level) > Level(view.reference)]
-    used = {level: view.finding(level) for level in (site, right)}
+    anchor = view.window.anchor
+    pool = [level for level in pool if anchor != "reference" or Level(level) > Level(view.reference)]
+    levels = (site, right, view.reference) if anchor in ("cut_above", "cut_below") else (site, right)
+    used = {level: view.seen(level) for level in levels}
     return Claim(
         kind=kind,
         axis="level",

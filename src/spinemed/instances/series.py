@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
-from spinemed.instances.chains import Chain, Span, chain_of
+from spinemed.instances.chains import Chain, Span, chain_beside_cut, chain_of
 from spinemed.instances.draft import STEP, Claim, View, in_view_claim, instance_of, marked_claims
 from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window, windows_open
 from spinemed.instances.wordings import Anchor, draw
@@ -72,14 +72,15 @@ def ask(
     without a hint.
     """
     spacing_mm = volume.spacing_mm[:2]
-    chain = chain_of(findings, spacing_mm)
+    chain = chain_of(findings, spacing_mm) or chain_beside_cut(findings, spacing_mm, volume.array.shape[0])
     if chain is None:
-        reason = "fewer than two whole vertebrae follow each other in the slice"
+        reason = "the slice shows neither two whole vertebrae in a row nor one beside a clearly cut one"
         yield _reject(study, series, "", reason, "give a series that shows more of the spine")
         return
     grey = to_uint8(sagittal(volume.array, findings[0].evidence.slice_index), series.modality)
     scene = Scene(study, series, grey, spacing_mm, chain, tuple(findings))
-    yield from _in_view(scene, asking)
+    if len(chain.spans) > 1:  # one vertebra is no range
+        yield from _in_view(scene, asking)
     yield from _marked(scene, asking)
 
 
@@ -124,8 +125,11 @@ def _groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
     """Return for each vertebra that can be marked the surest way to count to it.
 
     C2 is no question where one counts from it. Vertebrae out of reach of sacrum and C2 are counted from a
-    reference: the one above the highest of them, so that the first of a chain cannot be asked.
+    reference: the one above the highest of them, so that the first of a chain cannot be asked. A vertebra
+    alone is counted from its cut neighbour.
     """
+    if len(chain.spans) == 1:
+        return {0: chain.anchors()[0]}
     groups: dict[int, Anchor] = {}
     for anchor in reversed(chain.anchors()):
         ends = () if anchor == "reference" else windows_open(chain, anchor, slice_height)

@@ -97,13 +97,16 @@ def draw_window(
 
     `slice_mm` is the slice's height and width; `free_end` fixes the free end (see `windows_open`),
     otherwise it is drawn so that vertebra `holding` lies wholly within. With the anchor `reference`, vertebra
-    `reference` of the chain is the highest whole one.
+    `reference` of the chain is the highest whole one; with `cut_above` or `cut_below` the chain has one
+    vertebra, and that edge of the slice lies in the window.
     """
     for _ in range(_TRIES):
         if anchor == "sacrum":
             drawn = _rows_from_sacrum(chain, slice_mm[0], rng, free_end, holding)
         elif anchor == "C2":
             drawn = _rows_from_c2(chain, slice_mm[0], rng, free_end, holding)
+        elif anchor in ("cut_above", "cut_below"):
+            drawn = _rows_from_cut(chain, anchor, slice_mm[0], rng)
         else:
             drawn = _rows_from_reference(chain.spans, slice_mm[0], rng, free_end, holding, reference)
         if drawn is None:
@@ -163,6 +166,18 @@ def _rows_from_reference(
     return top, pixel, first, last
 
 
+def _rows_from_cut(
+    chain: Chain, anchor: Anchor, slice_height: float, rng: np.random.Generator
+) -> Rows | None:
+    """Return rows that show the whole slice, or as much of it as they hold from the cutting edge on."""
+    pixel = float(rng.uniform(FINEST_MM, COARSEST_MM))
+    room = float(rng.uniform(0, max(0.0, HEIGHT_PX * pixel - slice_height)))
+    top = -room if anchor == "cut_above" else slice_height + room - HEIGHT_PX * pixel
+    [span] = chain.spans
+    is_whole = top < span.top and span.bottom + _CLEAR_MM <= top + HEIGHT_PX * pixel
+    return (top, pixel, 0, 0) if is_whole else None
+
+
 def _pick(ends: Sequence[int], fixed: int | None, rng: np.random.Generator) -> int | None:
     if fixed is not None:
         return fixed if fixed in ends else None
@@ -198,8 +213,8 @@ def _edge_below(spans: Sequence[Span], index: int, slice_height: float) -> tuple
 def _left(
     chain: Chain, first: int, last: int, anchor: Anchor, pixel: float, rng: np.random.Generator
 ) -> float | None:
-    """Return the anterior edge, shifted at random while all whole bodies and the sacrum stay in."""
-    shown = list(chain.spans[first : last + 1])
+    """Return the anterior edge, shifted at random while whole bodies, sacrum and cut neighbours stay in."""
+    shown = [span for span in (chain.above, *chain.spans[first : last + 1], chain.below) if span is not None]
     if anchor == "sacrum" and chain.sacrum is not None:
         shown.append(chain.sacrum)
     width = WIDTH_PX * pixel

@@ -1,9 +1,9 @@
 """Alignment before fine-tuning: image tokens under the red ring learn to spell the level that the ring marks.
 
-Question and answer alone left a fresh projector on a plateau at chance for minutes. Here vision tower and projector
-get a target at every image token: near the ring the input embedding of the level's name (" L4") and of " marked",
-elsewhere neither. The language model takes no part, so a step costs a small share of a fine-tuning step. Levels and
-ring places come from the training rows alone.
+Question and answer alone left a fresh projector on a plateau at chance for minutes. Here vision tower and
+projector get a target at every image token: near the ring the input embedding of the level's name (" L4") and
+of " marked", elsewhere neither. The language model takes no part, so a step costs a small share of a
+fine-tuning step. Levels and ring places come from the training rows alone.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import Trainer, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import Trainer, TrainerState, TrainingArguments
 
 from spinemed.errors import ConfigError
+from spinemed.training.folder import STATE, last_checkpoint
 
 POSITIVE_WEIGHT = 5.0
 ATTENTION_SHARPNESS = 2.0
@@ -42,8 +43,8 @@ class Speller(nn.Module):
     def forward(self, pixel_values: Tensor, marked: Tensor, level: Tensor) -> dict[str, Tensor]:
         """Return the loss for a batch.
 
-        `marked` is the share of the ring's disc over each image token, (batch, token); `level` is the index of the
-        marked level, (batch,). `hits` is whether the level read off the most marked tokens is right.
+        `marked` is the share of the ring's disc over each image token, (batch, token); `level` is the index
+        of the marked level, (batch,). `hits` is whether the level read off the most marked tokens is right.
         """
         tokens = image_tokens(self._model[0], pixel_values).float()
         scores = tokens @ self.names.T * self.gain + self.offset  # [batch, token, name]
@@ -75,7 +76,7 @@ def trained_copy(model: Any, part: str) -> Any:
 
 
 def name_vectors(model: Any, tokenizer: Any, levels: Sequence[str]) -> tuple[Tensor, float]:
-    """Return unit vectors for the levels and for " marked", (levels + 1, embedding), and a token's usual length.
+    """Return unit vectors for levels and for " marked", (levels + 1, embedding), and a token's usual length.
 
     A name's vector is the sum of its tokens' input embeddings, less what all names share.
     """
@@ -147,7 +148,7 @@ def align(
 ) -> list[Any]:
     """Train `parts` of a PEFT model in place on the rows that show a ring; return the loss log.
 
-    Goes on from the last checkpoint in `arguments.output_dir`; a finished alignment is loaded and not repeated.
+    Goes on from the last checkpoint in `arguments.output_dir`; a finished alignment is loaded, not repeated.
     """
     base = model.get_base_model()
     marked = rows.select([place for place, kind in enumerate(rows["kind"]) if kind == "marked_level"])
@@ -163,9 +164,17 @@ def align(
     ]
     with torch.no_grad():
         tokens = image_tokens(base, sample).shape[1]
+    last = last_checkpoint(Path(arguments.output_dir))
+    if last is not None:
+        state = TrainerState.load_from_json(str(last / STATE))
+        if state.global_step >= arguments.max_steps:  # Trainer would go one step too far
+            speller.load_state_dict(load_file(last / "model.safetensors"))
+            return list(state.log_history)
     trainer = Trainer(
-        model=speller, args=arguments, train_dataset=marked, data_collator=collator(processor, levels, tokens)
+        model=speller,
+        args=arguments,
+        train_dataset=marked,
+        data_collator=collator(processor, levels, tokens),
     )
-    last = get_last_checkpoint(arguments.output_dir) if Path(arguments.output_dir).is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     return list(trainer.state.log_history)

@@ -11,6 +11,7 @@ from pathlib import Path
 from spinemed.errors import OutputError
 
 RECIPE = "spinemed.json"
+STATE = "trainer_state.json"
 
 
 def is_complete(folder: Path, recipe: Mapping[str, object]) -> bool:
@@ -40,3 +41,17 @@ def publish(folder: Path, recipe: Mapping[str, object], write: Callable[[Path], 
         raise OutputError(f"cannot write {folder}: {error}; choose a folder that can be written") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint of transformers' Trainer that was written to its end, or None.
+
+    Trainer writes a checkpoint's state last; a checkpoint without it was cut off, and is removed.
+    """
+    whole = []
+    for checkpoint in folder.glob("checkpoint-*"):
+        if (checkpoint / STATE).is_file():
+            whole.append((int(checkpoint.name.rsplit("-")[-1]), checkpoint))
+        else:
+            shutil.rmtree(checkpoint)
+    return max(whole)[1] if whole else None

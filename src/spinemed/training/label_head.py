@@ -1,4 +1,4 @@
-"""An SFTTrainer that runs the language head at label positions only, which TRL does on GPUs but not on the CPU."""
+"""An SFTTrainer that runs the language head at labels only, which TRL does on GPUs but not on the CPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LabelHeadTrainer(SFTTrainer):  # type: ignore[misc]  # trl carries no type
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Return the mean cross-entropy over labels; with `return_outputs` (evaluation) TRL's own way is taken."""
+        """Return the mean cross-entropy over labels; with `return_outputs` (evaluation) go TRL's own way."""
         if return_outputs:
             return super().compute_loss(model, inputs, True, num_items_in_batch)
         labels = inputs["labels"][:, 1:]

