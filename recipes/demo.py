@@ -21,7 +21,7 @@ CORPUS = "spinemed-450k"
 STUDIES = "phantom-studies"
 BASE = "models/spinemed-mini-base"
 TUNED = "runs/mini"
-PATIENTS = 400
+PATIENTS = 300
 ITEMS = 240
 LIBRARY = "src/spinemed"
 
@@ -66,7 +66,8 @@ def steps() -> list[Step]:
         Step(
             "studies",
             f"draw {PATIENTS} synthetic patients and write them as DICOM",
-            ("spinemed", "phantom", "--seed", "0", "--count", str(PATIENTS), "--out", STUDIES),
+            ("spinemed", "phantom", "--seed", "0", "--count", str(PATIENTS), "--workers", "2",
+             "--out", STUDIES),
             (f"{LIBRARY}/phantom",),
             (STUDIES,),
         ),

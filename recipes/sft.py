@@ -34,6 +34,10 @@ class SpineArguments:
 
     row_configs: list[str] = field(default_factory=lambda: ["choice", "open"])
     row_kinds: list[str] = field(default_factory=list, metadata={"help": "kinds of question; none means all"})
+    reply_with_letter: bool = field(
+        default=True,
+        metadata={"help": "whether a reply to a choice ends on its letter, or is the text alone"},
+    )
     base_command: str = field(
         default="", metadata={"help": "how to make the base model, said where it is missing"}
     )
@@ -113,7 +117,13 @@ def main(script, sft, config, spine):
         print(json.dumps({"adapter": str(out), "state": "already trained"}))
         return
     work = out / f"unfinished-{key}"
-    rows = training_rows(script.dataset_name, spine.row_configs, spine.row_kinds, script.dataset_train_split)
+    rows = training_rows(
+        script.dataset_name,
+        spine.row_configs,
+        spine.row_kinds,
+        script.dataset_train_split,
+        spine.reply_with_letter,
+    )
     model, processor = load(spine, config, sft)
     parts = check_adapted(model, spine.keep_unquantised, config.lora_target_modules)
     print(

@@ -79,12 +79,12 @@ def draw_marked(axes: Axes, marked: Marked) -> None:
     axes.set_axis_off()
 
 
-def draw_loss(axes: Axes, steps: list[int], losses: list[float]) -> None:
-    """Draw the training loss against optimiser steps."""
-    axes.plot(steps, losses, color=BLUE, linewidth=1.5)
-    axes.set(
-        xlabel="optimiser step", ylabel="loss on the answer's tokens", title="Training loss", ylim=(0, None)
-    )
+def draw_loss(axes: Axes, stages: Mapping[str, tuple[list[int], list[float]]]) -> None:
+    """Draw the loss of every stage of a training run against its optimiser steps."""
+    for colour, (stage, (steps, losses)) in zip((ORANGE, BLUE, GREEN), stages.items(), strict=False):
+        axes.plot(steps, losses, color=colour, linewidth=1.5, label=stage)
+    axes.set(xlabel="optimiser step of the stage", ylabel="loss", title="Training loss", ylim=(0, None))
+    axes.legend(fontsize=7, frameon=False)
     axes.grid(alpha=0.3)
 
 
@@ -121,7 +121,7 @@ def draw_levels(
 
 def draw_report(
     sheet: list[Named],
-    loss: tuple[list[int], list[float]],
+    loss: Mapping[str, tuple[list[int], list[float]]],
     levels: list[str],
     models: Mapping[str, Mapping[str, Rate]],
     baselines: Mapping[str, float],
@@ -139,7 +139,7 @@ def draw_report(
     for axes, named in zip(above.subplots(1, len(sheet)), sheet, strict=True):
         draw_named(axes, named)
     left, middle, right = np.asarray(below.subfigures(1, 3, width_ratios=(1, 1.9, 1.1))).ravel()
-    draw_loss(left.subplots(), *loss)
+    draw_loss(left.subplots(), loss)
     draw_levels(middle.subplots(), levels, models, baselines)
     slice_axes, picture_axes = right.subplots(1, 2)
     draw_named(slice_axes, traced.source)

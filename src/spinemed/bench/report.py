@@ -83,10 +83,15 @@ def _replies(path: Path) -> dict[str, str]:
     return {prediction.instance: prediction.text for _, prediction in read_predictions(path)}
 
 
-def _losses(training: Path) -> tuple[list[int], list[float]]:
-    """Return steps and losses of a training run from its log, one JSON object a line."""
-    lines = [json.loads(line) for line in _text(training / "loss.jsonl").splitlines() if line.strip()]
-    return [line["step"] for line in lines], [line["loss"] for line in lines]
+def _losses(training: Path) -> dict[str, tuple[list[int], list[float]]]:
+    """Return stage -> steps and losses of a training run, from its log of one JSON object a line."""
+    stages: dict[str, tuple[list[int], list[float]]] = {}
+    for line in _text(training / "loss.jsonl").splitlines():
+        entry = json.loads(line)
+        steps, losses = stages.setdefault(entry["stage"], ([], []))
+        steps.append(entry["step"])
+        losses.append(entry["loss"])
+    return stages
 
 
 def _by_level(card: Scorecard, names: list[str]) -> dict[str, Any]:

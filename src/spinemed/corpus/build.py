@@ -17,6 +17,7 @@ from spinemed.corpus.inputs import fingerprints, studies_of
 from spinemed.corpus.manifest import (
     Manifest,
     code_version,
+    file_sha256,
     file_sums,
     is_current,
     package_versions,
@@ -33,7 +34,7 @@ from spinemed.corpus.task import StudyRows
 from spinemed.corpus.workers import rows_in_order
 from spinemed.errors import SourceError
 from spinemed.instances import Asking
-from spinemed.records import Instance, Reject, Split, Study
+from spinemed.records import Instance, Reject, Split, Study, content_id
 
 REJECT_SPLIT = "rejects"
 _LOG = logging.getLogger(__name__)
@@ -134,7 +135,8 @@ class _Corpus:
                 data_files[name][split] = [path.relative_to(self._folder).as_posix() for path in written]
         parquet_bytes = sum(path.stat().st_size for path in files)
         readme = self._folder / "README.md"
-        readme.write_text(card(self._config, self.tally, data_files), encoding="utf-8")
+        content = content_id([file_sha256(path) for path in files])
+        readme.write_text(card(self._config, self.tally, data_files, content), encoding="utf-8")
         manifest = self._manifest(inputs, image_bytes, parquet_bytes, [*files, readme])
         write_manifest(self._folder, manifest)
         return manifest

@@ -19,10 +19,12 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 _REJECT_SPLIT = "rejects"
 
 
-def card(config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str, list[str]]]) -> str:
-    """Return README.md of a corpus; `data_files` gives config -> split -> files."""
+def card(
+    config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str, list[str]]], content: str
+) -> str:
+    """Return README.md of a corpus; `data_files` gives config -> split -> files, `content` a hash of them."""
     template = Template(files("spinemed.corpus").joinpath("card.md").read_text(encoding="utf-8"))
-    front = yaml.safe_dump(_front(config, tally, data_files), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(_front(config, tally, data_files, content), sort_keys=False, allow_unicode=True)
     return template.substitute(
         front=front.rstrip("\n"),
         name=config.name,
@@ -37,9 +39,13 @@ def card(config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str
 
 
 def _front(
-    config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str, list[str]]]
+    config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str, list[str]]], content: str
 ) -> dict[str, Any]:
-    """Return the YAML header."""
+    """Return the YAML header.
+
+    load_dataset names its cache by this header alone, not by the files: two corpora with equal headers would
+    answer for each other. So every config carries the hash of the content.
+    """
     questions = sum(tally.rows[name, split] for name in ("choice", "open") for split in SPLITS)
     licences = sorted(tally.licences)
     hub_licence = (
@@ -65,6 +71,7 @@ def _front(
             {
                 "config_name": name,
                 **({"default": True} if name == "choice" else {}),
+                "description": f"content {content}",
                 "data_files": [
                     {"split": split, "path": paths} for split, paths in data_files[name].items() if paths
                 ],

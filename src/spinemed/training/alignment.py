@@ -1,9 +1,10 @@
-"""Alignment before fine-tuning: image tokens under the red ring learn to spell the level that the ring marks.
+"""Alignment before fine-tuning: the image tokens learn to spell the level that the red ring marks.
 
-Question and answer alone left a fresh projector on a plateau at chance for minutes. Here vision tower and
-projector get a target at every image token: near the ring the input embedding of the level's name (" L4") and
-of " marked", elsewhere neither. The language model takes no part, so a step costs a small share of a
-fine-tuning step. Levels and ring places come from the training rows alone.
+Question and answer alone left a fresh projector on a plateau at chance for minutes. Here every row of
+image tokens gets a target that the language model reads as it reads text: the input embeddings of the
+level's own word pieces (" L", "4", line end, ...). Beside it, the vision features learn where the ring is
+and which level lies under it, which breaks the plateau. The language model takes no part, so a step costs
+a small share of a fine-tuning step. Levels and ring places come from the training rows alone.
 """
 
 from __future__ import annotations
@@ -24,46 +25,85 @@ from spinemed.training.folder import STATE, last_checkpoint
 POSITIVE_WEIGHT = 5.0
 ATTENTION_SHARPNESS = 2.0
 READ_WEIGHT = 0.5
-SPELL_WEIGHT = 4.0
-NORM_WEIGHT = 0.05
+RING_WEIGHT = 4.0
+FRESH_RATE = 10.0
+"""Fresh weights (projector, read-out) learn this many times faster than the pretrained tower."""
+LINE_END = "\n"
+
+
+class Spelling:
+    """How levels are spelt in a grid of image tokens: each row holds a level's word pieces, then line ends.
+
+    `pieces` are the token ids in use; `targets` indexes them, (level, image token).
+
+    Raises ConfigError where a row of the grid is shorter than a level's name.
+    """
+
+    def __init__(self, tokenizer: Any, levels: Sequence[str], grid: tuple[int, int]) -> None:
+        rows, columns = grid
+        end = tokenizer(LINE_END, add_special_tokens=False)["input_ids"][-1]
+        words = [tokenizer(f" {level}", add_special_tokens=False)["input_ids"] for level in levels]
+        longest = max(map(len, words))
+        if longest > columns:
+            raise ConfigError(
+                f"a level takes {longest} tokens, but a row of the picture only {columns}; "
+                "take wider pictures or set alignment_steps: 0"
+            )
+        lines = torch.tensor([word + [end] * (columns - len(word)) for word in words])
+        self.pieces, places = torch.unique(lines, return_inverse=True)
+        self.targets = places.repeat(1, rows)
 
 
 class Speller(nn.Module):
-    """A model's image side, with fixed vectors of level names to read its image tokens by."""
+    """A model's image side, with the embeddings of word pieces that its image tokens shall equal."""
 
-    def __init__(self, model: Any, parts: Sequence[str], names: Tensor, norm: float) -> None:
+    pieces: Tensor
+    targets: Tensor
+
+    def __init__(self, model: Any, parts: Sequence[str], spelling: Spelling) -> None:
         super().__init__()
         self.parts = nn.ModuleDict({part.replace(".", "_"): trained_copy(model, part) for part in parts})
         self._model = (model,)  # a tuple keeps the whole model out of this module's weights
-        self.register_buffer("names", names)  # [level..., marked][embedding], unit length
-        self.norm = norm
-        self.gain = nn.Parameter(torch.full((len(names),), 3.0))
-        self.offset = nn.Parameter(torch.full((len(names),), -3.0))
+        table = model.get_input_embeddings().weight.detach().float()
+        self.register_buffer("pieces", table[spelling.pieces].clone())  # [piece, embedding]
+        self.register_buffer("targets", spelling.targets)
+        width = model.config.vision_config.hidden_size
+        self.look = nn.Linear(width, 1 + len(spelling.targets))  # where the ring is, which level lies there
+        self.gain = nn.Parameter(torch.tensor(10.0))
 
     def forward(self, pixel_values: Tensor, marked: Tensor, level: Tensor) -> dict[str, Tensor]:
-        """Return the loss for a batch.
+        """Return the loss for a batch, and in `hits` whether the level looked up under the ring is right.
 
         `marked` is the share of the ring's disc over each image token, (batch, token); `level` is the index
-        of the marked level, (batch,). `hits` is whether the level read off the most marked tokens is right.
+        of the marked level, (batch,).
         """
-        tokens = image_tokens(self._model[0], pixel_values).float()
-        scores = tokens @ self.names.T * self.gain + self.offset  # [batch, token, name]
-        covered = (marked > 0.1).float()
-        spelt = F.one_hot(level, len(self.names) - 1).float()[:, None] * covered[..., None]
-        target = torch.cat([spelt, covered[..., None]], dim=-1)
-        weight = 1 + (POSITIVE_WEIGHT - 1) * target
-        spelling = (F.binary_cross_entropy_with_logits(scores, target, reduction="none") * weight).mean()
-        attention = torch.softmax(ATTENTION_SHARPNESS * scores[..., -1], dim=1)
-        read = torch.einsum("bt,btn->bn", attention, scores[..., :-1])
-        norm = (tokens.norm(dim=-1) / self.norm - 1).square().mean()
-        loss = SPELL_WEIGHT * spelling + READ_WEIGHT * F.cross_entropy(read, level) + NORM_WEIGHT * norm
+        features, tokens = image_side(self._model[0], pixel_values)
+        spelt = self.spelling_loss(tokens, self.targets[level])
+        seen = self.look(features)
+        ring = F.binary_cross_entropy_with_logits(seen[..., 0], marked, reduction="none")
+        ring = (ring * (1 + (POSITIVE_WEIGHT - 1) * marked)).mean()
+        attention = torch.softmax(ATTENTION_SHARPNESS * seen[..., 0], dim=1)
+        read = torch.einsum("bt,btn->bn", attention, seen[..., 1:])
+        loss = spelt + RING_WEIGHT * ring + READ_WEIGHT * F.cross_entropy(read, level)
         return {"loss": loss, "hits": read.argmax(-1) == level}
 
+    def spelling_loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
+        """Return how far image tokens are from the word pieces they shall equal."""
+        centre = self.pieces.mean(0)
+        directions = F.normalize(self.pieces - centre, dim=-1)
+        scores = self.gain * F.normalize(tokens - centre, dim=-1) @ directions.T
+        wanted = self.pieces[targets]
+        apart = (tokens - wanted).square().sum(-1).mean() / wanted.square().sum(-1).mean()
+        return F.cross_entropy(scores.flatten(0, 1), targets.flatten()) + apart
 
-def image_tokens(model: Any, pixel_values: Tensor) -> Tensor:
-    """Return what the language model sees of each picture, (batch, token, embedding)."""
-    features = model.get_image_features(pixel_values=pixel_values).pooler_output
-    return torch.stack(tuple(features)) if isinstance(features, (list, tuple)) else features
+
+def image_side(model: Any, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the vision features and what the language model sees, both (batch, image token, width)."""
+    seen = model.get_image_features(pixel_values=pixel_values)
+    tokens = seen.pooler_output
+    tokens = torch.stack(tuple(tokens)) if isinstance(tokens, (list, tuple)) else tokens
+    features = seen.last_hidden_state
+    return features[:, -tokens.shape[1] :].float(), tokens.float()
 
 
 def trained_copy(model: Any, part: str) -> Any:
@@ -75,36 +115,20 @@ def trained_copy(model: Any, part: str) -> Any:
     return copies["default"]
 
 
-def name_vectors(model: Any, tokenizer: Any, levels: Sequence[str]) -> tuple[Tensor, float]:
-    """Return unit vectors for levels and for " marked", (levels + 1, embedding), and a token's usual length.
-
-    A name's vector is the sum of its tokens' input embeddings, less what all names share.
-    """
-    table = model.get_input_embeddings().weight.detach().float()
-
-    def spell(word: str) -> Tensor:
-        return table[tokenizer(f" {word}", add_special_tokens=False)["input_ids"]].sum(0)
-
-    names = torch.stack([spell(level) for level in levels])
-    marked = spell("marked") - table.mean(0)
-    vectors = torch.cat([names - names.mean(0), marked[None]])
-    return F.normalize(vectors, dim=-1), float(table.norm(dim=-1).mean())
-
-
 def disc_cover(
     column: float, row: float, radius: float, size: tuple[int, int], grid: tuple[int, int]
 ) -> Tensor:
-    """Return which share of a disc lies over each cell of a grid on a picture, flattened row by row.
+    """Return how much of a disc lies over each cell of a grid, the fullest cell 1, flattened row by row.
 
     `size` is the picture's (height, width) in pixels, `grid` the number of (rows, columns) of cells.
 
     >>> disc_cover(7.5, 7.5, 3.0, (16, 16), (1, 2)).tolist()
-    [0.5, 0.5]
+    [1.0, 1.0]
     """
     rows, columns = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
     disc = ((rows - row).square() + (columns - column).square() <= radius**2).float()
     cells = F.adaptive_avg_pool2d(disc[None, None], grid).flatten()
-    return cells / cells.sum().clamp(min=1e-6)
+    return cells / cells.max().clamp(min=1e-6)
 
 
 def token_grid(pixels: Tensor, tokens: int) -> tuple[int, int]:
@@ -155,15 +179,13 @@ def align(
     if not len(marked):
         raise ConfigError("alignment needs rows of kind marked_level; add the kind or set alignment_steps: 0")
     levels = sorted(set(marked["level"]))
-    names, norm = name_vectors(base, processor.tokenizer, levels)
-    speller = Speller(base, parts, names, norm)
+    picture = marked[0]["images"][0].convert("RGB")
+    sample = processor.image_processor([picture], return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        tokens = image_side(base, sample.to(base.dtype))[1].shape[1]
+    speller = Speller(base, parts, Spelling(processor.tokenizer, levels, token_grid(sample, tokens)))
     for part in speller.parts.values():
         part.float().requires_grad_(True)
-    sample = processor.image_processor([marked[0]["images"][0].convert("RGB")], return_tensors="pt")[
-        "pixel_values"
-    ]
-    with torch.no_grad():
-        tokens = image_tokens(base, sample).shape[1]
     last = last_checkpoint(Path(arguments.output_dir))
     if last is not None:
         state = TrainerState.load_from_json(str(last / STATE))
@@ -175,6 +197,22 @@ def align(
         args=arguments,
         train_dataset=marked,
         data_collator=collator(processor, levels, tokens),
+        optimizers=(optimizer(speller, arguments), None),
     )
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     return list(trainer.state.log_history)
+
+
+def optimizer(speller: Speller, arguments: TrainingArguments) -> torch.optim.Optimizer:
+    """Return AdamW with a higher rate for fresh weights: all but the parts whose name holds `vision`."""
+    pretrained = {
+        id(weight) for name, part in speller.parts.items() if "vision" in name for weight in part.parameters()
+    }
+    trained = [weight for weight in speller.parameters() if weight.requires_grad]
+    slow = [weight for weight in trained if id(weight) in pretrained]
+    fast = [weight for weight in trained if id(weight) not in pretrained]
+    rate = arguments.learning_rate
+    groups = [{"params": slow, "lr": rate}, {"params": fast, "lr": rate * FRESH_RATE}]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], weight_decay=0.05, betas=(0.9, 0.98)
+    )

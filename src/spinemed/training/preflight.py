@@ -50,7 +50,7 @@ def check_quantised(model: Any, quantise: bool, untouched: Sequence[str]) -> Non
 def check_adapted(model: Any, untouched: Sequence[str], target: str) -> Parts:
     """Return the parts of a PEFT model that is ready to train; raise ConfigError where they are not as asked.
 
-    LoRA stands on all linear layers that the regular expression `target` matches and on no others, none of them
+    LoRA stands on all linear layers that the pattern `target` matches and on no others, none of them
     below a prefix of `untouched`.
     """
     modules = {plain_name(name): module for name, module in model.named_modules()}

@@ -13,11 +13,14 @@ from spinemed.errors import ConfigError, SourceError
 COLUMNS = ["images", "messages", "kind", "level", "marker", "patient", "synthetic"]
 
 
-def training_rows(corpus: str, configs: Sequence[str], kinds: Sequence[str], split: str = "train") -> Any:
+def training_rows(
+    corpus: str, configs: Sequence[str], kinds: Sequence[str], split: str = "train", with_letters: bool = True
+) -> Any:
     """Return the rows of `split` of the named configs whose kind is one of `kinds` (all if empty), joined.
 
-    `corpus` is a folder, or a dataset of the Hub. Raises SourceError where the folder or the split is
-    missing, and ConfigError where nothing is left to train on.
+    `corpus` is a folder, or a dataset of the Hub. Without letters a reply to a choice is the option's text
+    alone. Raises SourceError where the folder or the split is missing, and ConfigError where nothing is left
+    to train on.
     """
     if not Path(corpus).is_dir() and corpus.count("/") != 1:
         raise SourceError(f"there is no corpus in {corpus}; build one with: spinemed build --out {corpus}")
@@ -31,8 +34,30 @@ def training_rows(corpus: str, configs: Sequence[str], kinds: Sequence[str], spl
                 f"build it again with: spinemed build --out {corpus} --force"
             ) from error
         wanted = [place for place, kind in enumerate(part["kind"]) if not kinds or kind in kinds]
-        parts.append(part.select(wanted).select_columns(COLUMNS))
+        part = part.select(wanted)
+        if not with_letters and "options" in part.column_names:
+            part = _without_letters(part)
+        parts.append(part.select_columns(COLUMNS))
     rows = concatenate_datasets(parts)
     if not len(rows):
         raise ConfigError(f"no row of {corpus} ({', '.join(configs)}; {split}) is of kind {', '.join(kinds)}")
     return rows
+
+
+def _without_letters(part: Any) -> Any:
+    """Return choice rows whose replies name the option's text and leave its letter out."""
+    feature = part.features["messages"]
+    spoken = [
+        [*turns[:-1], {**turns[-1], "content": text_of(turns[-1]["content"], letter)}]
+        for turns, letter in zip(part["messages"], part["answer"], strict=True)
+    ]
+    return part.remove_columns("messages").add_column("messages", spoken, feature=feature)
+
+
+def text_of(reply: str, letter: str) -> str:
+    """Return a reply to a choice without its letter.
+
+    >>> text_of("L4 (C)", "C")
+    'L4'
+    """
+    return reply.removesuffix(f" ({letter})")
