@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OUT = Path("demo")
+DOCS = Path("docs/demo")
 CORPUS = "spinemed-450k"
 STUDIES = "phantom-studies"
 BASE = "models/spinemed-mini-base"
@@ -81,7 +83,7 @@ def steps() -> list[Step]:
         Step(
             "base",
             "assemble the base model from DINOv2-small and SmolLM2-135M",
-            (sys.executable, "-m", "spinemed.training.mini", "--out", BASE),
+            ("python", "-m", "spinemed.training.mini", "--out", BASE),
             (f"{LIBRARY}/training",),
             (f"{BASE}/config.json",),
         ),
@@ -162,16 +164,42 @@ def save(done: dict[str, dict[str, object]]) -> None:
     partial.replace(OUT / "steps.json")
 
 
+def installed() -> dict[str, float]:
+    """Return the seconds that `make` measured for the installation, under its name."""
+    file = OUT / ".install-seconds"
+    return {"install": float(file.read_text())} if file.exists() else {}
+
+
+def write_readme() -> None:
+    """Copy the finished demo's report into docs/demo and its figures into the README."""
+    from spinemed.bench.scorecard import Scorecard
+    from spinemed.bench.summary import summary
+
+    DOCS.mkdir(parents=True, exist_ok=True)
+    for name in ("report.png", "scorecard.json"):
+        shutil.copy(OUT / name, DOCS / name)
+    done = json.loads((OUT / "steps.json").read_text())
+    seconds = installed() | {name: entry["seconds"] for name, entry in done.items()}
+    (DOCS / "seconds.json").write_text(json.dumps(seconds, indent=1) + "\n")
+    card = Scorecard.model_validate_json((DOCS / "scorecard.json").read_text())
+    readme = Path("README.md")
+    before, _, rest = readme.read_text(encoding="utf-8").partition("-->\n")
+    after = rest[rest.index("<!-- /demo -->") :]
+    readme.write_text(f"{before}-->\n{summary(card, seconds)}\n{after}", encoding="utf-8")
+
+
 def main() -> None:
-    """Run what is not done yet and print the measured durations."""
+    """Run what is not done yet and print the measured durations; --readme publishes them instead."""
+    if sys.argv[1:] == ["--readme"]:
+        write_readme()
+        return
+    if sys.argv[1:]:
+        sys.exit("demo: takes no argument, or --readme")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     OUT.mkdir(exist_ok=True)
     record = OUT / "steps.json"
     done = json.loads(record.read_text()) if record.exists() else {}
-    rows: list[tuple[str, float, str]] = []
-    installed = OUT / ".install-seconds"
-    if installed.exists():
-        rows.append(("install", float(installed.read_text()), ""))
+    rows = [(name, seconds, "") for name, seconds in installed().items()]
     key = ""
     plan = steps()
     for number, step in enumerate(plan, 1):

@@ -73,6 +73,20 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
     assert set(re.findall(r"\bmake ([a-z]+)\b", README)) <= targets
 
 
+def test_the_figures_of_the_readme_are_those_of_the_published_demo() -> None:
+    import json
+
+    from spinemed.bench.scorecard import Scorecard
+    from spinemed.bench.summary import summary
+
+    docs = ROOT / "docs" / "demo"
+    card = Scorecard.model_validate_json((docs / "scorecard.json").read_text())
+    quoted = README.split("checked by a test -->\n")[1].split("\n<!-- /demo -->")[0]
+    assert quoted == summary(card, json.loads((docs / "seconds.json").read_text()))
+    assert card.paired is not None
+    assert card.paired.mcnemar_p < 0.01
+
+
 def test_every_relative_link_of_the_readme_resolves() -> None:
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert not [link for link in links if link and not (ROOT / link).exists()]

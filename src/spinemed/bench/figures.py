@@ -133,9 +133,9 @@ def draw_report(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 9), layout="constrained")
+    figure = Figure(figsize=(13, 7.6), layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.05))).ravel()
+    above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(0.72, 1))).ravel()
     for axes, named in zip(above.subplots(1, len(sheet)), sheet, strict=True):
         draw_named(axes, named)
     left, middle, right = np.asarray(below.subfigures(1, 3, width_ratios=(1, 1.9, 1.1))).ravel()
