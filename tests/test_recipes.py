@@ -20,6 +20,7 @@ from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
 from spinemed.errors import ConfigError, ModelError, SourceError
+from spinemed.training.folder import last_checkpoint
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted(ROOT.glob("recipes/*/sft.yaml"))
@@ -223,6 +224,16 @@ def launch(place: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def test_a_checkpoint_that_was_cut_off_is_not_gone_on_with(tmp_path: Path) -> None:
+    for step, state in ((2, '{"global_step": 2}'), (4, '{"global_st'), (6, None)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if state is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state, encoding="utf-8")
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+    assert last_checkpoint(tmp_path / "nothing") is None
+
+
 @pytest.fixture(scope="module")
 def killed(place: Path) -> Iterator[Path]:
     """Return the output folder of a run that was killed after its first checkpoint."""
@@ -242,7 +253,9 @@ def killed(place: Path) -> Iterator[Path]:
 def test_a_killed_run_leaves_no_result_and_goes_on_from_its_checkpoint(place: Path, killed: Path) -> None:
     assert not (killed / "training.json").exists() and not (killed / "adapter_config.json").exists()
     (work,) = killed.glob("unfinished-*")
-    steps = max(int(folder.name.rsplit("-")[-1]) for folder in work.glob("checkpoint-*"))
+    last = last_checkpoint(work)
+    assert last is not None
+    steps = int(last.name.rsplit("-")[-1])
     process = launch(place, killed, "--max_steps", "12")
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors[-2000:]

@@ -46,12 +46,19 @@ def publish(folder: Path, recipe: Mapping[str, object], write: Callable[[Path], 
 def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint of transformers' Trainer that was written to its end, or None.
 
-    Trainer writes a checkpoint's state last; a checkpoint without it was cut off, and is removed.
+    Trainer writes a checkpoint's state last; one without it, or with half of it, was cut off and is removed.
     """
     whole = []
     for checkpoint in folder.glob("checkpoint-*"):
-        if (checkpoint / STATE).is_file():
+        if _is_whole(checkpoint / STATE):
             whole.append((int(checkpoint.name.rsplit("-")[-1]), checkpoint))
         else:
             shutil.rmtree(checkpoint)
     return max(whole)[1] if whole else None
+
+
+def _is_whole(state: Path) -> bool:
+    try:
+        return "global_step" in json.loads(state.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
