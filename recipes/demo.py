@@ -196,8 +196,8 @@ def main() -> None:
     if sys.argv[1:]:
         sys.exit("demo: takes no argument, or --readme")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    # Threads that wait by spinning slow training many times over whenever another program takes a core.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that spin while they wait starve each other as soon as another program takes a core.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     OUT.mkdir(exist_ok=True)
     record = OUT / "steps.json"
     done = json.loads(record.read_text()) if record.exists() else {}

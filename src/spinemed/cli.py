@@ -191,7 +191,7 @@ def score(
 
     Example: spinemed score tuned.jsonl --against base.jsonl --out scorecard.json
     """
-    from rich import print as show
+    from rich.console import Console
 
     from spinemed.bench.runs import write_whole
     from spinemed.bench.score import score as make_scorecard
@@ -202,7 +202,9 @@ def score(
     if as_json:
         typer.echo(card.model_dump_json())
     else:
-        show(table(card))
+        console = Console()
+        # A log has no width of its own; eighty columns would cut the figures.
+        console.print(table(card), width=None if console.is_terminal else 120)
         typer.echo(f"scorecard in {out}")
 
 
