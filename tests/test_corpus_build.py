@@ -73,6 +73,30 @@ for config in ("studies", "findings", "rejects"):
     subprocess.run([sys.executable, "-c", script], cwd=phantom_corpus.parent, env=environment, check=True)
 
 
+def test_load_dataset_never_answers_with_the_cached_rows_of_another_build(
+    phantom_corpus: Path, phantom_studies: Path, tmp_path: Path
+) -> None:
+    """datasets names its cache by the card alone, so cards of different corpora must differ."""
+    script = "import datasets; print(len(datasets.load_dataset('spinemed-450k', 'studies', split='train')))"
+    build(
+        BuildConfig(sources={"phantom": few(phantom_studies, 5, tmp_path / "few")}),
+        tmp_path / phantom_corpus.name,
+    )
+    counts = []
+    for corpus in (phantom_corpus, tmp_path / phantom_corpus.name):
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
+        shown = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=corpus.parent,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+        counts.append(int(shown.stdout))
+        assert counts[-1] == pq.read_table(corpus / "data/studies/train-00000-of-00001.parquet").num_rows
+    assert counts[0] != counts[1]
+
+
 def test_every_row_traces_back_to_the_mask_label_at_its_box(
     phantom_corpus: Path, phantom_studies: Path
 ) -> None:

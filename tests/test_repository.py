@@ -32,7 +32,7 @@ def first_line(module: Path) -> str:
 def tree_lines() -> dict[str, str]:
     """Return path -> description of the README's tree."""
     block = README.split("<!-- tree -->")[1].split("```")[1]
-    rows = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in block.splitlines()[1:] if line.strip())
+    rows = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in block.splitlines()[2:] if line.strip())
     return {row[0]: row[1] if len(row) > 1 else "" for row in rows}
 
 

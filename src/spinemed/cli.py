@@ -202,9 +202,8 @@ def score(
     if as_json:
         typer.echo(card.model_dump_json())
     else:
-        console = Console()
-        # A log has no width of its own; eighty columns would cut the figures.
-        console.print(table(card), width=None if console.is_terminal else 120)
+        # A log has no width of its own, and eighty columns would cut the figures.
+        Console(width=None if sys.stdout.isatty() else 120).print(table(card))
         typer.echo(f"scorecard in {out}")
 
 
