@@ -16,17 +16,15 @@ from typer.testing import CliRunner
 import spinemed.phantom.study as study_module
 from spinemed.cli import app
 from spinemed.errors import ConfigError, OutputError
+from spinemed.facts.normal import GENANT_CUTS_PERCENT, HEIGHT_POSITION, genant_grade
 from spinemed.phantom.acquisition import KINDS, plan
 from spinemed.phantom.anatomy import Anatomy, place
 from spinemed.phantom.dicom import series_uid, uid
 from spinemed.phantom.labels import paint, verse_value
 from spinemed.phantom.morphometry import (
     FRACTURE_LEVELS,
-    GENANT_CUTS_PERCENT,
-    HEIGHT_POSITION,
     Heights,
     expected_ratio,
-    genant_grade,
     height_loss_percent,
 )
 from spinemed.phantom.patient import GENERATOR_VERSION, sample_patient, stream

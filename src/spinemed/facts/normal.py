@@ -13,8 +13,7 @@ HEIGHT_POSITION: Final = 0.9
 GENANT_CUTS_PERCENT: Final = (20.0, 25.0, 40.0)
 """Where grades 1, 2 and 3 begin: Genant 1993, doi:10.1002/jbmr.5650080915."""
 
-# Mean sagittal wedge in degrees, lower in front positive: Masharawi 2010, PMC2899959 table 1 (T9 to L5).
-_WEDGE_DEG: Final[dict[str, dict[str, float]]] = {
+WEDGE_DEG: Final[dict[str, dict[str, float]]] = {
     "F": {
         "T9": 2.8,
         "T10": 2.6,
@@ -38,6 +37,8 @@ _WEDGE_DEG: Final[dict[str, dict[str, float]]] = {
         "L5": -4.6,
     },
 }
+"""Mean sagittal wedge in degrees, lower in front positive: Masharawi 2010, PMC2899959 table 1 (T9 to L5)."""
+
 # Mean depth over mean posterior height: Panjabi, Spine 1991;16:888 and 1992;17:299 (values recalled).
 _DEPTH_OVER_HEIGHT: Final[dict[str, float]] = {
     "T9": 29.3 / 19.3, "T10": 30.5 / 20.2, "T11": 31.9 / 21.3, "T12": 32.8 / 22.7, "L1": 34.1 / 23.8,
@@ -56,7 +57,7 @@ def expected_ratio(level: str, sex: Sex) -> float:
     >>> round(expected_ratio("L1", "M"), 3), expected_ratio("L5", "F") > 1
     (0.908, True)
     """
-    wedges = [table[level] for name, table in _WEDGE_DEG.items() if sex in (name, "unknown")]
+    wedges = [table[level] for name, table in WEDGE_DEG.items() if sex in (name, "unknown")]
     wedge_deg = sum(wedges) / len(wedges)
     return 1 - HEIGHT_POSITION * _DEPTH_OVER_HEIGHT[level] * math.tan(math.radians(wedge_deg))
 

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinemed.phantom.morphometry import HEIGHT_POSITION, Heights
+from spinemed.facts.normal import HEIGHT_POSITION
+from spinemed.phantom.morphometry import Heights
 from spinemed.phantom.patient import DiscShape, Patient, VertebraShape
 from spinemed.phantom.solids import (
     Array,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final, Literal, NamedTuple
 
+from spinemed.facts.normal import HEIGHT_POSITION, WEDGE_DEG
 from spinemed.records import Record
 
 Sex = Literal["F", "M"]
@@ -79,33 +80,8 @@ DISC_HEIGHTS: Final[dict[str, float]] = {
     **{"T11": 6.0, "T12": 6.9, "L1": 7.9, "L2": 9.2, "L3": 10.6, "L4": 12.0, "L5": 11.1},
 }
 
-# Sagittal wedging of the bodies, ventral wedge (lower in front) positive, by sex: Masharawi 2010,
-# PMC2899959 table 1. Above T9 one value stands for all: about 3 degrees a level add up to the usual
-# kyphosis [R].
-_WEDGES: Final[dict[Sex, dict[str, float]]] = {
-    "F": {
-        "T9": 2.8,
-        "T10": 2.6,
-        "T11": 4.6,
-        "T12": 3.5,
-        "L1": 2.6,
-        "L2": 0.7,
-        "L3": -1.1,
-        "L4": -3.1,
-        "L5": -7.8,
-    },
-    "M": {
-        "T9": 4.8,
-        "T10": 3.8,
-        "T11": 5.4,
-        "T12": 4.9,
-        "L1": 4.1,
-        "L2": 2.6,
-        "L3": 1.3,
-        "L4": -0.7,
-        "L5": -4.6,
-    },
-}
+# Above T9, where Masharawi 2010 (facts.normal) ends, one wedge stands for all: about 3 degrees a level add
+# up to the usual kyphosis [R].
 _UPPER_THORACIC_WEDGE: Final[float] = 3.0
 
 # Share of the lordosis in the discs that each disc below a vertebra takes; most of it lies between L4 and S1
@@ -136,12 +112,6 @@ SACRAL_SLOPE: Final[Alignment] = Alignment(33.0, 4.0)
 # Thoracic kyphosis 30 to 50 degrees.
 KYPHOSIS: Final[Alignment] = Alignment(39.0, 7.0)
 
-# Genant's grades begin at these losses of height, in percent: Genant 1993, doi:10.21037/qims.2019.02.04.
-GENANT_CUTS_PERCENT: Final[tuple[float, float, float]] = (20.0, 25.0, 40.0)
-
-HEIGHT_POSITION: Final[float] = 0.9
-"""Anterior and posterior heights are taken at this share of the half depth, inside the rounded rim."""
-
 
 class Heights(Record):
     """Anterior, middle and posterior height of one vertebral body in the mid-sagittal plane, in mm."""
@@ -159,7 +129,7 @@ def expected_wedge_deg(level: str, sex: Sex) -> float:
     """
     if level.startswith("C"):
         return 0.0
-    return _WEDGES[sex].get(level, _UPPER_THORACIC_WEDGE)
+    return WEDGE_DEG[sex].get(level, _UPPER_THORACIC_WEDGE)
 
 
 def expected_ratio(level: str, sex: Sex) -> float:
@@ -184,12 +154,3 @@ def height_loss_percent(heights: Heights, expected: float) -> float:
     25.0
     """
     return 100.0 * (1.0 - heights.anterior / (heights.posterior * expected))
-
-
-def genant_grade(loss_percent: float) -> int:
-    """Return Genant's grade 0 to 3 of a loss of height; a loss on a cut takes the higher grade.
-
-    >>> [genant_grade(loss) for loss in (-3.0, 19.9, 20.0, 25.0, 40.0)]
-    [0, 0, 1, 2, 3]
-    """
-    return sum(loss_percent >= cut for cut in GENANT_CUTS_PERCENT)

@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from spinemed.errors import ConfigError
+from spinemed.facts.normal import HEIGHT_POSITION
 from spinemed.phantom.morphometry import (
     BODY_SIZES,
     DISC_HEIGHTS,
     FRACTURE_LEVELS,
-    HEIGHT_POSITION,
     KYPHOSIS,
     LORDOSIS,
     LORDOSIS_SHARES,

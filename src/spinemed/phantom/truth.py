@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
+from spinemed.facts.normal import genant_grade
 from spinemed.phantom.acquisition import Kind
 from spinemed.phantom.anatomy import Anatomy, Vertebra
 from spinemed.phantom.labels import verse_value
-from spinemed.phantom.morphometry import Heights, Sex, expected_ratio, genant_grade, height_loss_percent
+from spinemed.phantom.morphometry import Heights, Sex, expected_ratio, height_loss_percent
 from spinemed.records import Record
 
 Point = tuple[float, float, float]
