@@ -157,6 +157,26 @@ def run(step: Step) -> float:
     return time.monotonic() - start
 
 
+def begin(step: Step, key: str, done: dict[str, dict[str, object]]) -> None:
+    """Record that a step starts; predictions of an earlier run with another key make way for it.
+
+    Under the same key they stay, so that a killed run goes on; under another, predict would refuse them.
+    """
+    if done.get(step.name, {}).get("key") != key:
+        for path in (Path(output) for output in step.outputs if output.endswith(".jsonl")):
+            path.unlink(missing_ok=True)
+            path.with_name(f"{path.name}.run.json").unlink(missing_ok=True)
+    done[step.name] = {"key": key, "seconds": None}
+    save(done)
+
+
+def is_kept(step: Step, key: str, done: dict[str, dict[str, object]]) -> bool:
+    """Tell whether a step was finished under this key and its outputs are still there."""
+    entry = done.get(step.name, {})
+    finished = entry.get("key") == key and entry.get("seconds") is not None
+    return finished and all(Path(output).exists() for output in step.outputs)
+
+
 def save(done: dict[str, dict[str, object]]) -> None:
     """Write the record of finished steps, whole or not at all."""
     partial = OUT / "steps.json.partial"
@@ -206,8 +226,9 @@ def main() -> None:
     plan = steps()
     for number, step in enumerate(plan, 1):
         key = digest(step, key)
-        kept = done.get(step.name, {}).get("key") == key and all(Path(p).exists() for p in step.outputs)
+        kept = is_kept(step, key, done)
         if not kept:
+            begin(step, key, done)
             print(
                 f"\n==> {number}/{len(plan)} {step.name}: {step.does}\n    {' '.join(step.command)}",
                 file=sys.stderr,
