@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from spinemed.phantom.acquisition import KINDS, plan
-from spinemed.phantom.anatomy import place
-from spinemed.phantom.morphometry import FRACTURE_LEVELS
-from spinemed.phantom.patient import GENERATOR_VERSION, sample_patient
-from spinemed.phantom.study import write_study
+from spinemed.phantom.anatomy.place import place
+from spinemed.phantom.export.study import write_study
+from spinemed.phantom.patient.morphometry import FRACTURE_LEVELS
+from spinemed.phantom.patient.sample import sample_patient
+from spinemed.phantom.patient.stream import GENERATOR_VERSION
+from spinemed.phantom.rendering.acquisition import KINDS, plan
 
 RESULTS = Path(__file__).parent / "results" / "phantom.json"
 

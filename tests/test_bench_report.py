@@ -70,7 +70,7 @@ def test_a_report_shows_scores_pictures_and_answers_of_both_models(
 def test_a_report_without_the_sources_of_the_corpus_says_how_to_name_them(
     run: Path, phantom_corpus: Path, tmp_path: Path
 ) -> None:
-    from spinemed.phantom.study import write_studies
+    from spinemed.phantom.export.study import write_studies
 
     list(write_studies(500, 1, tmp_path / "others"))
     with pytest.raises(SourceError, match="--source NAME=FOLDER"):

@@ -13,24 +13,26 @@ import SimpleITK as sitk  # noqa: N813  the field's name
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-import spinemed.phantom.study as study_module
+import spinemed.phantom.export.study as study_module
 from spinemed.cli import app
 from spinemed.errors import ConfigError, OutputError
 from spinemed.facts.normal import GENANT_CUTS_PERCENT, HEIGHT_POSITION, genant_grade
-from spinemed.phantom.acquisition import KINDS, plan
-from spinemed.phantom.anatomy import Anatomy, place
-from spinemed.phantom.dicom import series_uid, uid
-from spinemed.phantom.labels import paint, verse_value
-from spinemed.phantom.morphometry import (
+from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.place import place
+from spinemed.phantom.anatomy.solids import Grid
+from spinemed.phantom.export.dicom import series_uid, uid
+from spinemed.phantom.export.study import RenderedSeries, render, write_studies, write_study
+from spinemed.phantom.export.truth import StudyTruth, vertebra_truth
+from spinemed.phantom.patient.morphometry import (
     FRACTURE_LEVELS,
     Heights,
     expected_ratio,
     height_loss_percent,
 )
-from spinemed.phantom.patient import GENERATOR_VERSION, sample_patient, stream
-from spinemed.phantom.solids import Grid
-from spinemed.phantom.study import RenderedSeries, render, write_studies, write_study
-from spinemed.phantom.truth import StudyTruth, vertebra_truth
+from spinemed.phantom.patient.sample import sample_patient
+from spinemed.phantom.patient.stream import GENERATOR_VERSION, stream
+from spinemed.phantom.rendering.acquisition import KINDS, plan
+from spinemed.phantom.rendering.labels import paint, verse_value
 from spinemed.sources.phantom import read
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from spinemed.errors import SourceError
 from spinemed.imaging.volume import read_mask, read_volume
-from spinemed.phantom.study import write_study
-from spinemed.phantom.truth import StudyTruth
+from spinemed.phantom.export.study import write_study
+from spinemed.phantom.export.truth import StudyTruth
 from spinemed.records import Reject, Study
 from spinemed.sources.phantom import read
 

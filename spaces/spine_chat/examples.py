@@ -22,7 +22,7 @@ from spinemed.instances import draft
 from spinemed.instances.chains import Chain, Span, chain_of
 from spinemed.instances.series import RED, RING_RADIUS_PX, RING_WIDTH_PX
 from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window
-from spinemed.phantom.study import write_study
+from spinemed.phantom.export.study import write_study
 from spinemed.records import Finding, Instance, Picture, Series, Study
 from spinemed.sources.phantom import read
 

@@ -67,8 +67,8 @@ def phantom(
     from rich.console import Console
     from rich.progress import track
 
-    from spinemed.phantom.sheet import write_sheet
-    from spinemed.phantom.study import write_studies
+    from spinemed.phantom.export.study import write_studies
+    from spinemed.phantom.rendering.sheet import write_sheet
 
     studies = write_studies(seed, count, out, workers)
     for _ in track(studies, description="phantom", total=count, console=Console(stderr=True)):

@@ -15,11 +15,40 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Modality = Literal["CT", "MR", "XR"]
 Numbering = Literal["phantom_truth", "file_labels", "counted_from_below", "counted_from_above", "unknown"]
-Pathology = Literal["vertebra", "vertebra_in_part", "height_loss"]
+Pathology = Literal[
+    "vertebra",
+    "vertebra_in_part",
+    "height_loss",
+    "fracture",
+    "disc_degeneration",
+    "herniation",
+    "canal_stenosis",
+    "recess_stenosis",
+    "foraminal_stenosis",
+    "slip",
+    "pars_defect",
+    "scoliosis",
+    "thoracic_kyphosis",
+    "lumbar_lordosis",
+    "modic_change",
+    "osteophyte",
+    "endplate_defect",
+    "metastasis",
+    "spondylodiscitis",
+    "bridging",
+    "cord_signal",
+    "transitional",
+    "cage",
+    "screws",
+]
 Side = Literal["left", "right", "both", "central"]
+Posture = Literal["lying", "standing", "flexion", "extension", "unknown"]
+Plane = Literal["sagittal", "coronal", "axial", "radiograph"]
 Task = Literal["choice", "open", "dialogue", "report"]
 Axis = Literal["level", "pathology", "planning"]
-Kind = Literal["marked_level", "levels_in_view", "level_above", "level_below", "height_loss"]
+Kind = str
+"""What an instance asks: a key of the templates in `spinemed.instances`."""
+
 Stage = Literal["draft", "revised", "gated"]
 Split = Literal["train", "validation", "test"]
 ParseStatus = Literal["answered", "no_answer", "refusal", "ambiguous", "out_of_range", "truncated"]
@@ -53,13 +82,15 @@ class Box(Record):
 class Locator(Record):
     """A place in a source that a person can go back to.
 
-    `box` counts pixels of the sagittal slice as `imaging.slices.sagittal` cuts it from the volume reoriented
-    to LPS: one pixel a voxel, row 0 cranial, column 0 anterior. `slice_index` counts sagittal slices from
-    the patient's right.
+    `box` counts pixels of the slice as `imaging.slices` cuts it from the volume reoriented to LPS: one pixel
+    a voxel. Sagittal: row 0 cranial, column 0 anterior, slices from the patient's right. Axial: row 0
+    anterior, column 0 the patient's right, slices from below. Radiograph: the stored picture as it is
+    displayed, slice 0. For oblique stacks (axial slices along the discs) "axial" counts the stack's own
+    slices, rows and columns as stored.
     """
 
     series: str = Field(description="SeriesInstanceUID, or the file's path relative to the source folder")
-    plane: Literal["sagittal"] = "sagittal"
+    plane: Plane = "sagittal"
     slice_index: int
     slice_id: str = Field(default="", description="SOPInstanceUID where the slice is a stored DICOM instance")
     box: Box
@@ -85,6 +116,9 @@ class Series(Record):
     image: Path = Field(description="a NIfTI or MetaImage file, or a folder of DICOM instances")
     mask: Path | tuple[Path, ...] = Field(description="a multi-label file, or one binary file a vertebra")
     label_scheme: str = Field(description="key of level_labels.SCHEMES for the mask's values")
+    plane: Plane = "sagittal"
+    posture: Posture = "unknown"
+    view: str = Field(default="", description="AP, LAT, FULL_AP, FULL_LAT for radiographs; else empty")
 
 
 class Study(Record):
@@ -99,14 +133,36 @@ class Study(Record):
     sex: Literal["F", "M", "unknown"] = "unknown"
     age_band: str = Field(default="unknown", description="a decade such as 60-69")
     series: tuple[Series, ...]
+    stated: Path | None = Field(default=None, description="JSON lines of Finding from the source itself")
 
 
 class Finding(Record):
-    """One statement about one site that pixels support: what, where, how much, and the evidence.
+    """One statement about one site that pixels of one series support, with its evidence.
 
-    Pathology `vertebra` states that the vertebra is seen whole, `vertebra_in_part` that the border of the
-    image cuts it; `height_loss` carries Genant's grade 0 to 3 in `grade` and the lost share of height in
-    percent in `value`.
+    A site is a vertebra (`L4`) or a motion segment (`L4-L5`). Normal findings are stated as well, with
+    `present` false and the grade of a healthy site. Grades by pathology:
+
+    - `vertebra` seen whole, `vertebra_in_part` cut by the border of the image: no grade;
+    - `height_loss`: Genant 0 to 3, `value` percent, `detail` wedge, biconcave or crush;
+    - `fracture`: AO type A1 to C, `detail` "fresh" or "old";
+    - `disc_degeneration`: Pfirrmann 1 to 5;
+    - `herniation`: none, protrusion or extrusion, `side`, `detail` the zone (central, subarticular,
+      foraminal), `value` mm behind the posterior wall;
+    - `canal_stenosis`: none, mild, moderate or severe by the share of the sac's depth that is lost (cuts at
+      a third and two thirds; none below 15 %), `value` the depth left in mm;
+    - `recess_stenosis`: none, mild, moderate, severe, by `side`;
+    - `foraminal_stenosis`: Lee 0 to 3, by `side`;
+    - `slip`: Meyerding 0 to 5, `value` percent of the depth below, forward positive, `detail` isthmic,
+      degenerative, traumatic or retrolisthesis; `pars_defect`: "" ;
+    - `scoliosis`: `value` Cobb in degrees, `site` the apex, `extent` the end vertebrae, `side` the convexity;
+    - `thoracic_kyphosis`, `lumbar_lordosis`: `value` degrees, `extent`, in the image's `posture`;
+    - `modic_change`: 0 to 3 at a segment; `osteophyte`: none or large; `endplate_defect`: `detail` upper or
+      lower; `metastasis`: lytic or blastic; `spondylodiscitis`, `bridging` (ankylosing) at a segment;
+    - `cord_signal`: at a segment; `transitional`: L6, T13, L4_only or L5_sacralised;
+    - `cage` at a segment, `screws` at a vertebra.
+
+    `error` is the standard measuring error of `value` in its unit, `pixels` how many pixels the finding
+    covers in the evidence slice, `contrast` how far it stands out there, in standard deviations of noise.
     """
 
     id: str
@@ -118,6 +174,12 @@ class Finding(Record):
     present: bool = True
     value: float | None = None
     unit: str = ""
+    detail: str = ""
+    extent: tuple[str, str] | None = None
+    posture: Posture = "unknown"
+    error: float | None = None
+    pixels: int | None = None
+    contrast: float | None = None
     evidence: Locator
 
 
@@ -130,7 +192,10 @@ class Marker(Record):
 
 
 class Picture(Record):
-    """One PNG that instances show: a window of one slice on square pixels, with or without a marker."""
+    """One PNG that instances show: a window of one slice on square pixels, with or without a marker.
+
+    `left` and `top` are the window's corner in the slice (pixels of the slice, may be fractions or negative).
+    """
 
     id: str = Field(description="SHA-256 of the PNG bytes")
     study: str
@@ -139,6 +204,9 @@ class Picture(Record):
     spacing_mm: float
     width: int
     height: int
+    left: float = 0.0
+    top: float = 0.0
+    view: str = ""
     marker: Marker | None = None
     locator: Locator
     png: bytes = Field(repr=False)

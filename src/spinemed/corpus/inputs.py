@@ -36,7 +36,7 @@ def fingerprints(config: BuildConfig) -> dict[str, str]:
         )
     if config.sources:
         return {name: fingerprint(folder) for name, folder in sorted(config.sources.items())}
-    from spinemed.phantom.patient import GENERATOR_VERSION
+    from spinemed.phantom.patient.stream import GENERATOR_VERSION
 
     phantoms = config.phantoms
     last = phantoms.first_seed + phantoms.count - 1
@@ -68,7 +68,7 @@ def _named(config: BuildConfig) -> Iterator[Study | Reject]:
 
 def _drawn_phantoms(phantoms: Phantoms, folder: Path, workers: int, say: Callable[[str], None]) -> set[str]:
     """Return the names of the phantom studies that now lie in `folder`."""
-    from spinemed.phantom.study import write_studies
+    from spinemed.phantom.export.study import write_studies
 
     say(f"writing {phantoms.count} synthetic patients as DICOM to {folder}")
     written = write_studies(phantoms.first_seed, phantoms.count, folder, workers)

@@ -12,9 +12,15 @@ from typing import Final, Literal
 
 import numpy as np
 
-from spinemed.phantom.anatomy import Anatomy
-from spinemed.phantom.patient import stream
-from spinemed.phantom.solids import Array, Grid, rotation_about_back, rotation_about_left, rotation_about_up
+from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.solids import (
+    Array,
+    Grid,
+    rotation_about_back,
+    rotation_about_left,
+    rotation_about_up,
+)
+from spinemed.phantom.patient.stream import stream
 
 Kind = Literal["ct", "t2"]
 KINDS: Final[tuple[Kind, Kind]] = ("ct", "t2")

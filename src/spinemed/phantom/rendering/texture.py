@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinemed.phantom.solids import Floats
+from spinemed.phantom.anatomy.solids import Floats
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int, int], cell: tuple[int, int, int]) -> Floats:

@@ -6,27 +6,23 @@ The origin is the middle of the upper endplate of S1. The lumbar curve is that o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinemed.facts.normal import HEIGHT_POSITION
-from spinemed.phantom.morphometry import Heights
-from spinemed.phantom.patient import DiscShape, Patient, VertebraShape
-from spinemed.phantom.solids import (
+from spinemed.phantom.anatomy.parts import Anatomy, Midline, PlacedDisc, Vertebra
+from spinemed.phantom.anatomy.solids import (
     Array,
     Body,
     Disc,
-    Floats,
     Lump,
     Pose,
     lump,
     rotation_about_back,
     rotation_about_left,
 )
+from spinemed.phantom.patient.shapes import DiscShape, Patient, Posture, VertebraShape
 
 # Share of the upper-endplate half depth at which the anterior and posterior heights are taken, and what
 # the hollow of both endplates still takes away there.
@@ -42,75 +38,10 @@ _SACRUM: Final[tuple[tuple[str, float, float, float, float], ...]] = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Vertebra:
-    """One placed vertebra, or one segment of the sacrum: its body and the lumps of its arch."""
-
-    level: str
-    body: Body
-    arch: tuple[Lump, ...]
-    canal_depth_mm: float
-    canal_width_mm: float
-    oedema: bool = False
-
-    def heights(self) -> Heights:
-        """Return the heights of the placed body in its mid-sagittal plane, in mm."""
-        edge = HEIGHT_POSITION * self.body.half_depth
-        anterior, middle, posterior = (self.body.height_at(place) for place in (-edge, 0.0, edge))
-        return Heights(anterior=anterior, middle=middle, posterior=posterior)
-
-    def span(self, direction: Array) -> tuple[float, float]:
-        """Return the least and greatest place in mm along a unit vector that the vertebra reaches."""
-        rows = direction[None, :]
-        solids: list[tuple[Array, Body | Lump]] = [(self.body.pose.origin_mm, self.body)]
-        solids += [(part.centre_mm, part) for part in self.arch]
-        places = [(float(direction @ centre), float(solid.extents(rows)[0])) for centre, solid in solids]
-        return min(place - reach for place, reach in places), max(place + reach for place, reach in places)
-
-
-@dataclass(frozen=True, eq=False)
-class Midline:
-    """The bodies' and the canal's centre line as a table over z; `at` turns heights into its rows."""
-
-    low_mm: float
-    step_mm: float
-    body_left: Floats
-    body_posterior: Floats
-    body_half_depth: Floats
-    canal_left: Floats
-    canal_posterior: Floats
-    canal_half_depth: Floats
-    canal_half_width: Floats
-
-    def at(self, z_mm: Floats) -> NDArray[np.int32]:
-        """Return the table row of each height; heights beyond the ends take the end."""
-        rows = ((z_mm - np.float32(self.low_mm)) * np.float32(1 / self.step_mm)).astype(np.int32)
-        return np.clip(rows, 0, len(self.body_left) - 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Anatomy:
-    """A placed patient: vertebrae from L5 upwards, sacrum from S1 down, discs from L5-S1 upwards."""
-
-    patient: Patient
-    vertebrae: tuple[Vertebra, ...]
-    sacrum: tuple[Vertebra, ...]
-    discs: tuple[Disc, ...]
-
-    def vertebra(self, level: str) -> Vertebra:
-        """Return one vertebra or sacral segment by its level; KeyError for a level that is not placed."""
-        return {part.level: part for part in (*self.vertebrae, *self.sacrum)}[level]
-
-    @cached_property
-    def midline(self) -> Midline:
-        """The centre line through bodies, discs and canal."""
-        return _midline(self)
-
-
-def place(patient: Patient) -> Anatomy:
+def place(patient: Patient, posture: Posture = "lying") -> Anatomy:
     """Return the patient's anatomy: bodies and discs stacked upwards from S1, the sacrum hung below.
 
-    >>> from spinemed.phantom.patient import sample_patient
+    >>> from spinemed.phantom.patient.sample import sample_patient
     >>> anatomy = place(sample_patient(7))
     >>> bool(anatomy.vertebra("L1").body.pose.origin_mm[2] > anatomy.vertebra("L5").body.pose.origin_mm[2])
     True
@@ -118,14 +49,17 @@ def place(patient: Patient) -> Anatomy:
     base = np.zeros(3)
     tip = math.radians(patient.sacral_slope_deg)
     vertebrae: list[Vertebra] = []
-    discs: list[Disc] = []
+    discs: list[PlacedDisc] = []
     for shape, disc in zip(patient.vertebrae, patient.discs, strict=True):
         placed_disc, base, tip = _place_disc(disc, shape, base, tip, patient)
-        discs.append(placed_disc)
+        below = vertebrae[-1].level if vertebrae else "S1"
+        discs.append(PlacedDisc(shape.level, below, placed_disc, disc))
         vertebra, base, tip = _place_vertebra(shape, base, tip, patient)
         vertebrae.append(vertebra)
     sacrum, remnants = _place_sacrum(patient)
-    return Anatomy(patient, tuple(vertebrae), sacrum, (*discs, *remnants))
+    return Anatomy(
+        patient, posture, tuple(vertebrae), sacrum, (*discs, *remnants), _midline(tuple(vertebrae), sacrum)
+    )
 
 
 def _turn(tip: float, height_mm: float, patient: Patient) -> Array:
@@ -173,7 +107,7 @@ def _place_vertebra(
         osteophyte=shape.osteophyte,
     )
     vertebra = Vertebra(
-        shape.level, body, _arch(shape, body), shape.canal_depth_mm, shape.canal_width_mm, shape.oedema
+        shape.level, body, _arch(shape, body), shape.canal_depth_mm, shape.canal_width_mm, shape
     )
     return vertebra, base + up, tip + angle
 
@@ -235,11 +169,11 @@ _SPINOUS: Final[dict[str, tuple[float, float, float]]] = {
 }
 
 
-def _place_sacrum(patient: Patient) -> tuple[tuple[Vertebra, ...], tuple[Disc, ...]]:
+def _place_sacrum(patient: Patient) -> tuple[tuple[Vertebra, ...], tuple[PlacedDisc, ...]]:
     last = patient.vertebrae[0]
     base, tip = np.zeros(3), math.radians(patient.sacral_slope_deg)
     segments: list[Vertebra] = []
-    remnants: list[Disc] = []
+    remnants: list[PlacedDisc] = []
     above_half_depth = 0.0
     for index, (level, height, deep, wide, turn) in enumerate(_SACRUM):
         tip += math.radians(turn) * patient.sacral_curve
@@ -269,9 +203,10 @@ def _place_sacrum(patient: Patient) -> tuple[tuple[Vertebra, ...], tuple[Disc, .
         base = base + rotation @ np.array([0.0, 0.0, -2 * half_height])
         above_half_depth = half_depth * (1 - taper)
         if index < 4:
-            remnants.append(
-                Disc(Pose(base, rotation), body.half_width * 0.7, above_half_depth * 0.8, 1.6, 0.0, 0.0, 5)
+            solid = Disc(
+                Pose(base, rotation), body.half_width * 0.7, above_half_depth * 0.8, 1.6, 0.0, 0.0, 5
             )
+            remnants.append(PlacedDisc(level, f"S{index + 2}", solid, None))
     return tuple(segments), tuple(remnants)
 
 
@@ -290,10 +225,10 @@ def _sacral_arch(body: Body, index: int, canal_depth: float, width: float) -> tu
     return tuple(parts)
 
 
-def _midline(anatomy: Anatomy) -> Midline:
+def _midline(vertebrae: tuple[Vertebra, ...], sacrum: tuple[Vertebra, ...]) -> Midline:
     """Interpolate body and canal centres over z at half millimetres, from S5 to the topmost vertebra."""
     knots: list[tuple[float, ...]] = []
-    bodies = [*reversed(anatomy.sacrum), *anatomy.vertebrae]
+    bodies = [*reversed(sacrum), *vertebrae]
     for part in bodies:
         body, depth = part.body, part.canal_depth_mm
         steep = 1 / max(float(body.pose.rotation[2, 2]), 0.55)

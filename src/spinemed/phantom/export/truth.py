@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from spinemed.facts.normal import genant_grade
-from spinemed.phantom.acquisition import Kind
-from spinemed.phantom.anatomy import Anatomy, Vertebra
-from spinemed.phantom.labels import verse_value
-from spinemed.phantom.morphometry import Heights, Sex, expected_ratio, height_loss_percent
+from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
+from spinemed.phantom.patient.morphometry import Heights, expected_ratio, height_loss_percent
+from spinemed.phantom.patient.shapes import Sex
+from spinemed.phantom.rendering.acquisition import Kind
+from spinemed.phantom.rendering.labels import verse_value
 from spinemed.records import Record
 
 Point = tuple[float, float, float]

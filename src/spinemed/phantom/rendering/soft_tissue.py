@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from spinemed.phantom.anatomy import Anatomy
-from spinemed.phantom.patient import stream
-from spinemed.phantom.solids import Flags, Floats, Grid
-from spinemed.phantom.texture import smooth_field
-from spinemed.phantom.tissues import Tissue, TissueMap
+from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.solids import Flags, Floats, Grid
+from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.rendering.texture import smooth_field
+from spinemed.phantom.rendering.tissues import Tissue, TissueMap
 
 _SPINOUS_REACH_MM: Final[float] = 36.0
 _MIDLINE_HALF_WIDTH_MM: Final[float] = 3.4

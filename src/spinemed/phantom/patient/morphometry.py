@@ -7,12 +7,12 @@ yet checked against it; they shape a synthetic picture and are no clinical refer
 from __future__ import annotations
 
 import math
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from spinemed.facts.normal import HEIGHT_POSITION, WEDGE_DEG
+from spinemed.phantom.patient.shapes import Sex
 from spinemed.records import Record
 
-Sex = Literal["F", "M"]
 PLACED_LEVELS: Final[tuple[str, ...]] = (
     *(f"L{number}" for number in range(5, 0, -1)),
     *(f"T{number}" for number in range(12, 0, -1)),

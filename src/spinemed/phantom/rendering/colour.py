@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from spinemed.phantom.acquisition import Acquisition
-from spinemed.phantom.anatomy import Anatomy
-from spinemed.phantom.patient import stream
-from spinemed.phantom.solids import Floats
-from spinemed.phantom.texture import smooth_field
-from spinemed.phantom.tissues import HOUNSFIELD, T2_SIGNAL, Tissue, TissueMap
+from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.solids import Floats
+from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.rendering.acquisition import Acquisition
+from spinemed.phantom.rendering.texture import smooth_field
+from spinemed.phantom.rendering.tissues import HOUNSFIELD, T2_SIGNAL, Tissue, TissueMap
 
 # How much a tissue's value wanders, in units of its texture field: HU for CT, a share of the signal for T2.
 _CT_GRAIN: Final[dict[Tissue, float]] = {Tissue.MARROW: 34.0, Tissue.CORTEX: 120.0, Tissue.OEDEMA: 40.0}

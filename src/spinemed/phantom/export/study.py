@@ -19,14 +19,16 @@ import SimpleITK as sitk  # noqa: N813  the field's name
 from numpy.typing import NDArray
 
 from spinemed.errors import ConfigError, OutputError
-from spinemed.phantom.acquisition import KINDS, Acquisition, Kind, plan
-from spinemed.phantom.anatomy import Anatomy, place
-from spinemed.phantom.colour import colour
-from spinemed.phantom.dicom import series_uid, write_series
-from spinemed.phantom.labels import paint
-from spinemed.phantom.patient import GENERATOR_VERSION, sample_patient
-from spinemed.phantom.solids import Grid
-from spinemed.phantom.truth import series_truth, study_truth
+from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.place import place
+from spinemed.phantom.anatomy.solids import Grid
+from spinemed.phantom.export.dicom import series_uid, write_series
+from spinemed.phantom.export.truth import series_truth, study_truth
+from spinemed.phantom.patient.sample import sample_patient
+from spinemed.phantom.patient.stream import GENERATOR_VERSION
+from spinemed.phantom.rendering.acquisition import KINDS, Acquisition, Kind, plan
+from spinemed.phantom.rendering.colour import colour
+from spinemed.phantom.rendering.labels import paint
 
 TRUTH_FILE: Final[str] = "truth.json"
 

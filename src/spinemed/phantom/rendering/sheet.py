@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from spinemed.errors import OutputError
-from spinemed.phantom.acquisition import KINDS
-from spinemed.phantom.anatomy import Anatomy, place
-from spinemed.phantom.patient import sample_patient
-from spinemed.phantom.study import RenderedSeries, render
+from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.place import place
+from spinemed.phantom.export.study import RenderedSeries, render
+from spinemed.phantom.patient.sample import sample_patient
+from spinemed.phantom.rendering.acquisition import KINDS
 
 _TILE: Final[tuple[int, int]] = (380, 470)
 _ZOOM: Final[float] = 1.5

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
-from spinemed.phantom.acquisition import Acquisition, Kind
-from spinemed.phantom.patient import Patient
+from spinemed.phantom.patient.shapes import Patient
+from spinemed.phantom.rendering.acquisition import Acquisition, Kind
 
 CT_INTERCEPT: Final[int] = -1024
 _DATE: Final[str] = "20200101"  # no examination took place; every phantom bears the same day
@@ -25,7 +25,7 @@ _CLAIM: Final[str] = "Synthetic spine phantom. No patient. Not for clinical use.
 def uid(patient: Patient, *parts: object) -> UID:
     """Return a 2.25. identifier that depends on generator version, seed and `parts` alone (PS3.5 B.2).
 
-    >>> from spinemed.phantom.patient import sample_patient
+    >>> from spinemed.phantom.patient.sample import sample_patient
     >>> uid(sample_patient(7), "study").startswith("2.25.")
     True
     """

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.level_labels import value_of
-from spinemed.phantom.anatomy import Anatomy, Vertebra
-from spinemed.phantom.canal import paint_canal
-from spinemed.phantom.soft_tissue import paint_soft_tissue
-from spinemed.phantom.solids import Body, Disc, Grid, Lump
-from spinemed.phantom.tissues import Tissue, TissueMap
+from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
+from spinemed.phantom.anatomy.solids import Body, Disc, Grid, Lump
+from spinemed.phantom.rendering.canal import paint_canal
+from spinemed.phantom.rendering.soft_tissue import paint_soft_tissue
+from spinemed.phantom.rendering.tissues import Tissue, TissueMap
 
 _LEAST_CORTEX_MM: Final[float] = 1.1
 
@@ -45,8 +45,8 @@ def paint(anatomy: Anatomy, grid: Grid) -> LabelMaps:
     for bone in bones:
         for part in bone.arch:
             _paint_lump(maps, grid, part, verse_value(bone.level))
-    for disc in anatomy.discs:
-        _paint_disc(maps, grid, disc)
+    for disc in anatomy.placed_discs:
+        _paint_disc(maps, grid, disc.solid)
     for bone in bones:
         _paint_body(maps, grid, bone)
     return maps

@@ -6,16 +6,15 @@ drawn yet. The only pathology is the wedge fracture.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from spinemed.errors import ConfigError
 from spinemed.facts.normal import HEIGHT_POSITION
-from spinemed.phantom.morphometry import (
+from spinemed.phantom.patient.morphometry import (
     BODY_SIZES,
     DISC_HEIGHTS,
     FRACTURE_LEVELS,
@@ -24,102 +23,17 @@ from spinemed.phantom.morphometry import (
     LORDOSIS_SHARES,
     PLACED_LEVELS,
     SACRAL_SLOPE,
-    Sex,
     expected_ratio,
     expected_wedge_deg,
 )
-
-GENERATOR_VERSION: Final[str] = "1"
-"""Raise it with every change that changes the bytes: studies of another version are replaced."""
+from spinemed.phantom.patient.shapes import DiscShape, Fracture, Patient, Sex, Surroundings, VertebraShape
+from spinemed.phantom.patient.stream import GENERATOR_VERSION, stream
 
 # Losses in percent, drawn away from Genant's cuts at 20, 25 and 40 so that a measuring error does not
 # change the grade.
 _LOSS_RANGES: Final[dict[int, tuple[float, float]]] = {1: (21.0, 24.0), 2: (28.0, 37.0), 3: (43.0, 60.0)}
 _FRACTURED_SHARE: Final[float] = 0.4
 _DISC_HEIGHT_LEFT: Final[dict[int, float]] = {1: 1.0, 2: 1.0, 3: 0.92, 4: 0.75, 5: 0.5}
-
-
-@dataclass(frozen=True)
-class VertebraShape:
-    """One vertebra before it is placed: sizes in mm, anterior over posterior height, its fracture if any."""
-
-    level: str
-    posterior_height_mm: float
-    height_ratio: float
-    depth_mm: float
-    width_mm: float
-    canal_depth_mm: float
-    canal_width_mm: float
-    concavity_mm: float
-    osteophyte: float
-    process: tuple[float, float, float]
-    fracture_grade: int = 0
-    oedema: bool = False
-
-
-@dataclass(frozen=True)
-class DiscShape:
-    """The disc below a vertebra: mm, degrees (higher in front positive) and Pfirrmann grade 1 to 5."""
-
-    above: str
-    height_mm: float
-    wedge_deg: float
-    pfirrmann: int
-    bulge_mm: float
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Soft tissue around the spine; landmarks are offsets in mm from where they lie on average.
-
-    The offsets are wide, because none of these landmarks tells a level in life either.
-    """
-
-    girth: float
-    fat_mm: float
-    conus_offset_mm: float
-    diaphragm_offset_mm: float
-    bifurcation_offset_mm: float
-    sac_end_offset_mm: float
-    marrow: float
-    muscle_fat: float
-
-
-@dataclass(frozen=True)
-class Patient:
-    """Everything that makes one phantom; vertebrae and discs run from L5 upwards."""
-
-    seed: int
-    version: str
-    sex: Sex
-    age: int
-    scale: float
-    sacral_slope_deg: float
-    sacral_curve: float
-    lateral_mm: tuple[float, float]
-    vertebrae: tuple[VertebraShape, ...]
-    discs: tuple[DiscShape, ...]
-    surroundings: Surroundings
-
-    @property
-    def name(self) -> str:
-        """The patient's folder name and identifier, such as phantom-000007."""
-        return f"phantom-{self.seed:06d}"
-
-
-def stream(seed: int, purpose: str) -> np.random.Generator:
-    """Return the random numbers of one patient for one purpose; purposes never share numbers.
-
-    Noise, identifiers and the place in the frame have purposes of their own, so no finding can shine
-    through them.
-
-    >>> bool(stream(1, "noise").random() == stream(1, "noise").random())
-    True
-    >>> bool(stream(1, "noise").random() == stream(2, "noise").random())
-    False
-    """
-    digest = hashlib.sha256(f"{GENERATOR_VERSION}:{seed}:{purpose}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def sample_patient(seed: int) -> Patient:
@@ -242,8 +156,7 @@ def _wedged(
         posterior_height_mm=shape.posterior_height_mm * float(rng.uniform(0.96, 1.0)),
         height_ratio=expected_ratio(shape.level, sex) * (1.0 - loss),
         concavity_mm=shape.concavity_mm + float(rng.uniform(0.0, 0.6)) * scale,
-        fracture_grade=grade,
-        oedema=bool(rng.random() < 0.5),
+        fracture=Fracture("wedge", "A1", grade, "osteoporotic", fresh=bool(rng.random() < 0.5)),
     )
 
 

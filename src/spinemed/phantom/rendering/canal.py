@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from spinemed.phantom.anatomy import Anatomy, Midline
-from spinemed.phantom.solids import Floats, Grid
-from spinemed.phantom.tissues import Tissue, TissueMap
+from spinemed.phantom.anatomy.parts import Anatomy, Midline
+from spinemed.phantom.anatomy.solids import Floats, Grid
+from spinemed.phantom.rendering.tissues import Tissue, TissueMap
 
 _BAND_ROWS: Final[int] = 24
 _REACH_MM: Final[float] = 24.0

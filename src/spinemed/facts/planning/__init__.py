@@ -1,0 +1,1 @@
+"""Published decision rules as pure functions, each with its source."""
