@@ -103,7 +103,7 @@ class Provenance(Record):
     licence: str = Field(description="SPDX identifier, or LicenseRef-...")
     synthetic: bool
     step: str
-    locator: Locator
+    locator: Locator | None = Field(default=None, description="none where no picture is shown")
     parents: tuple[str, ...] = ()
 
 
@@ -236,7 +236,7 @@ class Instance(Record):
     findings: tuple[str, ...]
     study: str
     patient: str
-    modality: Modality
+    modality: Modality | Literal["text"] = Field(description="of the first picture; text without one")
     stage: Stage
     provenance: Provenance
 

@@ -26,7 +26,16 @@ from spinemed.corpus.manifest import (
     write_manifest,
 )
 from spinemed.corpus.publish import check_place, published
-from spinemed.corpus.rows import CONFIGS, Config, features, finding_row, question_row, reject_row, study_row
+from spinemed.corpus.rows import (
+    CONFIGS,
+    QUESTION_CONFIGS,
+    Config,
+    features,
+    finding_row,
+    question_row,
+    reject_row,
+    study_row,
+)
 from spinemed.corpus.shards import ShardWriter
 from spinemed.corpus.splits import split_of
 from spinemed.corpus.tally import Tally
@@ -76,7 +85,7 @@ def build(
         for rows in tqdm(rows_in_order(studies, asking, workers), desc="studies", unit="", file=sys.stderr):
             corpus.add(rows)
         if not any(
-            corpus.tally.rows[name, split] for name, split in corpus.tally.rows if name in ("choice", "open")
+            corpus.tally.rows[name, split] for name, split in corpus.tally.rows if name in QUESTION_CONFIGS
         ):
             raise SourceError(_nothing_asked(corpus.tally))
         manifest = corpus.finish(inputs)
@@ -114,7 +123,7 @@ class _Corpus:
             self._row("findings", split, finding_row(finding, study, split))
         grades = {finding.id: finding.grade for finding in findings}
         for instance in rows.instances:
-            if instance.provenance.locator.series not in repeated:
+            if not repeated.intersection(_series_shown(instance, rows)):
                 self._instance(instance, rows, grades, split)
         for reject in rows.rejects:
             self._reject(reject)
@@ -170,9 +179,8 @@ class _Corpus:
             if not self._balance.keeps(instance, grade, split):
                 self._reject(unbalanced(instance, grade))
                 return
-        picture = rows.pictures[instance.pictures[0]]
-        config: Config = "choice" if instance.task == "choice" else "open"
-        self._row(config, split, question_row(instance, picture, split))
+        pictures = [rows.pictures[identity] for identity in instance.pictures]
+        self._row(instance.task, split, question_row(instance, pictures, split))
         self.tally.instance(instance, split)
 
     def _repeated(self, rows: StudyRows) -> set[str]:
@@ -200,6 +208,11 @@ class _Corpus:
             self._writers[name, split] = writer
         writer.add(row)
         self.tally.row(name, split)
+
+
+def _series_shown(instance: Instance, rows: StudyRows) -> set[str]:
+    """Return the series that an instance shows pictures of."""
+    return {rows.pictures[identity].locator.series for identity in instance.pictures}
 
 
 def _nothing_asked(tally: Tally) -> str:

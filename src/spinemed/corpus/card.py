@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.rows import CONFIGS
+from spinemed.corpus.rows import CONFIGS, QUESTION_CONFIGS
 from spinemed.corpus.splits import SPLITS
 from spinemed.corpus.tally import Tally
 
@@ -46,7 +46,7 @@ def _front(
     load_dataset names its cache by this header alone, not by the files: two corpora with equal headers would
     answer for each other. So every config carries the hash of the content.
     """
-    questions = sum(tally.rows[name, split] for name in ("choice", "open") for split in SPLITS)
+    questions = sum(tally.rows[name, split] for name in QUESTION_CONFIGS for split in SPLITS)
     licences = sorted(tally.licences)
     hub_licence = (
         licences[0].lower() if len(licences) == 1 and not licences[0].startswith("LicenseRef") else "other"

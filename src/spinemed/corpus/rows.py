@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from datasets import Features, Image, List, Value
 
 from spinemed.records import Finding, Instance, Picture, Reject, Split, Study
 
-Config = Literal["choice", "open", "studies", "findings", "rejects"]
-CONFIGS: tuple[Config, ...] = ("choice", "open", "studies", "findings", "rejects")
+Config = Literal["choice", "open", "dialogue", "report", "studies", "findings", "rejects"]
+QUESTION_CONFIGS: tuple[Config, ...] = ("choice", "open", "dialogue", "report")
+CONFIGS: tuple[Config, ...] = (*QUESTION_CONFIGS, "studies", "findings", "rejects")
 Row = dict[str, Any]
 """One row on its way into Parquet; its keys and types are those of `features`."""
 
@@ -20,8 +22,7 @@ _BOX = {"left": _WHOLE, "top": _WHOLE, "right": _WHOLE, "bottom": _WHOLE}
 def features(config: Config) -> Features:
     """Return the columns of a config with their types, in order."""
     columns: dict[Config, dict[str, Any]] = {
-        "choice": _question_columns(choice=True),
-        "open": _question_columns(choice=False),
+        **{name: _question_columns(choice=name == "choice") for name in QUESTION_CONFIGS},
         "studies": _study_columns(),
         "findings": _finding_columns(),
         "rejects": dict.fromkeys(("id", "source", "step", "reason", "fix"), _TEXT),
@@ -29,18 +30,20 @@ def features(config: Config) -> Features:
     return Features(columns[config])
 
 
-def question_row(instance: Instance, picture: Picture, split: Split) -> Row:
-    """Return the row of an instance in the config named as its task.
+def question_row(instance: Instance, pictures: Sequence[Picture], split: Split) -> Row:
+    """Return the row of an instance in the config named as its task, with its pictures in order.
 
-    `level` is the site asked about; `box` is that site's body in slice pixels.
+    `level` is the site asked about; `series` to `spacing_mm` describe the first picture, `box` that site
+    in pixels of its slice. They are empty where no picture is shown.
     """
     provenance, locator = instance.provenance, instance.provenance.locator
+    first = pictures[0] if pictures else None
     row: Row = {
-        "images": [{"bytes": picture.png, "path": f"{picture.id}.png"}],
+        "images": [{"bytes": picture.png, "path": f"{picture.id}.png"} for picture in pictures],
         "question": instance.question,
         "options": list(instance.options),
         "answer": instance.answer,
-        "level": instance.sites[0],
+        "level": instance.sites[0] if instance.sites else "",
         "task": instance.task,
         "axis": instance.axis,
         "kind": instance.kind,
@@ -53,12 +56,12 @@ def question_row(instance: Instance, picture: Picture, split: Split) -> Row:
         "source": provenance.source,
         "synthetic": provenance.synthetic,
         "licence": provenance.licence,
-        "series": locator.series,
-        "plane": locator.plane,
-        "slice_index": locator.slice_index,
-        "box": locator.box.model_dump(),
-        "marker": None if picture.marker is None else picture.marker.model_dump(),
-        "spacing_mm": picture.spacing_mm,
+        "series": "" if locator is None else locator.series,
+        "plane": "" if locator is None else locator.plane,
+        "slice_index": None if locator is None else locator.slice_index,
+        "box": None if locator is None else locator.box.model_dump(),
+        "marker": None if first is None or first.marker is None else first.marker.model_dump(),
+        "spacing_mm": None if first is None else first.spacing_mm,
         "findings": list(instance.findings),
         "language": instance.language,
         "id": instance.id,
@@ -87,8 +90,24 @@ def finding_row(finding: Finding, study: Study, split: Split) -> Row:
     place = finding.evidence
     return {
         **finding.model_dump(
-            include={"id", "study", "site", "pathology", "grade", "present", "value", "unit"}
+            include={
+                "id",
+                "study",
+                "site",
+                "pathology",
+                "grade",
+                "side",
+                "present",
+                "value",
+                "unit",
+                "detail",
+                "posture",
+                "error",
+                "pixels",
+                "contrast",
+            }
         ),
+        "extent": list(finding.extent or ()),
         "patient": study.patient,
         "split": split,
         "source": study.source,
@@ -138,10 +157,15 @@ def _study_columns() -> dict[str, Any]:
 
 def _finding_columns() -> dict[str, Any]:
     return {
-        **dict.fromkeys(("id", "study", "patient", "split", "site", "pathology", "grade"), _TEXT),
+        **dict.fromkeys(("id", "study", "patient", "split", "site", "pathology", "grade", "side"), _TEXT),
         "present": _FLAG,
         "value": _REAL,
-        **dict.fromkeys(("unit", "source"), _TEXT),
+        **dict.fromkeys(("unit", "detail", "posture"), _TEXT),
+        "extent": List(_TEXT),
+        "error": _REAL,
+        "pixels": _WHOLE,
+        "contrast": _REAL,
+        "source": _TEXT,
         "synthetic": _FLAG,
         **dict.fromkeys(("licence", "series", "plane"), _TEXT),
         "slice_index": _WHOLE,
