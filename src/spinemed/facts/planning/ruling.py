@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import TypeVar
 
@@ -46,8 +47,8 @@ class Scored(Ruling):
 
     @model_validator(mode="after")
     def _total_is_the_sum(self) -> Scored:
-        if self.total != sum(part.points for part in self.parts):
-            raise ValueError(f"total {self.total} is not the sum of {self.parts}; use sum_of")
+        if self.total != sum_of(self.parts):
+            raise ValueError(f"total {self.total} is not the sum of {self.parts}; pass sum_of(parts)")
         return self
 
 
@@ -72,13 +73,25 @@ def one_of(value: Name, allowed: Collection[Name], name: str) -> Name:
     return value
 
 
+def claim(value: bool, name: str) -> bool:
+    """Return the value if it is True or False; anything else is a ValueError.
+
+    >>> claim(True, "cauda_equina")
+    True
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}; pass True or False, as the case states it")
+    return value
+
+
 def in_range(value: float, low: float, high: float, name: str) -> float:
     """Return the number if it lies in [low, high]; otherwise, or if it is not a number, a ValueError.
 
     >>> in_range(25.0, 0, 100, "slip_percent")
     25.0
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; pass a number from {low:g} to {high:g}")
     return value
 
@@ -86,9 +99,18 @@ def in_range(value: float, low: float, high: float, name: str) -> float:
 def whole_number(value: int, low: int, high: int, name: str) -> int:
     """Return the whole number if it lies in [low, high]; otherwise a ValueError.
 
-    >>> whole_number(7, 0, 18, "sins_total")
+    >>> whole_number(7, 0, 18, "mjoa")
     7
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; pass a whole number from {low} to {high}")
     return value
+
+
+def scored(name: str, value: Name, points: dict[Name, int]) -> Part:
+    """Return one line of a score; a value without points is a ValueError that lists those with.
+
+    >>> scored("morphology", "burst", {"compression": 1, "burst": 2}).points
+    2
+    """
+    return Part(name=name, value=value, points=points[one_of(value, points, name)])
