@@ -26,8 +26,9 @@ from spinemed.phantom.export.study import write_study
 from spinemed.phantom.patient.morphometry import FRACTURE_LEVELS
 from spinemed.phantom.patient.sample import sample_patient
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
-from spinemed.phantom.rendering.acquisition import KINDS, plan
+from spinemed.phantom.rendering.acquisition import SeriesKind, plan
 
+KINDS: tuple[SeriesKind, ...] = ("ct", "t2")
 RESULTS = Path(__file__).parent / "results" / "phantom.json"
 
 

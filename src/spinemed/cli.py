@@ -57,26 +57,43 @@ def phantom(
     out: Annotated[Path, typer.Option(help="Folder for the studies; complete ones in it are kept.")] = Path(
         "phantom-studies"
     ),
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            help="Series, such as ct,t2,xr_lat. Without it those that the patient's state asks for."
+        ),
+    ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(help="Give every patient this condition and no other; repeatable, none for healthy."),
+    ] = None,
+    style: Annotated[str, typer.Option(help="dicom, verse or spider.")] = "dicom",
     png: Annotated[Path | None, typer.Option(help="Also draw a sheet of the first 12 studies.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
 ) -> None:
-    """Make synthetic spine studies: sagittal CT and T2 MR as DICOM, vertebra masks, and the truth.
+    """Make synthetic spine studies: CT, MR and radiographs as DICOM, masks, findings and the truth.
 
-    Example: spinemed phantom --seed 7 --count 1 --out phantom-studies --png sheet.png
+    Examples: spinemed phantom --seed 7 --count 1 --out phantom-studies --png sheet.png
+
+    spinemed phantom --condition scoliosis --kinds xr_full_ap,t2
+
+    spinemed phantom --style verse --out verse-like
     """
     from rich.console import Console
     from rich.progress import track
 
-    from spinemed.phantom.export.study import write_studies
+    from spinemed.phantom.export.styles import write_in_style
     from spinemed.phantom.rendering.sheet import write_sheet
 
-    studies = write_studies(seed, count, out, workers)
+    studies = write_in_style(style, seed, count, out, workers, kinds, condition)
     for _ in track(studies, description="phantom", total=count, console=Console(stderr=True)):
         pass
     typer.echo(f"{count} synthetic studies in {out}")
     if png is not None:
         typer.echo(f"contact sheet {write_sheet(range(seed, seed + min(count, 12)), png)}")
-    typer.echo(f"next: spinemed build --source phantom={out}")
+    source = "verse" if style == "verse" else "phantom"
+    if style != "spider":
+        typer.echo(f"next: spinemed build --source {source}={out}")
 
 
 @app.command()

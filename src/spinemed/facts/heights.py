@@ -73,6 +73,18 @@ def heights(pixels: NDArray[np.bool_], spacing_mm: tuple[float, float], tilt: fl
     )
 
 
+def endplate_angle(pixels: NDArray[np.bool_], spacing_mm: tuple[float, float], tilt: float = 0.0) -> float:
+    """Return the angle of the body's depth against the columns in radians, midway between both endplates.
+
+    Arguments as in `heights`; down from front to back is positive.
+
+    >>> endplate_angle(np.ones((20, 30), bool), (1.0, 1.0))
+    0.0
+    """
+    rows, columns = np.nonzero(pixels)
+    return _axis((rows + 0.5) * spacing_mm[0], (columns + 0.5) * spacing_mm[1], spacing_mm, tilt)
+
+
 def _turned(down: Floats, back: Floats, angle: float) -> tuple[Floats, Floats]:
     """Return coordinates along the body's depth (front to back) and along its height (head to foot)."""
     cosine, sine = math.cos(angle), math.sin(angle)

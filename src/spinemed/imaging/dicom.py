@@ -130,7 +130,7 @@ def read_pixels(series: DicomSeries) -> sitk.Image:
 
     CT in MONOCHROME1 keeps its HU: there the photometric interpretation is a wish of the display.
     """
-    array = np.stack([_slice_pixels(part) for part in series.slices])
+    array = np.stack([decoded(part.path, part.shape) for part in series.slices])
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(series.grid.spacing_mm)
     image.SetOrigin(series.grid.origin_mm)
@@ -287,26 +287,29 @@ def _ignored_note(ignored: Sequence[str]) -> str:
     return f"{len(ignored)} files without a DICOM header left out: {shown}"
 
 
-def _slice_pixels(part: Slice) -> NDArray[np.generic]:
-    """Return the real-world values of one instance, [row, column]."""
+def decoded(path: Path, shape: tuple[int, int]) -> NDArray[np.generic]:
+    """Return the real-world values of one instance [row, column], `shape` being what its header says.
+
+    Slope and intercept applied, MONOCHROME1 inverted. SourceError where there are no pixels, where they
+    cannot be decoded or are not of that shape.
+    """
     try:
-        data = pydicom.dcmread(part.path)
+        data = pydicom.dcmread(path)
         if "PixelData" not in data:
-            raise SourceError(f"{part.path}: no pixel data in this instance; copy the series again")
+            raise SourceError(f"{path}: no pixel data in this instance; copy the series again")
         if data.file_meta.TransferSyntaxUID in _FOR_GDCM:
-            values = _decoded_by_gdcm(data, part.path)
+            values = _decoded_by_gdcm(data, path)
         else:
             values = _rescaled(data, data.pixel_array)
     except SourceError:
         raise
     except Exception as error:  # decoders raise whatever their C libraries make of broken bytes
         raise SourceError(
-            f"{part.path}: the pixels cannot be decoded ({error}); the file may be cut off, copy it again"
+            f"{path}: the pixels cannot be decoded ({error}); the file may be cut off, copy it again"
         ) from error
-    if values.shape != part.shape:
+    if values.shape != shape:
         raise SourceError(
-            f"{part.path}: the pixels are {values.shape} but the header says {part.shape}; "
-            "copy the series again"
+            f"{path}: the pixels are {values.shape} but the header says {shape}; copy the series again"
         )
     return values
 

@@ -19,6 +19,16 @@ def levels_read(text: str) -> tuple[str, ...]:
     return tuple(site for site in parse_levels(text).levels if ":" not in site)
 
 
+@lru_cache(maxsize=4096)
+def levels_named(text: str) -> frozenset[str]:
+    """Return every vertebra and segment that the level parser finds in a text, negated ones as well.
+
+    >>> sorted(levels_named("no fracture of L1 or L2"))
+    ['L1', 'L2']
+    """
+    return frozenset(mention.site for mention in parse_levels(text).mentions if ":" not in mention.site)
+
+
 def sites_between(first: str, last: str) -> tuple[str, ...]:
     """Return the vertebrae from `first` to `last`, both included.
 

@@ -13,6 +13,9 @@ OPTIONS = 4
 LETTERS = "ABCD"
 _SPREAD_COST = 1.5
 _ROUNDS = 400
+_MOST = 16
+"""Of more candidates a run of `_BLOCK` is taken first: a design over all sets of four would be too large."""
+_BLOCK = 10
 
 
 def option_set(candidates: Sequence[str], right: str, rng: np.random.Generator) -> tuple[str, ...]:
@@ -28,6 +31,8 @@ def option_set(candidates: Sequence[str], right: str, rng: np.random.Generator) 
     """
     if right not in candidates:
         raise ValueError(f"{right!r} is not among the candidates {tuple(candidates)}")
+    if len(candidates) > _MOST:
+        candidates = _block(candidates, right, rng)
     sets, weights = _design(len(candidates))
     place = list(candidates).index(right)
     holding = [number for number, chosen in enumerate(sets) if place in chosen]
@@ -39,6 +44,14 @@ def option_set(candidates: Sequence[str], right: str, rng: np.random.Generator) 
 def shuffled(options: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
     """Return the options in random order."""
     return tuple(options[index] for index in rng.permutation(len(options)))
+
+
+def _block(candidates: Sequence[str], right: str, rng: np.random.Generator) -> Sequence[str]:
+    """Return a run of candidates around `right`, cut so that it lies anywhere in its run alike."""
+    phase = int(rng.integers(_BLOCK))
+    start = (list(candidates).index(right) + phase) // _BLOCK * _BLOCK - phase
+    start = min(max(start, 0), len(candidates) - _BLOCK)
+    return candidates[start : start + _BLOCK]
 
 
 @cache

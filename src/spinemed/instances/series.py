@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +39,16 @@ _PER_MILLE = 1000
 
 @dataclass(frozen=True)
 class Asking:
-    """How instances are drawn: the seed, the share of pictures asked as `open`, marks a series at most."""
+    """How instances are drawn: the seed, the share of pictures asked as `open`, marks a series at most.
+
+    `languages` and `items_per_kind` (at most, of one study) hold for the items of whole cases.
+    """
 
     seed: int
     open_share: float
     marks_per_series: int
+    languages: tuple[Literal["en", "zh"], ...] = ("en", "zh")
+    items_per_kind: int = 2
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def _in_view(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Reje
 
 def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Reject]:
     chain = scene.chain
-    groups = _groups(chain, scene.slice_mm[0])
+    groups = anchor_groups(chain, scene.slice_mm[0])
     order = _generator(asking, scene.series, "order").permutation(len(chain.spans))
     marks = [int(index) for index in order if int(index) in groups][: asking.marks_per_series]
     reference = min((index for index, anchor in groups.items() if anchor == "reference"), default=1) - 1
@@ -121,7 +127,7 @@ def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Rejec
         yield from _asked(view, claims, asking, f"{scene.series.uid}:mark {ordinal}")
 
 
-def _groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
+def anchor_groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
     """Return for each vertebra that can be marked the surest way to count to it.
 
     C2 is no question where one counts from it. Vertebrae out of reach of sacrum and C2 are counted from a
@@ -180,6 +186,8 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
         spacing_mm=window.pixel_mm,
         width=WIDTH_PX,
         height=HEIGHT_PX,
+        left=round(window.left_mm / scene.spacing_mm[1], 3),
+        top=round(window.top_mm / scene.spacing_mm[0], 3),
         marker=marker,
         locator=_locator(scene, site),
         png=png,

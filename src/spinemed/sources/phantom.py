@@ -1,33 +1,58 @@
 """Studies of the synthetic spine phantom, read from their DICOM series and masks as any other study would be.
 
-truth.json beside them is not read: facts come from the masks, as with real data.
+truth.json beside them is not read: facts come from the masks, as with real data. What the phantom itself
+states (findings.jsonl) is named by `Study.stated`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
 from spinemed.errors import SourceError
-from spinemed.records import Modality, Reject, Series, Study, content_id
+from spinemed.records import Modality, Plane, Posture, Reject, Series, Study, content_id
 
 SOURCE: Final = "phantom"
 LICENCE: Final = "Apache-2.0"
 _PREFIX: Final = "phantom-"
-# Folder, mask, modality and sequence of each series.
-_SERIES: Final[tuple[tuple[str, str, Modality, str], ...]] = (
-    ("ct", "ct_seg.nii.gz", "CT", ""),
-    ("t2", "t2_seg.nii.gz", "MR", "T2"),
-)
+_STATED: Final = "findings.jsonl"
+_AXIAL: Final = "t2_axial_"
+
+
+class _Kind(NamedTuple):
+    """What a folder's name says about its series."""
+
+    modality: Modality
+    sequence: str = ""
+    plane: Plane = "sagittal"
+    posture: Posture = "lying"
+    view: str = ""
+
+
+# In the order in which a study lists its series; axial stacks follow the sagittal ones.
+_KINDS: Final[dict[str, _Kind]] = {
+    "ct": _Kind("CT"),
+    "t1": _Kind("MR", "T1"),
+    "t2": _Kind("MR", "T2"),
+    "stir": _Kind("MR", "STIR"),
+    "t2_axial": _Kind("MR", "T2", "axial"),
+    "xr_ap": _Kind("XR", "", "radiograph", "standing", "AP"),
+    "xr_lat": _Kind("XR", "", "radiograph", "standing", "LAT"),
+    "xr_flexion": _Kind("XR", "", "radiograph", "flexion", "LAT"),
+    "xr_extension": _Kind("XR", "", "radiograph", "extension", "LAT"),
+    "xr_full_ap": _Kind("XR", "", "radiograph", "standing", "FULL_AP"),
+    "xr_full_lat": _Kind("XR", "", "radiograph", "standing", "FULL_LAT"),
+}
 
 
 def read(folder: Path) -> Iterator[Study | Reject]:
     """Return the folder's phantom studies by name, and a Reject for each study folder that is incomplete.
 
+    Every series that is there is listed: sagittal CT, T1, T2 and STIR, axial stacks, radiographs.
     SourceError for a folder that is missing or holds no phantom study.
     """
     if not folder.is_dir():
@@ -40,16 +65,15 @@ def read(folder: Path) -> Iterator[Study | Reject]:
 
 def _read_study(place: Path) -> Study | Reject:
     try:
-        headers = [_first_header(place / name) for name, *_ in _SERIES]
-        missing = [mask for _, mask, *_ in _SERIES if not (place / mask).is_file()]
-        if missing:
-            raise SourceError(f"{place.name}: no {', '.join(missing)}")
+        names = _series_names(place)
+        headers = [_first_header(place / name) for name in names]
     except SourceError as error:
         reason = str(error)
         fix = f"delete the folder {place.name} and run spinemed phantom again"
         return Reject(
             id=content_id("reject", SOURCE, reason), source=SOURCE, step="read", reason=reason, fix=fix
         )
+    stated = place / _STATED
     return Study(
         id=content_id("study", SOURCE, str(headers[0].StudyInstanceUID)),
         patient=place.name,
@@ -59,18 +83,55 @@ def _read_study(place: Path) -> Study | Reject:
         numbering="phantom_truth",
         sex="F" if headers[0].PatientSex == "F" else "M",
         age_band=_age_band(str(headers[0].PatientAge)),
-        series=tuple(
-            Series(
-                uid=str(header.SeriesInstanceUID),
-                modality=modality,
-                sequence=sequence,
-                image=place / name,
-                mask=place / mask,
-                label_scheme="verse",
-            )
-            for header, (name, mask, modality, sequence) in zip(headers, _SERIES, strict=True)
-        ),
+        series=tuple(_series(place, name, header) for name, header in zip(names, headers, strict=True)),
+        stated=stated if stated.is_file() else None,
     )
+
+
+def _series(place: Path, name: str, header: Dataset) -> Series:
+    kind = _KINDS[_kind_of(name)]
+    return Series(
+        uid=str(header.SeriesInstanceUID),
+        modality=kind.modality,
+        sequence=kind.sequence,
+        image=place / name,
+        mask=place / _mask_name(name),
+        label_scheme="verse",
+        plane=kind.plane,
+        posture=kind.posture,
+        view=kind.view,
+    )
+
+
+def _series_names(place: Path) -> list[str]:
+    """The names of the study's series in order; SourceError where a folder or a mask has no partner."""
+    folders = {path.name for path in place.iterdir() if path.is_dir() and _kind_of(path.name) in _KINDS}
+    masked = {path.name.removesuffix(_mask_name("")) for path in place.glob(f"*{_mask_name('')}")}
+    if not folders | masked:
+        raise SourceError(f"{place.name}: no series in it")
+    if folders - masked:
+        raise SourceError(
+            f"{place.name}: no {', '.join(_mask_name(name) for name in sorted(folders - masked))}"
+        )
+    if masked - folders:
+        raise SourceError(f"{place.name}: no DICOM folder {', '.join(sorted(masked - folders))}")
+    if not (place / _STATED).is_file():
+        raise SourceError(f"{place.name}: no {_STATED}")
+    order = list(_KINDS)
+    return sorted(folders, key=lambda name: (order.index(_kind_of(name)), name))
+
+
+def _kind_of(name: str) -> str:
+    """Return the key of `_KINDS` of a folder.
+
+    >>> _kind_of("t2_axial_L4-L5"), _kind_of("t2")
+    ('t2_axial', 't2')
+    """
+    return _AXIAL.rstrip("_") if name.startswith(_AXIAL) else name
+
+
+def _mask_name(name: str) -> str:
+    return f"{name}_seg.nii.gz"
 
 
 def _first_header(series: Path) -> Dataset:

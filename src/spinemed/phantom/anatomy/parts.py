@@ -24,8 +24,9 @@ Implant = Literal["screw", "rod", "cage"]
 class Vertebra:
     """One placed vertebra, or one segment of sacrum or coccyx: its body and the lumps of its arch.
 
-    `shape` is what it was made from; None below L5. C1 has no body of its own: its anterior arch stands
-    for it; the dens is a lump of C2's arch.
+    `shape` is what it was made from; None below the last lumbar. C1 has no body of its own: its anterior
+    arch stands for it; the dens is a lump of C2's arch. `fragment` is bone of a burst body pushed into the
+    canal. `arch_back_mm` is how far the laminae stay behind the body where both partes are broken.
     """
 
     level: str
@@ -34,6 +35,8 @@ class Vertebra:
     canal_depth_mm: float
     canal_width_mm: float
     shape: VertebraShape | None = None
+    fragment: Lump | None = None
+    arch_back_mm: float = 0.0
 
     @property
     def oedema(self) -> bool:
@@ -57,12 +60,18 @@ class Vertebra:
 
 @dataclass(frozen=True, eq=False)
 class PlacedDisc:
-    """A placed disc with the shape it was made from; None for the remnants inside the sacrum."""
+    """A placed disc with the shape it was made from; None for the remnants inside the sacrum.
+
+    `herniation` is the tissue behind it that presses on the sac or fills the foramen, `bridges` the bone
+    around it where it is fused (ankylosing).
+    """
 
     above: str
     below: str
     solid: Disc
     shape: DiscShape | None
+    herniation: Lump | None = None
+    bridges: tuple[Lump, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

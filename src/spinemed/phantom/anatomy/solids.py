@@ -6,6 +6,7 @@ formula decides.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -82,9 +83,23 @@ class Pose(NamedTuple):
         return np.asarray(self.origin_mm + self.rotation @ np.array([left, posterior, up]))
 
 
+class Dent(NamedTuple):
+    """A hollow in one endplate (`up` 1 the upper, -1 the lower): centre, radius and depth in mm."""
+
+    up: int
+    left: float
+    posterior: float
+    radius: float
+    depth: float
+
+
 @dataclass(frozen=True, eq=False)
 class Body:
-    """A vertebral body: a waisted, rounded-off cylinder between two inclined, hollowed endplates."""
+    """A vertebral body: a waisted, rounded-off cylinder between two inclined, hollowed endplates.
+
+    `slope` and `side_slope` are how much the upper rim rises for each mm backwards and to the left (the
+    lower one falls as much). `dents` are holes in the endplates that the disc fills.
+    """
 
     pose: Pose
     half_width: float
@@ -95,10 +110,13 @@ class Body:
     waist: float = 0.10
     taper: float = 0.0
     osteophyte: float = 0.0
+    side_slope: float = 0.0
+    dents: tuple[Dent, ...] = ()
 
     def extents(self, directions: Array) -> Array:
         """Return how far the body reaches from its origin along each direction (rows), in mm."""
-        top = self.half_height + abs(self.slope) * self.half_depth
+        tilts = abs(self.slope) * self.half_depth + abs(self.side_slope) * self.half_width
+        top = self.half_height + tilts
         reach = np.array([self.half_width, self.half_depth * (1 + abs(self.taper)), top]) * (
             1 + 0.1 * self.osteophyte
         )
@@ -112,20 +130,40 @@ class Body:
     def depth_inside(self, left: Floats, posterior: Floats, up: Floats) -> Floats:
         """Return about how many mm inside the surface points of the body's frame lie; negative outside."""
         rim = self.half_height + self.slope * posterior
+        if self.side_slope:
+            rim = rim + self.side_slope * left
         level = np.clip(up / np.maximum(rim, 1.0), -1.0, 1.0)
         level2 = level * level
-        width2 = (left / self.half_width) ** 2
-        depth2 = (posterior / (self.half_depth * (1 + self.taper * level))) ** 2
-        rounded = np.sqrt(0.62 * (width2 + depth2) + 0.38 * (width2 * width2 + depth2 * depth2))
-        rounded /= 1.0 - self.waist + self.waist * level2 + 0.09 * self.osteophyte * level2 * level2
-        hollow = self.concavity * np.clip(1.0 - width2 - depth2, 0.0, 1.0)
+        width2 = left * (1.0 / self.half_width)
+        width2 *= width2
+        depth2 = posterior / (self.half_depth * (1 + self.taper * level))
+        depth2 *= depth2
+        around = width2 + depth2
+        rounded = width2 * width2 + depth2 * depth2
+        rounded *= 0.38
+        rounded += 0.62 * around
+        np.sqrt(rounded, out=rounded)
+        rounded /= 1.0 - self.waist + level2 * (self.waist + 0.09 * self.osteophyte * level2)
+        hollow = self.concavity * np.clip(1.0 - around, 0.0, 1.0)
+        for dent in self.dents:
+            hollow += _dented(dent, left, posterior, up)
         inside: Floats = np.minimum((1.0 - rounded) * self.half_depth, rim - hollow - np.abs(up))
         return inside
 
 
+def _dented(dent: Dent, left: Floats, posterior: Floats, up: Floats) -> Floats:
+    """What one dent adds to the hollow of its endplate."""
+    away = ((left - dent.left) ** 2 + (posterior - dent.posterior) ** 2) * dent.radius**-2
+    return np.where(up * dent.up > 0, dent.depth * np.clip(1.3 - 1.3 * away, 0.0, 1.0), np.float32(0.0))
+
+
 @dataclass(frozen=True, eq=False)
 class Disc:
-    """An intervertebral disc: its rim, its wedge and what it fills of the hollow endplates."""
+    """An intervertebral disc: its rim, its wedges and what it fills of the hollow endplates.
+
+    Half its height at a place is height / 2 - tangent / 2 * posterior + side_tangent / 2 * left; `fill`
+    mm more lie in the hollows of the bodies, which are painted over it. `bulge` is beyond the rim.
+    """
 
     pose: Pose
     half_width: float
@@ -134,29 +172,33 @@ class Disc:
     tangent: float
     bulge: float
     pfirrmann: int
+    side_tangent: float = 0.0
+    fill: float = 3.2
 
     def extents(self, directions: Array) -> Array:
         """Return how far the disc reaches from its origin along each direction (rows), in mm."""
-        reach = [self.half_width + self.bulge, self.half_depth + self.bulge, self.height / 2 + 9.0]
+        tilts = abs(self.tangent) * self.half_depth + abs(self.side_tangent) * self.half_width
+        top = (self.height + tilts) / 2 + self.fill
+        reach = [self.half_width + self.bulge, self.half_depth + self.bulge, top]
         return np.asarray(np.abs(directions @ self.pose.rotation) @ np.array(reach))
 
 
-@dataclass(frozen=True, eq=False)
-class Lump:
-    """An ellipsoid, or with `squared` one with flat faces: points where |matrix @ (x - centre)| < 1."""
+class Lump(NamedTuple):
+    """An ellipsoid, or with `squared` one with flat faces: points where |matrix @ (x - centre)| < 1.
+
+    `spread` is the inverse of `matrix`: its columns reach from the centre to the surface. A tuple, because
+    hundreds are made for each patient.
+    """
 
     centre_mm: Array
     matrix: Array
     radii: tuple[float, float, float]
-    squared: bool = False
-
-    @cached_property
-    def _spread(self) -> Array:
-        return np.asarray(np.linalg.inv(self.matrix))
+    squared: bool
+    spread: Array
 
     def extents(self, directions: Array) -> Array:
         """Return how far the lump reaches from its centre along each direction (rows), in mm."""
-        along = directions @ self._spread
+        along = directions @ self.spread
         return np.asarray(np.abs(along).sum(axis=1) if self.squared else np.sqrt((along * along).sum(axis=1)))
 
     def depth_inside(self, grid: Grid, box: Box) -> Floats:
@@ -179,22 +221,47 @@ class Lump:
         return depth
 
 
-def lump(
-    pose: Pose,
-    centre: tuple[float, float, float],
-    radii: tuple[float, float, float],
-    *,
-    slant: float = 0.0,
-    flare: float = 0.0,
-    squared: bool = False,
-) -> Lump:
-    """Return a lump given in the frame of `pose`: (left, posterior, up) in mm.
+class Mould(NamedTuple):
+    """A lump in the frame of some pose: centre and radii (left, posterior, up) in mm, and its shears.
 
-    `slant` raises it (mm up for each mm backwards), `flare` moves it forwards for each mm to the left.
+    `slant` raises it (mm up for each mm backwards), `flare` moves it backwards for each mm to the left
+    when negative, `lift` raises it for each mm to the left.
     """
-    shear = np.array([[1.0, 0.0, 0.0], [flare, 1.0, 0.0], [-slant * flare, -slant, 1.0]])
-    matrix = (shear / np.asarray(radii)[:, None]) @ pose.rotation.T
-    return Lump(pose.point(*centre), matrix, radii, squared)
+
+    centre: tuple[float, float, float]
+    radii: tuple[float, float, float]
+    slant: float = 0.0
+    flare: float = 0.0
+    lift: float = 0.0
+    squared: bool = False
+
+
+def lumps(poses: Sequence[Pose], owners: Sequence[int], moulds: Sequence[Mould]) -> list[Lump]:
+    """Return the lumps of all moulds, each in the frame of the pose that its owner number points at."""
+    if not moulds:
+        return []
+    owner = np.asarray(owners)
+    rotations = np.array([pose.rotation for pose in poses])[owner]
+    origins = np.array([pose.origin_mm for pose in poses])[owner]
+    rows = np.array([(*mould.centre, *mould.radii, *mould[2:5]) for mould in moulds])
+    radii, (slant, flare, lift) = rows[:, 3:6], rows[:, 6:].T
+    centres = origins + (rotations @ rows[:, :3, None])[:, :, 0]
+    shear = np.zeros((len(moulds), 3, 3))
+    back = np.zeros((len(moulds), 3, 3))
+    shear[:, (0, 1, 2), (0, 1, 2)] = back[:, (0, 1, 2), (0, 1, 2)] = 1.0
+    shear[:, 1, 0], back[:, 1, 0] = flare, -flare
+    shear[:, 2, 1], back[:, 2, 1] = -slant, slant
+    shear[:, 2, 0], back[:, 2, 0] = -slant * flare - lift, lift
+    matrices = (shear / radii[:, :, None]) @ rotations.transpose(0, 2, 1)
+    spreads = rotations @ (back * radii[:, None, :])
+    flat = [mould.squared for mould in moulds]
+    sizes = [mould.radii for mould in moulds]
+    return list(map(Lump._make, zip(centres, matrices, sizes, flat, spreads, strict=True)))
+
+
+def lump(pose: Pose, mould: Mould) -> Lump:
+    """Return one lump in the frame of a pose."""
+    return lumps([pose], [0], [mould])[0]
 
 
 def rotation_about_left(radians: float) -> Array:

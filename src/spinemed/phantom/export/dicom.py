@@ -1,4 +1,4 @@
-"""One rendered series as DICOM instances that say in many places that they are synthetic.
+"""Rendered series of slices as DICOM instances that say in many places that they are synthetic.
 
 CT Image Storage and MR Image Storage, explicit VR little endian; DICOM PS3.3 A.3, A.4 and C.7.6.2.
 """
@@ -6,67 +6,120 @@ CT Image Storage and MR Image Storage, explicit VR little endian; DICOM PS3.3 A.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+)
 
+from spinemed.phantom.export.identity import STUDY_DATE, invented_identity
 from spinemed.phantom.patient.shapes import Patient
-from spinemed.phantom.rendering.acquisition import Acquisition, Kind
+from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.rendering.acquisition import Acquisition
 
 CT_INTERCEPT: Final[int] = -1024
-_DATE: Final[str] = "20200101"  # no examination took place; every phantom bears the same day
 _CLAIM: Final[str] = "Synthetic spine phantom. No patient. Not for clinical use."
 
 
+class _Sequence(NamedTuple):
+    """What the header says of one MR sequence; times in ms."""
+
+    title: str
+    scanning: Sequence[str]
+    repetition: str
+    echo: str
+    inversion: str
+    echo_train: int
+
+
+_MR: Final[dict[str, _Sequence]] = {
+    "t1": _Sequence("T1 TSE SAG", ("SE",), "600", "10", "", 3),
+    "t2": _Sequence("T2 TSE SAG", ("SE",), "4000", "100", "", 16),
+    "stir": _Sequence("STIR SAG", ("SE", "IR"), "4500", "60", "160", 12),
+    "t2_axial": _Sequence("T2 TSE AX", ("SE",), "4200", "100", "", 16),
+}
+_NUMBERS: Final[dict[str, int]] = {
+    "ct": 1, "t1": 2, "t2": 3, "stir": 4, "xr_ap": 5, "xr_lat": 6, "xr_flexion": 7, "xr_extension": 8,
+    "xr_full_ap": 9, "xr_full_lat": 10, "t2_axial": 11,
+}  # fmt: skip
+
+
 def uid(patient: Patient, *parts: object) -> UID:
-    """Return a 2.25. identifier that depends on generator version, seed and `parts` alone (PS3.5 B.2).
+    """Return a 2.25. identifier that depends on generator version, patient and `parts` alone (PS3.5 B.2).
 
     >>> from spinemed.phantom.patient.sample import sample_patient
     >>> uid(sample_patient(7), "study").startswith("2.25.")
     True
     """
-    text = ":".join(map(str, ("spinemed-phantom", patient.version, patient.seed, *parts)))
+    whose = (patient.version, patient.seed, *patient.conditions)
+    text = ":".join(map(str, ("spinemed-phantom", *whose, *parts)))
     return UID(f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], 'big')}")
 
 
-def series_uid(patient: Patient, kind: Kind) -> UID:
-    """Return the SeriesInstanceUID of one series of a phantom."""
-    return uid(patient, "series", kind)
+def series_uid(patient: Patient, name: str) -> UID:
+    """Return the SeriesInstanceUID of the series in the folder `name`, such as t2 or t2_axial_L4-L5."""
+    return uid(patient, "series", name)
+
+
+def instance_uid(patient: Patient, name: str, index: int) -> UID:
+    """Return the SOPInstanceUID of one slice of a series, counted from 0 in the order it is stored."""
+    return uid(patient, "instance", name, index)
 
 
 def write_series(
-    folder: Path, patient: Patient, acquisition: Acquisition, pixels: NDArray[np.int16]
+    folder: Path, patient: Patient, acquisition: Acquisition, pixels: NDArray[np.int16], name: str
 ) -> tuple[Path, ...]:
     """Return the written files, one a slice: 001.dcm and on, in the order of `pixels` [slice, row, column].
 
     `pixels` holds HU for CT and signal for MR. The folder must exist; OSError passes through.
     """
-    dataset = _series_dataset(patient, acquisition, pixels)
+    dataset = _slices_dataset(patient, acquisition, pixels, name)
     grid = acquisition.grid
     files = []
     for index, slice_pixels in enumerate(pixels):
         position = grid.origin_mm + index * grid.steps_mm[0] * grid.directions[0]
-        identifier = uid(patient, "instance", acquisition.kind, index)
-        dataset.SOPInstanceUID = identifier
-        dataset.file_meta.MediaStorageSOPInstanceUID = identifier
-        dataset.InstanceNumber = index + 1
         dataset.ImagePositionPatient = [f"{value:.6f}" for value in position]
         dataset.SliceLocation = f"{float(grid.directions[0] @ position):.6f}"
         stored = slice_pixels - CT_INTERCEPT if acquisition.kind == "ct" else slice_pixels
         dataset.PixelData = stored.astype("<u2").tobytes()
-        file = folder / f"{index + 1:03d}.dcm"
-        dataset.save_as(file, enforce_file_format=True)
-        files.append(file)
+        files.append(save_instance(dataset, folder, instance_uid(patient, name, index), index))
     return tuple(files)
 
 
-def _series_dataset(patient: Patient, acquisition: Acquisition, pixels: NDArray[np.int16]) -> FileDataset:
-    """What all instances of a series share."""
-    storage = CTImageStorage if acquisition.kind == "ct" else MRImageStorage
+def save_instance(dataset: FileDataset, folder: Path, identifier: UID, index: int) -> Path:
+    """Return the file to which the instance was written: 001.dcm for index 0 and on; OSError passes."""
+    dataset.SOPInstanceUID = identifier
+    dataset.file_meta.MediaStorageSOPInstanceUID = identifier
+    dataset.InstanceNumber = index + 1
+    file = folder / f"{index + 1:03d}.dcm"
+    dataset.save_as(file, enforce_file_format=True)
+    return file
+
+
+def _slices_dataset(
+    patient: Patient, acquisition: Acquisition, pixels: NDArray[np.int16], name: str
+) -> FileDataset:
+    """What all instances of a CT or MR series share."""
+    dataset = new_dataset(patient, CTImageStorage if acquisition.kind == "ct" else MRImageStorage, name)
+    _describe_grid(dataset, patient, acquisition)
+    if acquisition.kind == "ct":
+        _describe_ct(dataset)
+    else:
+        bright = float(np.percentile(pixels[len(pixels) // 2], 99))
+        _describe_mr(dataset, patient, acquisition, name, bright)
+    return dataset
+
+
+def new_dataset(patient: Patient, storage: UID, name: str) -> FileDataset:
+    """Return a data set with the invented patient, the study and the series, without pixels."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = storage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -74,56 +127,65 @@ def _series_dataset(patient: Patient, acquisition: Acquisition, pixels: NDArray[
     meta.ImplementationVersionName = "SPINEMED"
     dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID = storage
-    _describe_patient(dataset, patient, acquisition.kind)
-    _describe_grid(dataset, patient, acquisition)
-    if acquisition.kind == "ct":
-        _describe_ct(dataset)
-    else:
-        _describe_t2(dataset, acquisition, float(np.percentile(pixels[len(pixels) // 2], 99)))
+    _describe_patient(dataset, patient)
+    dataset.StudyInstanceUID = uid(patient, "study")
+    dataset.SeriesInstanceUID = series_uid(patient, name)
+    dataset.SeriesNumber = _series_number(name)
     return dataset
 
 
-def _describe_patient(dataset: Dataset, patient: Patient, kind: Kind) -> None:
+def _series_number(name: str) -> int:
+    """The number of a series; stacks through discs count from 11 by the letters of their name alone."""
+    if name in _NUMBERS:
+        return _NUMBERS[name]
+    return _NUMBERS["t2_axial"] + int.from_bytes(hashlib.sha256(name.encode()).digest()[:2], "big") % 900
+
+
+def _describe_patient(dataset: Dataset, patient: Patient) -> None:
+    who = invented_identity(patient)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
-    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = _DATE
+    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = STUDY_DATE
     dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = "120000"
-    dataset.AccessionNumber = ""
-    dataset.ReferringPhysicianName = ""
+    dataset.AccessionNumber = who.accession_number
+    dataset.ReferringPhysicianName = who.referring_physician
     dataset.Manufacturer = "SpineMed synthetic phantom"
     dataset.ManufacturerModelName = "Procedural spine phantom"
     dataset.DeviceSerialNumber = f"SYNTHETIC-{patient.version}"
     dataset.SoftwareVersions = f"spinemed phantom generator {patient.version}"
-    dataset.InstitutionName = "Synthetic"
-    dataset.StudyDescription = "SYNTHETIC spine phantom"
-    dataset.SeriesDescription = "SYNTHETIC sagittal CT" if kind == "ct" else "SYNTHETIC sagittal T2"
-    dataset.PatientName = f"PHANTOM^{patient.seed}"
-    dataset.PatientID = patient.name.upper()
-    dataset.PatientBirthDate = ""
+    dataset.InstitutionName = who.institution
+    dataset.StationName = who.station
+    # A name in free text, as it happens in life: removing PatientName alone does not remove it.
+    dataset.StudyDescription = f"SYNTHETIC spine phantom {who.patient_name.split('^')[1]}"
+    dataset.PatientName = who.patient_name
+    dataset.PatientID = who.patient_id
+    dataset.PatientBirthDate = who.birth_date
     dataset.PatientSex = patient.sex
     dataset.PatientAge = f"{patient.age:03d}Y"
     dataset.PatientComments = _CLAIM
     dataset.ImageComments = _CLAIM
     dataset.BodyPartExamined = "SPINE"
     dataset.StudyID = str(patient.seed)
-    dataset.StudyInstanceUID = uid(patient, "study")
-    dataset.SeriesInstanceUID = series_uid(patient, kind)
-    dataset.SeriesNumber = 1 if kind == "ct" else 2
 
 
 def _describe_grid(dataset: Dataset, patient: Patient, acquisition: Acquisition) -> None:
     grid = acquisition.grid
-    dataset.FrameOfReferenceUID = uid(patient, "frame")
+    dataset.FrameOfReferenceUID = uid(patient, "frame", "lying")
     dataset.PositionReferenceIndicator = ""
     dataset.PatientPosition = "HFS"
     # Along a row the column index grows, so the column direction comes first (PS3.3 C.7.6.2.1.1).
     dataset.ImageOrientationPatient = [
         f"{value:.10f}" for value in (*grid.directions[2], *grid.directions[1])
     ]
-    dataset.PixelSpacing = [f"{grid.steps_mm[1]:.4f}", f"{grid.steps_mm[2]:.4f}"]
     dataset.SpacingBetweenSlices = f"{grid.steps_mm[0]:.4f}"
     dataset.SliceThickness = f"{acquisition.thickness_mm:.2f}"
-    dataset.Rows, dataset.Columns = grid.shape[1:]
+    describe_pixels(dataset, grid.shape[1:], grid.steps_mm[1:])
+
+
+def describe_pixels(dataset: Dataset, shape: tuple[int, ...], spacing_mm: Sequence[float]) -> None:
+    """Describe grey pixels of 12 bits in 16: (rows, columns) and their distances in mm."""
+    dataset.PixelSpacing = [f"{step:.4f}" for step in spacing_mm]
+    dataset.Rows, dataset.Columns = shape
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.BitsAllocated = 16
@@ -134,6 +196,7 @@ def _describe_grid(dataset: Dataset, patient: Patient, acquisition: Acquisition)
 
 def _describe_ct(dataset: Dataset) -> None:
     dataset.Modality = "CT"
+    dataset.SeriesDescription = "SYNTHETIC sagittal CT"
     dataset.KVP = "120"
     dataset.AcquisitionNumber = 1
     dataset.RescaleIntercept = str(CT_INTERCEPT)
@@ -143,18 +206,25 @@ def _describe_ct(dataset: Dataset) -> None:
     dataset.WindowWidth = "1500"
 
 
-def _describe_t2(dataset: Dataset, acquisition: Acquisition, bright: float) -> None:
+def _describe_mr(
+    dataset: Dataset, patient: Patient, acquisition: Acquisition, name: str, bright: float
+) -> None:
+    sequence = _MR[acquisition.kind]
     dataset.Modality = "MR"
-    dataset.ScanningSequence = "SE"
+    dataset.SeriesDescription = f"SYNTHETIC {sequence.title}"
+    dataset.ScanningSequence = list(sequence.scanning)
     dataset.SequenceVariant = "SK"
     dataset.ScanOptions = ""
     dataset.MRAcquisitionType = "2D"
-    dataset.SequenceName = "phantom_t2"
-    dataset.ProtocolName = "SYNTHETIC T2 TSE SAG"
-    dataset.RepetitionTime = "4000"
-    dataset.EchoTime = "100"
-    dataset.EchoTrainLength = 16
+    dataset.SequenceName = f"phantom_{acquisition.kind}"
+    dataset.ProtocolName = f"SYNTHETIC {sequence.title}"
+    dataset.RepetitionTime = sequence.repetition
+    dataset.EchoTime = sequence.echo
+    if sequence.inversion:
+        dataset.InversionTime = sequence.inversion
+    dataset.EchoTrainLength = sequence.echo_train
     dataset.MagneticFieldStrength = "1.5"
-    dataset.InPlanePhaseEncodingDirection = "COL" if acquisition.look.contrast > 1 else "ROW"
+    by_column = stream(patient.seed, f"header/{name}").random() < 0.5
+    dataset.InPlanePhaseEncodingDirection = "COL" if by_column else "ROW"
     dataset.WindowCenter = f"{bright / 2:.1f}"
     dataset.WindowWidth = f"{max(bright, 1.0):.1f}"

@@ -1,80 +1,64 @@
-"""Phantom studies on disk: two DICOM series, their masks and the truth, published whole or not at all."""
+"""Phantom studies on disk: DICOM series, their masks, the truth and the findings, whole or not at all."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import SimpleITK as sitk  # noqa: N813  the field's name
-from numpy.typing import NDArray
-
 from spinemed.errors import ConfigError, OutputError
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.place import place
-from spinemed.phantom.anatomy.solids import Grid
-from spinemed.phantom.export.dicom import series_uid, write_series
-from spinemed.phantom.export.truth import series_truth, study_truth
+from spinemed.phantom.export.dicom import write_series
+from spinemed.phantom.export.findings import series_findings
+from spinemed.phantom.export.kinds import checked_kinds, default_kinds
+from spinemed.phantom.export.masks import mask_name, structures_name, write_flat, write_volume
+from spinemed.phantom.export.processes import in_processes
+from spinemed.phantom.export.radiograph_dicom import write_radiograph
+from spinemed.phantom.export.series import StudySeries, rendered_series, series_names, study_id
+from spinemed.phantom.export.truth import SeriesTruth, anatomy_mark, series_truth, study_truth
 from spinemed.phantom.patient.sample import sample_patient
+from spinemed.phantom.patient.shapes import Patient, Posture
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
-from spinemed.phantom.rendering.acquisition import KINDS, Acquisition, Kind, plan
-from spinemed.phantom.rendering.colour import colour
-from spinemed.phantom.rendering.labels import paint
+from spinemed.phantom.rendering.acquisition import SeriesKind
+from spinemed.phantom.rendering.radiograph import RenderedRadiograph
+from spinemed.records import Finding, Record, Reject
 
 TRUTH_FILE: Final[str] = "truth.json"
+FINDINGS_FILE: Final[str] = "findings.jsonl"
+REJECTS_FILE: Final[str] = "rejects.jsonl"
+# Structures tell the sac and the discs; T1, STIR and T2 share theirs.
+_WITH_STRUCTURES: Final[tuple[SeriesKind, ...]] = ("ct", "t2", "t2_axial")
 
 
-@dataclass(frozen=True, eq=False)
-class RenderedSeries:
-    """One series in memory: how it was taken, its HU or signal, its VerSe mask; [slice, row, column]."""
-
-    acquisition: Acquisition
-    pixels: NDArray[np.int16]
-    mask: NDArray[np.uint8]
-
-
-def mask_name(kind: Kind) -> str:
-    """Return the file name of a series' mask.
-
-    >>> mask_name("ct")
-    'ct_seg.nii.gz'
-    """
-    return f"{kind}_seg.nii.gz"
-
-
-def render(anatomy: Anatomy, kind: Kind) -> RenderedSeries:
-    """Return one series of a placed patient, the same values that `write_study` stores."""
-    acquisition = plan(anatomy, kind)
-    maps = paint(anatomy, acquisition.grid)
-    return RenderedSeries(acquisition, colour(anatomy, acquisition, maps.tissue), maps.vertebra)
-
-
-def write_study(seed: int, out_dir: Path) -> Path:
+def write_study(
+    seed: int,
+    out_dir: Path,
+    kinds: Sequence[str] | None = None,
+    conditions: Sequence[str] | None = None,
+) -> Path:
     """Return the folder of the study of `seed` under `out_dir`, written unless it is already there.
 
-    A complete study of this generator version is kept, one of another version is replaced. The folder
-    appears by one rename, so a killed run leaves no half study. Same seed, same bytes. Raises
-    ConfigError for a seed out of range and OutputError where the folder cannot be written.
+    `kinds` names the series; None writes those that the patient's conditions ask for. `conditions` forces
+    exactly these. A complete study of this generator version, these conditions and these series is kept,
+    any other is replaced. The folder appears by one rename, so a killed run leaves no half study. Same
+    arguments, same bytes. Raises ConfigError for a seed out of range, an unknown series or condition, and
+    OutputError where the folder cannot be written.
     """
-    anatomy = place(sample_patient(seed))
-    target = out_dir / anatomy.patient.name
-    if _version_of(target) == GENERATOR_VERSION:
+    patient = sample_patient(seed, conditions)
+    wanted = default_kinds(patient) if kinds is None else checked_kinds(kinds)
+    target = out_dir / patient.name
+    if _is_complete(target, patient, wanted):
         return target
     partial_dir = out_dir / f".{target.name}.partial"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(partial_dir, ignore_errors=True)
         partial_dir.mkdir()
-        _write_files(anatomy, partial_dir)
+        _write_files(patient, wanted, partial_dir)
         if target.exists():
             shutil.rmtree(target)
         partial_dir.rename(target)
@@ -87,63 +71,75 @@ def write_study(seed: int, out_dir: Path) -> Path:
     return target
 
 
-def write_studies(first_seed: int, count: int, out_dir: Path, workers: int = 1) -> Iterator[Path]:
+def write_studies(
+    first_seed: int,
+    count: int,
+    out_dir: Path,
+    workers: int = 1,
+    kinds: Sequence[str] | None = None,
+    conditions: Sequence[str] | None = None,
+) -> Iterator[Path]:
     """Yield the folders of `count` studies from `first_seed` on, in order, as they are finished.
 
-    `workers` processes share the work; 1 stays in this process. Raises as `write_study`, and ConfigError
-    for a negative count or less than one worker.
+    `workers` processes share the work; 1 stays in this process. `kinds` and `conditions` as in
+    `write_study`. Raises as `write_study`, and ConfigError for a negative count or less than one worker.
     """
     if count < 0 or workers < 1:
         raise ConfigError(f"phantom count {count} and workers {workers} must be at least 0 and 1")
-    seeds = range(first_seed, first_seed + count)
-    if workers == 1 or count < 2:
-        yield from (write_study(seed, out_dir) for seed in seeds)
-        return
-    # Spawned, not forked: the caller may hold threads.
-    context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(partial(write_study, out_dir=out_dir), seeds, chunksize=4)
+    write = partial(write_study, out_dir=out_dir, kinds=kinds, conditions=conditions)
+    yield from in_processes(write, range(first_seed, first_seed + count), workers)
 
 
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes started inside keep to one thread each: together they fill the cores already."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
-    added = [name for name in names if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
-
-
-def _write_files(anatomy: Anatomy, folder: Path) -> None:
-    found = []
-    for kind in KINDS:
-        rendered = render(anatomy, kind)
-        series_dir = folder / kind
-        series_dir.mkdir()
-        write_series(series_dir, anatomy.patient, rendered.acquisition, rendered.pixels)
-        _write_mask(rendered.mask, rendered.acquisition.grid, folder / mask_name(kind))
-        found.append(series_truth(kind, series_uid(anatomy.patient, kind), rendered.mask, anatomy))
-    truth = study_truth(anatomy, tuple(found))
+def _write_files(patient: Patient, kinds: Sequence[SeriesKind], folder: Path) -> None:
+    series: list[SeriesTruth] = []
+    stated: list[Finding] = []
+    rejected: list[Reject] = []
+    placed: dict[Posture, Anatomy] = {}
+    for one in rendered_series(patient, kinds):
+        placed[one.anatomy.posture] = one.anatomy
+        _write_series(one, folder)
+        for found in series_findings(one.anatomy, one.rendered, study_id(patient), one.uid):
+            if isinstance(found, Finding):
+                stated.append(found)
+            else:
+                rejected.append(found)
+        series.append(series_truth(one))
+    if "lying" not in placed:
+        placed["lying"] = place(patient, "lying")
+    truth = study_truth(patient, placed, tuple(series))
     (folder / TRUTH_FILE).write_text(truth.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    _write_lines(folder / FINDINGS_FILE, stated)
+    _write_lines(folder / REJECTS_FILE, rejected)
 
 
-def _write_mask(mask: NDArray[np.uint8], grid: Grid, file: Path) -> None:
-    image = sitk.GetImageFromArray(mask)
-    # SimpleITK counts columns, rows, slices; its direction matrix has one axis a column.
-    image.SetSpacing([float(step) for step in reversed(grid.steps_mm)])
-    image.SetOrigin([float(value) for value in grid.origin_mm])
-    image.SetDirection([float(value) for value in grid.directions[::-1].T.ravel()])
-    sitk.WriteImage(image, str(file), useCompression=True)
+def _write_lines(file: Path, records: Sequence[Record]) -> None:
+    lines = "".join(record.model_dump_json(exclude_defaults=True) + "\n" for record in records)
+    file.write_text(lines, encoding="utf-8")
 
 
-def _version_of(target: Path) -> str:
-    """The generator version of a study on disk; empty if there is none that can be read."""
+def _write_series(one: StudySeries, folder: Path) -> None:
+    """The DICOM folder of a series and its masks beside it."""
+    patient, rendered = one.anatomy.patient, one.rendered
+    series_dir = folder / one.name
+    series_dir.mkdir()
+    if isinstance(rendered, RenderedRadiograph):
+        write_radiograph(series_dir, patient, rendered)
+        write_flat(rendered.masks, rendered.spacing_mm, folder / mask_name(one.name))
+        return
+    write_series(series_dir, patient, rendered.acquisition, rendered.pixels, one.name)
+    write_volume(rendered.mask, rendered.acquisition.grid, folder / mask_name(one.name))
+    if rendered.acquisition.kind in _WITH_STRUCTURES:
+        write_volume(rendered.structures, rendered.acquisition.grid, folder / structures_name(one.name))
+
+
+def _is_complete(target: Path, patient: Patient, kinds: Sequence[SeriesKind]) -> bool:
+    """Whether the folder holds this very study: version, patient and series."""
     try:
         found = json.loads((target / TRUTH_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ""
-    return str(found.get("generator_version", "")) if isinstance(found, dict) else ""
+        return False
+    if not isinstance(found, dict):
+        return False
+    names = [str(part.get("name")) for part in found.get("series", []) if isinstance(part, dict)]
+    same = found.get("generator_version") == GENERATOR_VERSION and found.get("mark") == anatomy_mark(patient)
+    return same and sorted(names) == sorted(series_names(patient, kinds))

@@ -16,11 +16,15 @@ from spinemed.records import Record
 PLACED_LEVELS: Final[tuple[str, ...]] = (
     *(f"L{number}" for number in range(5, 0, -1)),
     *(f"T{number}" for number in range(12, 0, -1)),
-    *(f"C{number}" for number in range(7, 2, -1)),
+    *(f"C{number}" for number in range(7, 0, -1)),
 )
-"""Vertebrae the phantom places, from L5 upwards to C3."""
+"""Vertebrae of the usual 7-12-5 spine, from L5 upwards to C1."""
 
-FRACTURE_LEVELS: Final[tuple[str, ...]] = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
+FRACTURE_LEVELS: Final[tuple[str, ...]] = (
+    *(f"T{number}" for number in range(5, 13)),
+    *(f"L{number}" for number in range(1, 6)),
+)
+"""Where osteoporotic fractures occur; an L6 or T13 is spared."""
 
 
 class BodySize(NamedTuple):
@@ -34,8 +38,12 @@ class BodySize(NamedTuple):
 
 
 # Panjabi et al., Spine 1991;16:861 (cervical), 1991;16:888 (thoracic), 1992;17:299 (lumbar) [R]; levels that
-# the notes leave out (T2, T4, T5, T7, T8) are interpolated. The first number is the posterior height.
+# the notes leave out (T2, T4, T5, T7, T8) are interpolated. The first number is the posterior height. C2's
+# height is the body's without the dens; C1's numbers are the anterior arch and the ring within, dens
+# included [assumed]. T13 lies between T12 and L1, L6 is like L5.
 BODY_SIZES: Final[dict[str, BodySize]] = {
+    "C1": BodySize(10.5, 6.0, 21.0, 30.0, 27.0),
+    "C2": BodySize(18.5, 15.4, 16.5, 18.6, 24.5),
     "C3": BodySize(11.6, 15.0, 15.8, 16.2, 22.9),
     "C4": BodySize(11.4, 15.3, 17.2, 17.0, 24.7),
     "C5": BodySize(11.4, 15.2, 17.5, 17.4, 24.9),
@@ -53,18 +61,20 @@ BODY_SIZES: Final[dict[str, BodySize]] = {
     "T10": BodySize(20.2, 30.5, 31.9, 16.3, 18.2),
     "T11": BodySize(21.3, 31.9, 34.9, 16.8, 19.4),
     "T12": BodySize(22.7, 32.8, 39.0, 18.1, 22.2),
+    "T13": BodySize(23.2, 33.4, 40.0, 18.6, 23.0),
     "L1": BodySize(23.8, 34.1, 41.2, 19.0, 23.7),
     "L2": BodySize(24.3, 34.6, 42.6, 18.2, 23.8),
     "L3": BodySize(23.8, 35.2, 44.1, 17.5, 24.3),
     "L4": BodySize(24.1, 35.5, 46.6, 18.6, 25.4),
     "L5": BodySize(22.9, 34.7, 47.3, 19.7, 27.1),
+    "L6": BodySize(22.9, 34.7, 47.3, 19.7, 27.1),
 }
 
 # Middle height of the disc below each vertebra. Lumbar: MRI of 106 adults, L1-2 7.9 rising to L4-5 12.0,
 # L5-S1 11.1. Thoracic: CT of 128 adults, doi:10.1007/s00586-015-3925-y. Cervical: CT of 1000 adults,
 # PMC11225399.
 DISC_HEIGHTS: Final[dict[str, float]] = {
-    **dict.fromkeys(("C3", "C4", "C5", "C6", "C7"), 4.1),
+    **dict.fromkeys(("C2", "C3", "C4", "C5", "C6", "C7"), 4.1),
     **{
         "T1": 3.4,
         "T2": 3.0,
@@ -77,40 +87,58 @@ DISC_HEIGHTS: Final[dict[str, float]] = {
         "T9": 4.9,
         "T10": 5.4,
     },
-    **{"T11": 6.0, "T12": 6.9, "L1": 7.9, "L2": 9.2, "L3": 10.6, "L4": 12.0, "L5": 11.1},
+    **{
+        "T11": 6.0,
+        "T12": 6.9,
+        "T13": 7.3,
+        "L1": 7.9,
+        "L2": 9.2,
+        "L3": 10.6,
+        "L4": 12.0,
+        "L5": 11.1,
+        "L6": 11.1,
+    },
 }
 
 # Above T9, where Masharawi 2010 (facts.normal) ends, one wedge stands for all: about 3 degrees a level add
 # up to the usual kyphosis [R].
 _UPPER_THORACIC_WEDGE: Final[float] = 3.0
 
-# Share of the lordosis in the discs that each disc below a vertebra takes; most of it lies between L4 and S1
-# (PMC6680033: 71 % of the standing lordosis in L4-S1, bodies and discs together).
-LORDOSIS_SHARES: Final[dict[str, float]] = {
-    "T12": 0.05,
-    "L1": 0.08,
-    "L2": 0.12,
-    "L3": 0.17,
-    "L4": 0.25,
-    "L5": 0.33,
-}
+# Share of the lumbar discs' lordosis that each disc takes, from the one on the sacrum upwards: with the
+# bodies' own wedges 71 % of the standing lordosis come to lie between L4 and S1 (PMC6680033).
+LORDOSIS_SHARES: Final[tuple[float, ...]] = (0.33, 0.26, 0.19, 0.13, 0.09, 0.06)
 
 
 class Alignment(NamedTuple):
-    """Mean and standard deviation, in degrees, of a lying person's curves."""
+    """Mean and standard deviation of a curve, in degrees."""
 
     mean: float
     deviation: float
 
 
-# Lying lordosis T12-S1 36.8 +- 13.2, women more than men: n = 627, PMC6680033; narrowed so that no tail
-# is absurd.
-LORDOSIS: Final[dict[Sex, Alignment]] = {"F": Alignment(39.0, 10.0), "M": Alignment(34.5, 10.0)}
-# Sacral slope = pelvic incidence - pelvic tilt, 52 - 16 standing (ijssurgery.com 16/5/868); a little
-# flatter lying [R].
-SACRAL_SLOPE: Final[Alignment] = Alignment(33.0, 4.0)
-# Thoracic kyphosis 30 to 50 degrees.
-KYPHOSIS: Final[Alignment] = Alignment(39.0, 7.0)
+# Pelvic incidence and tilt, standing: mean +- 2 SD 35.5 to 68.8 and 2.5 to 29.6 (ijssurgery.com 16/5/868).
+PELVIC_INCIDENCE: Final[Alignment] = Alignment(52.0, 8.0)
+PELVIC_TILT: Final[Alignment] = Alignment(16.0, 5.0)
+# A lying pelvis has this much less sacral slope [assumed].
+LYING_SLOPE_LOSS_DEG: Final[float] = 4.0
+# Standing lordosis 49.8 +- 11.2, women more than men: n = 627, PMC6680033. It follows the sacral slope;
+# the slope's spread times the gain and the rest add up to 11.2 [assumed split].
+LORDOSIS: Final[dict[Sex, float]] = {"F": 51.6, "M": 48.0}
+LORDOSIS_PER_SLOPE: Final[float] = 0.8
+LORDOSIS_REST_DEG: Final[float] = 8.0
+# Lying 36.8 against 49.8 standing, same source.
+STANDING_GAIN: Final[Alignment] = Alignment(13.0, 2.5)
+# Thoracic kyphosis T4 upper to T12 lower endplate, lying; published ranges of 30 to 50 degrees are for
+# T2-T12 standing.
+KYPHOSIS: Final[Alignment] = Alignment(34.0, 7.0)
+# Neck: lordotic in 64 % with C2-C7 12.7 degrees, else straight or kyphotic: PMC6003173; men more than women.
+LORDOTIC_NECK_SHARE: Final[float] = 0.64
+NECK_LORDOSIS: Final[dict[Sex, Alignment]] = {"F": Alignment(11.7, 4.5), "M": Alignment(13.7, 4.5)}
+STRAIGHT_NECK: Final[Alignment] = Alignment(-2.0, 3.5)
+# The neck bends back by this much more for each degree that the first rib's vertebra leans further forward
+# than usual, to keep the gaze level [assumed].
+NECK_PER_LEAN: Final[float] = 0.5
+USUAL_LEAN_DEG: Final[float] = 35.0
 
 
 class Heights(Record):
@@ -129,7 +157,10 @@ def expected_wedge_deg(level: str, sex: Sex) -> float:
     """
     if level.startswith("C"):
         return 0.0
-    return WEDGE_DEG[sex].get(level, _UPPER_THORACIC_WEDGE)
+    table = WEDGE_DEG[sex]
+    if level == "T13":
+        return (table["T12"] + table["L1"]) / 2
+    return table.get("L5" if level == "L6" else level, _UPPER_THORACIC_WEDGE)
 
 
 def expected_ratio(level: str, sex: Sex) -> float:

@@ -71,6 +71,8 @@ class VertebraShape:
     `middle_ratio` is the middle over the mean of anterior and posterior height lost beyond the normal
     hollow; 1 for a healthy body. `pars_defect` breaks both partes interarticulares (isthmic).
     `castellvi` is the grade of enlarged transverse processes fused or jointed to the sacrum, "" without.
+    `tilt_deg` is the body's own coronal wedge, higher on the left positive; `squared` bodies have lost the
+    hollow of their walls (ankylosing). C1 has the sizes of its ring.
     """
 
     level: str
@@ -89,8 +91,11 @@ class VertebraShape:
     defects: tuple[EndplateDefect, ...] = ()
     pars_defect: bool = False
     castellvi: str = ""
+    castellvi_side: Side | Literal["both", ""] = ""
     screws: bool = False
     laminectomy: bool = False
+    tilt_deg: float = 0.0
+    squared: bool = False
 
     @property
     def fracture_grade(self) -> int:
@@ -166,7 +171,8 @@ class DiscShape:
 class Surroundings:
     """Soft tissue around the spine; landmarks are offsets in mm from where they lie on average.
 
-    The offsets are wide, because none of these landmarks tells a level in life either.
+    The offsets are wide, because none of these landmarks tells a level in life either. `rib_offset` is how
+    steeply the ribs fall against the mean, `last_rib` the length of the last ribs as a share of the mean.
     """
 
     girth: float
@@ -179,6 +185,8 @@ class Surroundings:
     muscle_fat: float
     rib_offset: float = 0.0
     kidney_offset_mm: float = 0.0
+    crest_offset_mm: float = 0.0
+    last_rib: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -187,7 +195,9 @@ class Patient:
 
     `conditions` are names from conditions.yaml. `thoracic` and `lumbar` count the rib-bearing and the free
     vertebrae below C7; `variant` names what departs from 12 and 5. `myelopathy` is the disc (the vertebra
-    above it) at which the cord is bright, "" for none.
+    above it) at which the cord is bright, "" for none. `vertebrae` end with C1, `discs` with C2's.
+    `sacral_slope_deg` is that of the lying person, `standing_lordosis_deg` what standing adds to the
+    lying lordosis. `lateral_mm` is a slight sideways curve: amplitude and phase of a sine over 300 mm.
     """
 
     seed: int
@@ -206,6 +216,7 @@ class Patient:
     pelvic_incidence_deg: float = 52.0
     standing_lordosis_deg: float = 13.0
     myelopathy: str = ""
+    sacral_screws: bool = False
 
     @property
     def name(self) -> str:

@@ -1,120 +1,147 @@
-"""How one series is taken: grid of slices, tilt, place in the frame and look, drawn anew for each.
+"""How one series is taken: its kind, its slices, its place in the frame and its look, drawn by seed and kind.
 
-Every series shows S1 and the five vertebrae above it whole, so a level can be counted from below. Where
-in the frame they lie is as open as that leaves it, so that the place alone gives the level away as
-little as possible.
+T1, T2 and STIR of a patient are one session: one grid, one label map, three colourings. CT has its own
+grid. Nothing recorded here names a level: what a series shows is measured on its masks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-import numpy as np
-
+from spinemed.errors import ConfigError
 from spinemed.phantom.anatomy.parts import Anatomy
-from spinemed.phantom.anatomy.solids import (
-    Array,
-    Grid,
-    rotation_about_back,
-    rotation_about_left,
-    rotation_about_up,
-)
+from spinemed.phantom.anatomy.solids import Grid
 from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.rendering.framing import Region, axial_frame, sagittal_frame, sample_region
+from spinemed.phantom.rendering.look import Look, sample_look
 
-Kind = Literal["ct", "t2"]
-KINDS: Final[tuple[Kind, Kind]] = ("ct", "t2")
+SeriesKind = Literal[
+    "ct",
+    "t1",
+    "t2",
+    "stir",
+    "t2_axial",
+    "xr_ap",
+    "xr_lat",
+    "xr_flexion",
+    "xr_extension",
+    "xr_full_ap",
+    "xr_full_lat",
+]
+SAGITTAL_KINDS: Final[tuple[SeriesKind, ...]] = ("ct", "t1", "t2", "stir")
 
-_SLICES: Final[int] = 5
+# The kinds whose label maps are one: they are taken on the same grid.
+_SESSIONS: Final[dict[SeriesKind, str]] = {"ct": "ct", "t1": "mr", "t2": "mr", "stir": "mr"}
+_SLICES: Final[dict[str, int]] = {"ct": 5, "mr": 7}
 _ROWS: Final[int] = 320
-_COLUMN_STEP: Final[int] = 16
-_TALLEST_MM: Final[float] = 380.0
-_LEAST_TALL_MM: Final[float] = 250.0
-_MARGIN_MM: Final[float] = 4.0
-# Sagittal slices as they lie on a straight patient: slice to the right, row downwards, column backwards.
-_SAGITTAL: Final[Array] = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-
-
-@dataclass(frozen=True)
-class Look:
-    """What differs from scanner to scanner: noise, sharpness, contrast, gain and shading."""
-
-    noise: float
-    blur_px: float
-    contrast: float
-    gain: float
-    shading: tuple[float, ...]
-    saturation_mm: float
-    coil_falloff: float
+_WHOLE_ROWS: Final[int] = 512
+_AXIAL_SLICES: Final[int] = 3
+_AXIAL_PIXELS: Final[int] = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Acquisition:
-    """One series to be rendered: its kind, its grid, its look and the stream its noise comes from."""
+    """One series to be rendered: its kind, its grid, its look and the stream its noise comes from.
 
-    kind: Kind
+    `disc_above` names the disc that axial slices go through, as the vertebra above it; else "".
+    """
+
+    kind: SeriesKind
     grid: Grid
     thickness_mm: float
     look: Look
     noise: str
+    region: Region
+    disc_above: str = ""
 
 
-def plan(anatomy: Anatomy, kind: Kind) -> Acquisition:
-    """Return how the series `kind` of this patient is taken; the same on every call."""
-    rng = stream(anatomy.patient.seed, f"acquisition/{kind}")
-    directions = _tilted(rng)
-    spacing = float(rng.choice([4.0, 4.2, 4.5, 4.8, 5.0]))
-    grid = _frame(rng, anatomy, directions, spacing)
-    look = _sample_look(rng, kind)
-    return Acquisition(kind, grid, round(spacing * 0.85, 2), look, noise=f"noise/{kind}")
+def session_of(kind: SeriesKind) -> str:
+    """Return the session that a sagittal series belongs to; series of one session share their grid.
+
+    Raises ConfigError for a kind that is no sagittal stack.
+
+    >>> session_of("t1") == session_of("stir"), session_of("ct")
+    (True, 'ct')
+    """
+    if kind not in _SESSIONS:
+        raise ConfigError(
+            f"series kind {kind!r} is no sagittal stack; those are {', '.join(_SESSIONS)}; axial slices come "
+            "from plan_axial, radiographs from rendering/radiograph.py"
+        )
+    return _SESSIONS[kind]
 
 
-def _tilted(rng: np.random.Generator) -> Array:
-    """Slice, row and column directions, turned by up to 9 degrees in the picture and 2 out of it."""
-    within = np.radians(np.clip(rng.normal(0.0, 4.5), -9.0, 9.0))
-    around, aside = np.radians(np.clip(rng.normal(0.0, 0.8, 2), -1.6, 1.6))
-    turn = rotation_about_left(within) @ rotation_about_back(aside) @ rotation_about_up(around)
-    return np.asarray(_SAGITTAL @ turn.T)
+def plan(anatomy: Anatomy, kind: SeriesKind) -> Acquisition:
+    """Return how the sagittal series `kind` of this patient is taken; the same on every call.
+
+    Raises ConfigError for a kind that is no sagittal stack.
+    """
+    session = session_of(kind)
+    seed = anatomy.patient.seed
+    # All sessions of a patient image the same part of the spine: they were asked for together.
+    region, whole_lumbar = sample_region(stream(seed, "region"), anatomy)
+    rng = stream(seed, f"acquisition/{session}")
+    spacing = float(rng.choice([4.2, 4.4, 4.6, 4.8, 5.0]))
+    rows = _WHOLE_ROWS if region == "whole" else _ROWS
+    grid = sagittal_frame(rng, anatomy, region, whole_lumbar, _SLICES[session], rows, spacing)
+    look = sample_look(stream(seed, f"look/{kind}"), kind)
+    return Acquisition(kind, grid, round(spacing * 0.85, 2), look, f"noise/{kind}", region)
 
 
-def _frame(rng: np.random.Generator, anatomy: Anatomy, directions: Array, spacing_mm: float) -> Grid:
-    """A frame of random size that holds what must be seen, at a random place among all that hold it."""
-    (top, bottom), (front, back) = (_needed(anatomy, directions[axis]) for axis in (1, 2))
-    least = max(bottom - top, _LEAST_TALL_MM)
-    tall = least + (max(_TALLEST_MM, least + 20.0) - least) * float(rng.uniform(0.0, 1.0)) ** 0.6
-    pixel = round(tall / _ROWS, 4)
-    tall = pixel * _ROWS
-    wide = max((back - front) + 2 * _COLUMN_STEP * pixel, tall * float(rng.uniform(0.62, 1.0)))
-    columns = int(np.clip(round(wide / pixel / _COLUMN_STEP) * _COLUMN_STEP, 0, _ROWS + 2 * _COLUMN_STEP))
-    wide = pixel * columns
-    row_start = float(rng.uniform(bottom - tall, top))
-    # At most 7 cm of air behind the back, as no technician would leave more.
-    air = anatomy.patient.surroundings.fat_mm + 70.0
-    column_start = float(rng.uniform(back - wide, min(front, back - wide + air)))
-    middle = np.mean([part.body.pose.origin_mm for part in anatomy.vertebrae[:7]], axis=0)
-    slice_start = float(directions[0] @ middle + rng.normal(0.0, 1.0)) - spacing_mm * (_SLICES - 1) / 2
-    # Half a pixel: the grid's origin is the centre of its first pixel.
-    start = np.array([slice_start, row_start + pixel / 2, column_start + pixel / 2])
-    origin = np.round(directions.T @ start, 4)
-    return Grid(origin, directions, (spacing_mm, pixel, pixel), (_SLICES, _ROWS, columns))
+def plan_session(anatomy: Anatomy, kinds: Sequence[SeriesKind]) -> list[Acquisition]:
+    """Return the plans of several sagittal series in order; one session's share the very same grid object."""
+    grids: dict[str, Grid] = {}
+    plans = [plan(anatomy, kind) for kind in kinds]
+    return [replace(made, grid=grids.setdefault(session_of(made.kind), made.grid)) for made in plans]
 
 
-def _needed(anatomy: Anatomy, direction: Array) -> tuple[float, float]:
-    """The least span along a direction, in mm, that shows L1 to L5 whole and the body of S1."""
-    spans = [part.span(direction) for part in anatomy.vertebrae[:5]]
-    sacral = anatomy.sacrum[0].body
-    centre, reach = float(direction @ sacral.pose.origin_mm), float(sacral.extents(direction[None, :])[0])
-    spans.append((centre - reach, centre + reach))
-    return min(low for low, _ in spans) - _MARGIN_MM, max(high for _, high in spans) + _MARGIN_MM
+def plan_axial(anatomy: Anatomy, disc_above: str, pixels: int = _AXIAL_PIXELS) -> Acquisition:
+    """Return the axial T2 slices through the disc below a vertebra, parallel to it, the first below.
+
+    Raises ConfigError for a level that has no disc below it.
+    """
+    return _axial(anatomy, disc_above, pixels, _AXIAL_SLICES, f"axial/{disc_above}")
 
 
-def _sample_look(rng: np.random.Generator, kind: Kind) -> Look:
-    return Look(
-        noise=float(rng.uniform(10.0, 30.0) if kind == "ct" else rng.uniform(0.010, 0.030)),
-        blur_px=float(rng.uniform(0.45, 0.8)),
-        contrast=float(rng.uniform(0.85, 1.2)),
-        gain=float(rng.uniform(500.0, 1400.0)),
-        shading=tuple(float(value) for value in rng.normal(0.0, 0.09, 5)),
-        saturation_mm=float(rng.uniform(25.0, 70.0) if rng.random() < 0.6 else 400.0),
-        coil_falloff=float(rng.uniform(0.002, 0.007)),
+def picture_plan(anatomy: Anatomy, kind: SeriesKind, pixels: int = 256) -> Acquisition:
+    """Return how one single picture of this kind is taken: the fast path, `pixels` high and wide.
+
+    Sagittal kinds give one slice down the middle, "t2_axial" one through a lumbar disc drawn by seed.
+    Raises ConfigError for fewer than 32 or more than 2048 pixels, and for radiographs.
+    """
+    if not 32 <= pixels <= 2048:
+        raise ConfigError(f"a picture of {pixels} pixels cannot be planned; choose from 32 to 2048")
+    seed = anatomy.patient.seed
+    rng = stream(seed, f"picture/{'axial' if kind == 't2_axial' else session_of(kind)}")
+    if kind == "t2_axial":
+        discs = anatomy.patient.discs[:5]
+        above = discs[int(rng.integers(len(discs)))].above
+        return _axial(anatomy, above, pixels, 1, f"picture/axial/{above}")
+    region, whole_lumbar = sample_region(rng, anatomy)
+    grid = sagittal_frame(rng, anatomy, region, whole_lumbar, 1, pixels, 4.5, square=True)
+    look = sample_look(stream(seed, f"look/{kind}"), kind)
+    return Acquisition(kind, grid, 4.0, look, f"noise/picture/{kind}", region)
+
+
+def retake(anatomy: Anatomy, acquisition: Acquisition, kind: SeriesKind) -> Acquisition:
+    """Return the same slices taken as another kind: its own look and noise, the same grid."""
+    look = sample_look(stream(anatomy.patient.seed, f"look/{kind}"), kind)
+    return replace(acquisition, kind=kind, look=look, noise=f"{acquisition.noise}/{kind}")
+
+
+def _axial(anatomy: Anatomy, disc_above: str, pixels: int, slices: int, purpose: str) -> Acquisition:
+    if disc_above not in {disc.above for disc in anatomy.placed_discs}:
+        raise ConfigError(
+            f"patient {anatomy.patient.name} has no disc below {disc_above!r}; its discs lie below "
+            + ", ".join(disc.above for disc in anatomy.placed_discs)
+        )
+    rng = stream(anatomy.patient.seed, purpose)
+    spacing = float(rng.choice([3.6, 4.0, 4.4]))
+    grid = axial_frame(rng, anatomy, disc_above, slices, pixels, spacing)
+    look = sample_look(stream(anatomy.patient.seed, "look/t2_axial"), "t2_axial")
+    region: Region = {"C": "cervical", "T": "thoracolumbar"}.get(disc_above[0], "lumbar")  # type: ignore[assignment]
+    return Acquisition(
+        "t2_axial", grid, round(spacing * 0.9, 2), look, f"noise/{purpose}", region, disc_above
     )

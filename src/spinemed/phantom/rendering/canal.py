@@ -1,65 +1,317 @@
-"""The content of the spinal canal in a tissue map: fat, ligaments, dural sac, cord, conus and roots."""
+"""The spinal canal and the foramina in the label maps: fat, ligaments, dural sac, cord, roots.
+
+The sac's outline comes from `anatomy.canal_room`, where the truth is measured: picture and truth agree.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spinemed.phantom.anatomy.parts import Anatomy, Midline
-from spinemed.phantom.anatomy.solids import Floats, Grid
+from spinemed.phantom.anatomy.canal_room import SacTable, encroachment
+from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.solids import Array, Floats, Grid
+from spinemed.phantom.rendering.maps import (
+    OWNED_BY_CORD,
+    OWNED_BY_EPIDURAL_FAT,
+    OWNED_BY_SAC,
+    LabelMaps,
+    put,
+)
 from spinemed.phantom.rendering.tissues import Tissue, TissueMap
+from spinemed.phantom.rendering.tubes import Tubes, paint_tubes
 
-_BAND_ROWS: Final[int] = 24
-_REACH_MM: Final[float] = 24.0
+_FRONT_MM: Final[float] = 16.0
+_BACK_MM: Final[float] = 20.0
+_ASIDE_MM: Final[float] = 34.0
+_LESION_HALF_MM: Final[float] = 8.0
+_CAUDA_LEAD_MM: Final[float] = 14.0
 
 
-def paint_canal(tissue: TissueMap, anatomy: Anatomy, grid: Grid) -> None:
-    """Paint epidural fat, dural sac, cord and roots into the tissue map, in place.
+@dataclass(frozen=True, eq=False)
+class CanalPixels:
+    """The pixels in and around the canal, gathered from a grid, and what the sac's table says of each.
 
-    Works band by band along the canal, each band only as wide as the canal needs.
+    `slices`, `rows` and `columns` index the grid; the rest are mm. `left` and `behind` are counted from
+    the middle of the healthy sac; `deep` and `wide` are half of the bony canal.
     """
+
+    index: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+    x: Floats
+    y: Floats
+    z: Floats
+    table_row: NDArray[np.int32]
+    left: Floats
+    behind: Floats
+    deep: Floats
+    wide: Floats
+
+
+@lru_cache(maxsize=4)
+def sac_of(anatomy: Anatomy) -> SacTable:
+    """Return the sac's table of a placed patient, built once."""
+    return encroachment(anatomy)
+
+
+def gather(anatomy: Anatomy, grid: Grid) -> CanalPixels | None:
+    """Return the pixels of the grid in and around the canal; None where it is out of view."""
     line = anatomy.midline
     heights = line.low_mm + line.step_mm * np.arange(len(line.canal_left))
-    points = np.stack([line.canal_left, line.canal_posterior, heights], axis=1)
+    points = np.stack([line.canal_left, line.canal_posterior, heights], axis=1)[::4]
     places = (points - grid.origin_mm) @ grid.directions.T / np.asarray(grid.steps_mm)
-    reach = int(_REACH_MM / grid.steps_mm[2])
-    for start in range(0, grid.shape[1], _BAND_ROWS):
-        stop = min(start + _BAND_ROWS, grid.shape[1])
-        # Tilted slices: what shows in these rows may lie on the centre line a little above or below them.
-        near = places[(places[:, 1] >= start - 12) & (places[:, 1] < stop + 12), 2]
-        if near.size == 0:
-            continue
-        first, last = max(int(near.min()) - reach, 0), min(int(near.max()) + reach + 1, grid.shape[2])
-        if first < last:
-            box = slice(0, grid.shape[0]), slice(start, stop), slice(first, last)
-            x, y, z = grid.coordinates(box, np.eye(3), np.zeros(3))
-            _paint_band(tissue[box], anatomy, line, x, y, z)
-
-
-def _paint_band(band: TissueMap, anatomy: Anatomy, line: Midline, x: Floats, y: Floats, z: Floats) -> None:
-    """Epidural fat, yellow ligament, sac, cord down to the conus, roots behind and below it."""
-    around = anatomy.patient.surroundings
+    upright = abs(float(grid.directions[1, 2])) > 0.5
+    window = _ribbon(grid, places) if upright else _square(grid, places)
+    if window is None:
+        return None
+    rows, columns = window
+    slices = np.arange(grid.shape[0])[:, None, None]
+    index = (slices, rows[None], columns[None])
+    x, y, z = (_coordinate(grid, axis, *index) for axis in range(3))
     at = line.at(z)
-    deep, wide = line.canal_half_depth[at], line.canal_half_width[at]
-    left, back = x - line.canal_left[at], y - line.canal_posterior[at]
+    return CanalPixels(
+        index,
+        x,
+        y,
+        z,
+        at,
+        x - line.canal_left[at],
+        y - line.canal_posterior[at],
+        line.canal_half_depth[at],
+        line.canal_half_width[at],
+    )
+
+
+def _ribbon(grid: Grid, places: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Rows [r, 1] and columns [r, w] that follow the canal down an upright picture."""
+    order = np.argsort(places[:, 1])
+    rows = np.arange(grid.shape[1])
+    # Beyond the ends of the canal nothing is painted; interp holds the last column there.
+    centre = np.interp(rows, places[order, 1], places[order, 2])
+    before, after = (int(reach / grid.steps_mm[2]) + 1 for reach in (_FRONT_MM, _BACK_MM))
+    columns = np.round(centre).astype(np.intp)[:, None] + np.arange(-before, after + 1)
+    seen = (columns[:, -1] >= 0) & (columns[:, 0] < grid.shape[2])
+    seen &= (rows >= places[:, 1].min()) & (rows <= places[:, 1].max())
+    if not seen.any():
+        return None
+    return rows[seen][:, None], np.clip(columns[seen], 0, grid.shape[2] - 1)
+
+
+def _square(grid: Grid, places: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Rows [r, 1] and columns [1, c] around the place where the canal goes through a lying picture."""
+    middle = places[int(np.argmin(np.abs(places[:, 0] - (grid.shape[0] - 1) / 2)))]
+    spans = []
+    for axis, before, after in ((1, _FRONT_MM, _BACK_MM), (2, _ASIDE_MM, _ASIDE_MM)):
+        step = grid.steps_mm[axis]
+        first = max(int(middle[axis] - before / step), 0)
+        last = min(int(middle[axis] + after / step) + 1, grid.shape[axis])
+        if first >= last:
+            return None
+        spans.append(np.arange(first, last))
+    return spans[0][:, None], spans[1][None, :]
+
+
+def _coordinate(
+    grid: Grid, axis: int, slices: NDArray[np.intp], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> Floats:
+    """One coordinate in LPS mm of the indexed pixels."""
+    steps = grid.directions[:, axis] * np.asarray(grid.steps_mm)
+    by_slice = (grid.origin_mm[axis] + slices * steps[0]).astype(np.float32)
+    by_row, by_column = (rows * steps[1]).astype(np.float32), (columns * steps[2]).astype(np.float32)
+    return np.asarray(by_slice + by_row + by_column, np.float32)
+
+
+def paint_around_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -> None:
+    """Paint what the arches cover: fat of the foramina and between the laminae, yellow ligament."""
+    tissue = maps.tissue[pixels.index]
+    aside = np.abs(pixels.left)
     lowest = anatomy.sacrum[-1].body.pose.origin_mm[2]
-    canal = ((left / (wide + 1.0)) ** 2 + (back / (deep + 1.0)) ** 2 < 1) & (z > lowest)
-    band[canal] = Tissue.EPIDURAL_FAT
-    yellow = (np.abs(left) < wide * 0.8) & (back > deep * 0.95) & (back < deep + 2.6)
-    band[yellow & (z > lowest)] = Tissue.LIGAMENT
-    end = anatomy.vertebra("S2").body.pose.origin_mm[2] + around.sac_end_offset_mm
-    narrowing = 0.88 * np.sqrt(np.clip((z - end) / 40.0, 0.0, 1.0)) + 1e-3
-    sac_radius = (left / (wide * narrowing)) ** 2 + ((back + 0.10 * deep) / (deep * narrowing)) ** 2
-    sac = sac_radius < 1
-    band[canal & ~sac & (sac_radius < 1.4) & (z > end) & (back < 0)] = Tissue.LIGAMENT
-    band[sac] = Tissue.CSF
-    conus = (anatomy.vertebra("L1").body.pose.origin_mm[2] + around.conus_offset_mm) - 8.0
-    swell = np.clip((z - conus) / 28.0, 0.0, 1.0) ** 0.5 + 1e-3
-    cord_back = back + 0.05 * deep
-    cord = (left / (5.2 * swell)) ** 2 + (cord_back / (3.9 * swell)) ** 2 < 1
-    band[sac & cord] = Tissue.CORD
-    strands = np.sin(2.1 * left + 0.05 * z) * np.sin(2.4 * back + 0.07 * z + 1.3 * np.sin(0.035 * z))
-    lying_behind = back > deep * (-0.05 - 0.004 * (z - conus))
-    roots = sac & ~cord & (z < conus + 14.0) & lying_behind & (sac_radius < 0.85) & (strands > 0.1)
-    band[roots] = Tissue.CAUDA
+    here = (pixels.z > lowest) & (pixels.z < _top(anatomy))
+    behind = pixels.behind - pixels.deep
+    _paint_foramina(tissue, anatomy, pixels, aside, here)
+    # Seen from above the yellow ligaments are a V; a wedge of fat lies in front of it.
+    flavum = here & (aside < pixels.wide * 0.95) & (behind > -0.30 * aside) & (behind < 5.4 - 0.42 * aside)
+    put(tissue, Tissue.FLAVUM, flavum)
+    wedge = here & (behind > -2.0) & (behind < 3.4 - 0.75 * aside)
+    put(tissue, Tissue.EPIDURAL_FAT, wedge)
+    maps.tissue[pixels.index] = tissue
+
+
+def _paint_foramina(
+    tissue: TissueMap, anatomy: Anatomy, pixels: CanalPixels, aside: Floats, here: NDArray[np.bool_]
+) -> None:
+    """Fat beside the canal; near a narrowed foramen disc and bone take its place from disc level upwards."""
+    beyond = aside - pixels.wide
+    oval = ((beyond - 2.0) / 10.0) ** 2 + ((pixels.behind + 2.0) / (pixels.deep + 2.0)) ** 2
+    outlet = here & (beyond > -3.0) & (oval < 1)
+    put(tissue, Tissue.FAT, outlet)
+    for disc in anatomy.placed_discs:
+        if disc.shape is None or max(disc.shape.narrowing.foramen) <= 0.05:
+            continue
+        pose = disc.solid.pose
+        middle = pose.point(0.0, disc.solid.half_depth + 5.0, 0.0)
+        height = pixels.z - np.float32(middle[2])
+        # The foramen reaches from the disc's lower rim about 18 mm up to the pedicle.
+        for lost, side in zip(disc.shape.narrowing.foramen, (1.0, -1.0), strict=True):
+            filled = outlet & (pixels.left * side > 0) & (height > -6.0) & (height < 16.0)
+            low = height + 6.0 < 22.0 * lost * 0.62
+            narrow = np.abs(pixels.behind + 1.0) > (pixels.deep + 1.0) * (1.0 - 0.7 * lost)
+            put(tissue, Tissue.ANNULUS, filled & low)
+            put(tissue, Tissue.LIGAMENT, filled & narrow & ~low)
+
+
+def paint_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -> None:
+    """Paint epidural fat, dural sac, cord and roots over bones that reach into the canal."""
+    tissue, owner = maps.tissue[pixels.index], maps.owner[pixels.index]
+    table = sac_of(anatomy)
+    lowest = anatomy.sacrum[-1].body.pose.origin_mm[2]
+    canal = (pixels.left / (pixels.wide + 1.0)) ** 2 + (pixels.behind / (pixels.deep + 0.8)) ** 2 < 1
+    canal &= (pixels.z > lowest) & (pixels.z < _top(anatomy))
+    inside = table.depth_inside(pixels.x, pixels.y, pixels.z)
+    sac = canal & (inside > 0)
+    at = pixels.table_row
+    pressed_behind, front = table.back[at], table.front[at]
+    normal = pixels.y - table.centre_posterior[at]
+    put(tissue, Tissue.EPIDURAL_FAT, canal)
+    put(owner, OWNED_BY_EPIDURAL_FAT, canal)
+    _paint_pressing(tissue, owner, canal & ~sac, normal, pixels, table)
+    dura = canal & ~sac & (inside > -0.9) & (normal < 0) & (np.abs(pixels.left) < 0.8 * pixels.wide)
+    put(tissue, Tissue.LIGAMENT, dura)
+    put(owner, 0, dura)
+    put(tissue, Tissue.CSF, sac)
+    put(owner, OWNED_BY_SAC, sac)
+    depth_left = np.asarray(2 * table.half_depth[at] - front - pressed_behind, np.float32)
+    middle = np.asarray(normal - (front - pressed_behind) / 2, np.float32)
+    _paint_nerves(tissue, owner, anatomy, pixels, sac, inside, middle, depth_left)
+    maps.tissue[pixels.index] = tissue
+    maps.owner[pixels.index] = owner
+
+
+def _paint_pressing(
+    tissue: TissueMap,
+    owner: NDArray[np.uint8],
+    outside: NDArray[np.bool_],
+    normal: Floats,
+    pixels: CanalPixels,
+    table: SacTable,
+) -> None:
+    """What takes the sac's room: yellow ligament and facets behind, disc and bone in front (drawn later)."""
+    at = pixels.table_row
+    side = np.where(pixels.left > 0, table.left[at], table.right[at])
+    thick = (table.back[at] > 1.2) | ((side > 0.6) & (np.abs(pixels.left) > 0.25 * pixels.wide))
+    pressing = outside & (normal > 0) & thick
+    put(tissue, Tissue.FLAVUM, pressing)
+    put(owner, 0, pressing)
+    fronted = outside & (normal < 0) & (table.front[at] > 0.8)
+    put(tissue, Tissue.LIGAMENT, fronted)
+    put(owner, 0, fronted)
+
+
+def _paint_nerves(
+    tissue: TissueMap,
+    owner: NDArray[np.uint8],
+    anatomy: Anatomy,
+    pixels: CanalPixels,
+    sac: NDArray[np.bool_],
+    inside: Floats,
+    middle: Floats,
+    depth_left: Floats,
+) -> None:
+    """Cord down to the conus, roots behind and below it; in a narrow sac the roots fill what is left."""
+    conus = float(anatomy.vertebra("L1").body.pose.origin_mm[2]) - 8.0
+    conus += anatomy.patient.surroundings.conus_offset_mm
+    above = pixels.z - np.float32(conus)
+    if float(above.max()) > -1.0:
+        neck = np.clip((pixels.z - np.float32(_height(anatomy, "T3"))) * np.float32(1 / 40), 0, 1)
+        swell = np.sqrt(np.clip(above * np.float32(1 / 28), 0.0, 1.0)) + np.float32(1e-3)
+        half_wide = (4.4 + 2.2 * neck) * swell
+        half_deep = np.minimum((3.3 + 0.6 * neck) * swell, np.maximum(0.46 * depth_left, 0.8))
+        cord = sac & ((pixels.left / half_wide) ** 2 + (middle / half_deep) ** 2 < 1)
+        put(tissue, Tissue.CORD, cord)
+        put(owner, OWNED_BY_CORD, cord)
+        _paint_cord_lesion(tissue, anatomy, pixels, cord, middle, half_wide, half_deep)
+    if float(above.min()) >= _CAUDA_LEAD_MM:
+        return
+    bent = 1.3 * np.sin(0.035 * pixels.z)
+    strands = np.sin(1.9 * pixels.left + 0.05 * pixels.z + 1.5 * np.sin(0.8 * pixels.behind))
+    strands *= np.sin(2.2 * pixels.behind + 0.07 * pixels.z + bent + 1.5 * np.sin(0.7 * pixels.left))
+    crowded = depth_left < 0.55 * 2 * pixels.deep
+    lying_behind = (middle > pixels.deep * (-0.05 - 0.004 * above)) | crowded
+    roots = sac & (owner == OWNED_BY_SAC) & (above < _CAUDA_LEAD_MM) & lying_behind
+    roots &= (inside > 0.8) | crowded
+    put(tissue, Tissue.CAUDA, roots & (strands > np.where(crowded, -0.35, 0.1)))
+
+
+def _paint_cord_lesion(
+    tissue: TissueMap,
+    anatomy: Anatomy,
+    pixels: CanalPixels,
+    cord: NDArray[np.bool_],
+    middle: Floats,
+    half_wide: Floats,
+    half_deep: Floats,
+) -> None:
+    """The bright cord of a myelopathy at one disc."""
+    if not anatomy.patient.myelopathy:
+        return
+    centre = anatomy.disc(anatomy.patient.myelopathy).solid.pose.origin_mm[2]
+    along = (pixels.z - np.float32(centre)) * np.float32(1 / _LESION_HALF_MM)
+    spot = (pixels.left / half_wide) ** 2 + (middle / half_deep) ** 2 + along * along < 0.72
+    put(tissue, Tissue.CORD_LESION, cord & spot)
+
+
+def _top(anatomy: Anatomy) -> np.float32:
+    """The height up to which the canal is drawn: the foramen magnum."""
+    return np.float32(anatomy.vertebrae[-1].body.pose.origin_mm[2] + 20.0)
+
+
+def _height(anatomy: Anatomy, level: str) -> float:
+    return float(anatomy.vertebra(level).body.pose.origin_mm[2])
+
+
+@lru_cache(maxsize=4)
+def roots_of(anatomy: Anatomy) -> Tubes:
+    """Return the nerve roots below the neck as tubes: from the sac's shoulder past the pedicle, outwards."""
+    bones = [bone for bone in anatomy.vertebrae if bone.level[0] != "C"]
+    rotations = np.concatenate([bone.body.pose.rotation for bone in bones]).reshape(-1, 3, 3)
+    origins = np.concatenate([bone.body.pose.origin_mm for bone in bones]).reshape(-1, 3)
+    half, wall, high = np.array(
+        [(bone.canal_width_mm / 2, bone.body.half_depth, bone.body.half_height) for bone in bones]
+    ).T
+    radius = np.array([1.7 if bone.level[0] == "L" else 1.2 for bone in bones])
+    # Shoulder of the sac, bend under the pedicle, ganglion, and a place outside: left, posterior, up.
+    course = (
+        (0.86 * half, wall + 4.0, 0.9 * high),
+        (half - 0.5, wall + 3.2, -0.25 * high),
+        (half + 5.0, wall + 3.4, -0.78 * high),
+        (half + 17.0, wall - 3.0, -1.35 * high),
+    )
+    points = np.array([np.stack(place, axis=1) for place in course])
+    both = np.concatenate([points, points * np.array([-1.0, 1.0, 1.0])], axis=1)
+    both = np.einsum("nij,pnj->pni", np.concatenate([rotations, rotations]), both)
+    both += np.concatenate([origins, origins])
+    thick = np.concatenate([radius, radius])
+    return Tubes(
+        both[:-1].reshape(-1, 3), both[1:].reshape(-1, 3), np.concatenate([thick, 1.3 * thick, 1.2 * thick])
+    )
+
+
+_ROOM_FOR_ROOTS: Final[NDArray[np.bool_]] = np.isin(
+    np.arange(256), [Tissue.FAT, Tissue.EPIDURAL_FAT, Tissue.MUSCLE, Tissue.FATTY_MUSCLE]
+)
+
+
+def paint_roots(maps: LabelMaps, anatomy: Anatomy, grid: Grid) -> None:
+    """Paint the nerve roots where there is fat for them to lie in."""
+
+    def fill(maps: LabelMaps, box: tuple[slice, ...], distance: Floats, number: int) -> None:
+        tissue, owner = maps.tissue[box], maps.owner[box]
+        root = (distance < tubes.radius_mm[number]) & _ROOM_FOR_ROOTS[tissue]
+        put(tissue, Tissue.ROOT, root)
+        put(owner, 0, root)
+
+    tubes = roots_of(anatomy)
+    paint_tubes(maps, grid, tubes, fill)

@@ -1,4 +1,4 @@
-"""The pixel values of one series from its tissue map: Hounsfield units for CT, signal for T2-weighted MR."""
+"""The pixel values of one series from its tissue map: Hounsfield units for CT, signal for T1, T2 and STIR."""
 
 from __future__ import annotations
 
@@ -6,86 +6,141 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.solids import Floats
 from spinemed.phantom.patient.stream import stream
 from spinemed.phantom.rendering.acquisition import Acquisition
-from spinemed.phantom.rendering.texture import smooth_field
-from spinemed.phantom.rendering.tissues import HOUNSFIELD, T2_SIGNAL, Tissue, TissueMap
+from spinemed.phantom.rendering.artefacts import metal_in_ct, metal_in_mr
+from spinemed.phantom.rendering.coil import sensitivity
+from spinemed.phantom.rendering.texture import field
+from spinemed.phantom.rendering.tissues import SEEN, Tissue, TissueMap
 
-# How much a tissue's value wanders, in units of its texture field: HU for CT, a share of the signal for T2.
-_CT_GRAIN: Final[dict[Tissue, float]] = {Tissue.MARROW: 34.0, Tissue.CORTEX: 120.0, Tissue.OEDEMA: 40.0}
-_T2_GRAIN: Final[dict[Tissue, float]] = {
-    Tissue.BOWEL: 0.22,
-    Tissue.MUSCLE: 0.14,
-    Tissue.MARROW: 0.07,
-    Tissue.FAT: 0.08,
+_MARROWS: Final[tuple[Tissue, ...]] = (
+    Tissue.MARROW, Tissue.OEDEMA, Tissue.MODIC_1, Tissue.MODIC_2, Tissue.MODIC_3,
+    Tissue.INFECTED_MARROW, Tissue.BRIDGE,
+)  # fmt: skip
+# How much a tissue's value wanders, in units of its texture field: HU for CT, a share of the signal for MR.
+_CT_GRAIN: Final[dict[Tissue, float]] = {
+    **dict.fromkeys(_MARROWS, 38.0),
+    Tissue.CORTEX: 120.0,
+    Tissue.BLASTIC: 110.0,
+    Tissue.AIR: 0.0,
 }
+_MR_GRAIN: Final[dict[Tissue, float]] = {
+    **dict.fromkeys(_MARROWS, 0.065),
+    Tissue.BOWEL: 0.22,
+    Tissue.MUSCLE: 0.13,
+    Tissue.FAT: 0.035,
+    Tissue.LIVER: 0.05,
+    Tissue.CSF: 0.02,
+    Tissue.ANNULUS: 0.18,
+}
+_DENSITY_AT_25: Final[float] = 226.0
+_DENSITY_LOSS_A_YEAR: Final[float] = 1.9
 
 
 def colour(anatomy: Anatomy, acquisition: Acquisition, tissue: TissueMap) -> NDArray[np.int16]:
-    """Return the stored values [slice, row, column]: HU for CT, arbitrary units from 0 up for T2."""
+    """Return the stored values [slice, row, column]: HU for CT, arbitrary units from 0 up for MR."""
     rng = stream(anatomy.patient.seed, acquisition.noise)
-    values = _ct if acquisition.kind == "ct" else _t2
+    values = _ct if acquisition.kind == "ct" else _mr
     return values(anatomy, acquisition, tissue, rng)
 
 
-def _table(values: dict[Tissue, float], default: float | None = None) -> Floats:
-    return np.array([values[t] if default is None else values.get(t, default) for t in Tissue], np.float32)
+def _table(values: dict[Tissue, float], default: float) -> Floats:
+    return np.array([values.get(tissue, default) for tissue in Tissue], np.float32)
+
+
+_CT_GRAINS: Final[Floats] = _table(_CT_GRAIN, 7.0)
+_MR_GRAINS: Final[Floats] = _table(_MR_GRAIN, 0.04)
+_HOUNSFIELD: Final[Floats] = np.array([SEEN[tissue].hounsfield for tissue in Tissue], np.float32)
+_SIGNAL: Final[dict[str, Floats]] = {
+    sequence: np.array([getattr(SEEN[tissue], sequence) for tissue in Tissue], np.float32)
+    for sequence in ("t1", "t2", "stir")
+}
 
 
 def _ct(
     anatomy: Anatomy, acquisition: Acquisition, tissue: TissueMap, rng: np.random.Generator
 ) -> NDArray[np.int16]:
-    look, shape = acquisition.look, tissue.shape
+    look = acquisition.look
     # Trabecular bone loses about 2.5 HU a year from 226 HU in the twenties: 20,374 scans, pubmed 30912719.
-    density = 226.0 - 1.9 * (anatomy.patient.age - 25) + float(rng.normal(0.0, 18.0))
-    hounsfield = _table(HOUNSFIELD)
-    hounsfield[Tissue.MARROW] = density
-    hounsfield[Tissue.OEDEMA] = density + 70.0
+    density = (
+        _DENSITY_AT_25 - _DENSITY_LOSS_A_YEAR * (anatomy.patient.age - 25) + float(rng.normal(0.0, 18.0))
+    )
+    hounsfield = _HOUNSFIELD.copy()
+    hounsfield[Tissue.MARROW] = max(density, 30.0)
+    for denser, by in ((Tissue.OEDEMA, 70.0), (Tissue.MODIC_1, 45.0), (Tissue.INFECTED_MARROW, 20.0)):
+        hounsfield[denser] = max(density, 30.0) + by
     hounsfield[Tissue.CORTEX] *= 0.75 + 0.25 * look.contrast
-    image = hounsfield[tissue]
-    image += _table(_CT_GRAIN, 7.0)[tissue] * smooth_field(rng, shape, cell=(1, 3, 3))
-    image = gaussian_filter(image, (0, look.blur_px, look.blur_px), truncate=2.5)
-    noise = rng.standard_normal((shape[0], shape[1] + 1, shape[2] + 1), dtype=np.float32)
-    # Neighbours share noise, as a smooth kernel makes them.
-    grain = (noise[:, :-1, :-1] + noise[:, 1:, :-1]) + (noise[:, :-1, 1:] + noise[:, 1:, 1:])
-    image += np.float32(look.noise / 2) * grain
-    stored: NDArray[np.int16] = np.clip(np.rint(image), -1024, 3071).astype(np.int16)
-    return stored
+    image, grain = _painted(hounsfield, _CT_GRAINS, tissue)
+    grain *= _texture(rng, "fine", tissue)
+    image += grain
+    image = _blurred(image, look.blur_px)
+    if look.sharpen:
+        image += np.float32(look.sharpen) * (image - _blurred(image, 0.8))
+    if (tissue == Tissue.METAL).any():
+        image = metal_in_ct(image, tissue, rng)
+    image += np.float32(look.noise) * _texture(rng, "noise" if look.kernel == "bone" else "grain", tissue)
+    np.rint(image, out=image)
+    return np.clip(image, -1024, 3071, out=image).astype(np.int16)
 
 
-def _t2(
+def _mr(
     anatomy: Anatomy, acquisition: Acquisition, tissue: TissueMap, rng: np.random.Generator
 ) -> NDArray[np.int16]:
-    look, shape = acquisition.look, tissue.shape
-    signal = _table(T2_SIGNAL)
-    signal[Tissue.MARROW] += anatomy.patient.surroundings.marrow
-    signal = signal ** np.float32(look.contrast)
-    image = signal[tissue]
-    grain = smooth_field(rng, shape, cell=(1, 3, 3)) + smooth_field(rng, shape, cell=(2, 9, 9))
-    image *= 1 + np.float32(0.7) * _table(_T2_GRAIN, 0.04)[tissue] * grain
-    image = gaussian_filter(image, (0, look.blur_px, look.blur_px), truncate=2.5)
-    image *= _sensitivity(anatomy, acquisition)
-    for_real, for_imaginary = (rng.standard_normal(shape, dtype=np.float32) for _ in range(2))
-    image += np.float32(look.noise) * for_real
-    magnitude = np.sqrt(image * image + (np.float32(look.noise) * for_imaginary) ** 2)
-    stored: NDArray[np.int16] = np.clip(np.rint(magnitude * np.float32(look.gain)), 0, 4095).astype(np.int16)
-    return stored
+    look, sequence = acquisition.look, acquisition.kind.removesuffix("_axial")
+    image, grain = _painted(_signal(anatomy, sequence, look.contrast), _MR_GRAINS, tissue)
+    grain *= _texture(rng, "mottled", tissue)
+    grain += 1
+    image *= grain
+    metal = bool((tissue == Tissue.METAL).any())
+    image = _blurred(metal_in_mr(image, tissue) if metal else image, look.blur_px)
+    image *= sensitivity(anatomy, acquisition)
+    noise = np.float32(look.noise)
+    image += noise * _texture(rng, "noise", tissue)
+    other = noise * _texture(rng, "noise", tissue)
+    other *= other
+    image *= image
+    image += other
+    np.sqrt(image, out=image)
+    image *= np.float32(look.gain)
+    np.rint(image, out=image)
+    return np.minimum(image, 4095, out=image).astype(np.int16)
 
 
-def _sensitivity(anatomy: Anatomy, acquisition: Acquisition) -> Floats:
-    """Receive sensitivity [row, column]: bright at the back, dark under the saturation band, shaded."""
-    look, grid = acquisition.look, acquisition.grid
-    bodies = np.array([grid.index_of(part.body.pose.origin_mm) for part in anatomy.vertebrae[:8]])
-    column_mm = np.arange(grid.shape[2], dtype=np.float32) * grid.steps_mm[2]
-    spine_mm = bodies[:, 2] * grid.steps_mm[2]
-    falloff = np.exp(np.clip(look.coil_falloff * (column_mm - spine_mm.mean() - 15.0), -1.2, 0.5))
-    band = 1 / (1 + np.exp(-(column_mm - (spine_mm.min() - 22.0 - look.saturation_mm)) / 6.0))
-    down = np.linspace(-1, 1, grid.shape[1], dtype=np.float32)[:, None]
-    across = np.linspace(-1, 1, grid.shape[2], dtype=np.float32)[None, :]
-    a, b, c, d, e = look.shading
-    shading = 1 + a * down + b * across + c * down * across + d * down * down + e * across * across
-    return np.asarray(shading * (falloff * (0.12 + 0.88 * band))[None, :], np.float32)
+def _signal(anatomy: Anatomy, sequence: str, contrast: float) -> Floats:
+    """The signal of every tissue, marrow fattier with age; `contrast` is an exponent."""
+    signal = _SIGNAL[sequence].copy()
+    years = anatomy.patient.age - 50
+    signal[Tissue.MARROW] += anatomy.patient.surroundings.marrow + (
+        0.0032 * years if sequence == "t1" else 0.0
+    )
+    if sequence == "stir":
+        signal[Tissue.MARROW] = _SIGNAL["stir"][Tissue.MARROW] - 0.0008 * years
+    return np.asarray(signal ** np.float32(contrast), np.float32)
+
+
+def _painted(values: Floats, grains: Floats, tissue: TissueMap) -> tuple[Floats, Floats]:
+    """Value and grain of every pixel: both tables looked up with one list of indices."""
+    index = tissue.astype(np.intp)
+    return values.take(index), grains.take(index)
+
+
+def _texture(rng: np.random.Generator, weave: str, tissue: TissueMap) -> Floats:
+    slices, rows, columns = tissue.shape
+    return field(rng, weave, (slices, rows, columns))  # type: ignore[arg-type]
+
+
+def _blurred(image: Floats, sigma_px: float) -> Floats:
+    """The image under a three-tap kernel of that standard deviation along rows and columns."""
+    side = np.float32(min(sigma_px * sigma_px / 2, 1 / 3))
+    for axis in (1, 2):
+        first = tuple(slice(None, -1) if part == axis else slice(None) for part in range(3))
+        last = tuple(slice(1, None) if part == axis else slice(None) for part in range(3))
+        step = image[last] - image[first]
+        step *= side
+        image = image.copy()
+        image[first] += step
+        image[last] -= step
+    return image

@@ -1,14 +1,55 @@
-"""Random fields for organs, bias and noise, fast enough to be fresh for every series."""
+"""Random fields for organs, marrow and noise, cropped from banks that are built once a process."""
 
 from __future__ import annotations
+
+from functools import cache
+from typing import Final, Literal
 
 import numpy as np
 
 from spinemed.phantom.anatomy.solids import Floats
 
+Weave = Literal["noise", "grain", "fine", "mottled", "medium", "coarse", "streak", "band"]
+
+_BANK_SIZE: Final[int] = 768
+# Pixels (row, column) over which each weave varies; "noise" is white, "grain" neighbours' mean.
+_CELLS: Final[dict[Weave, tuple[int, int]]] = {
+    "noise": (1, 1),
+    "grain": (2, 2),
+    "fine": (3, 3),
+    "mottled": (4, 4),
+    "medium": (8, 8),
+    "coarse": (18, 18),
+    "streak": (13, 4),
+    "band": (3, 6),
+}
+# How fast a field changes from slice to slice: the angle in radians by which it turns into another one.
+_TURN: Final[float] = 0.55
+
+
+def field(rng: np.random.Generator, weave: Weave, shape: tuple[int, int, int]) -> Floats:
+    """Return a field of about unit variance [slice, row, column], alike in slices that lie together.
+
+    A read-only view where one slice is asked for. White noise is independent from slice to slice.
+
+    >>> field(np.random.default_rng(0), "medium", (2, 30, 20)).shape
+    (2, 30, 20)
+    """
+    bank = _bank(weave)
+    if weave in ("noise", "grain"):
+        crops = [_crop(rng, bank, shape[1:]) for _ in range(shape[0])]
+        return crops[0][None] if shape[0] == 1 else np.stack(crops)
+    # As many draws for one slice as for many: what is drawn afterwards is the same on every grid.
+    first, second = _crop(rng, bank, shape[1:]), _crop(rng, bank, shape[1:])
+    if shape[0] == 1:
+        return first[None]
+    angles = (_TURN * np.arange(shape[0], dtype=np.float32))[:, None, None]
+    turned: Floats = np.cos(angles) * first + np.sin(angles) * second
+    return turned
+
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int, int], cell: tuple[int, int, int]) -> Floats:
-    """Return a field of about unit variance [slice, row, column] that varies over `cell` pixels.
+    """Return a fresh field of about unit variance [slice, row, column] that varies over `cell` pixels.
 
     Knots of white noise are joined by smoothed linear interpolation along each axis.
 
@@ -22,9 +63,41 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int, int], cell: tu
         _interpolation(size, step, count) for size, step, count in zip(shape, cell, knots.shape, strict=True)
     ]
     slices = np.tensordot(along[0], knots, axes=1)  # [slice, knot row, knot column]
-    field: Floats = np.matmul(along[1] @ slices, along[2].T, dtype=np.float32)
-    field *= np.float32(1.35)  # interpolation between knots costs variance
-    return field
+    smooth: Floats = np.matmul(along[1] @ slices, along[2].T, dtype=np.float32)
+    smooth *= np.float32(1.35)  # interpolation between knots costs variance
+    return smooth
+
+
+@cache
+def _bank(weave: Weave) -> Floats:
+    """One square of a weave, the same in every process: a patient's stream chooses only where to crop."""
+    rng = np.random.default_rng(sorted(_CELLS).index(weave) + 9001)
+    size = _BANK_SIZE
+    if weave == "noise":
+        bank = rng.standard_normal((size, size), dtype=np.float32)
+    elif weave == "grain":
+        # Neighbours share noise, as a smooth kernel makes them.
+        white = rng.standard_normal((size + 1, size + 1), dtype=np.float32)
+        bank = (white[:-1, :-1] + white[1:, :-1] + white[:-1, 1:] + white[1:, 1:]) / np.float32(2)
+    else:
+        bank = smooth_field(rng, (1, size, size), (1, *_CELLS[weave]))[0]
+        if weave == "mottled":  # spots of several sizes, as marrow shows them
+            bank = (bank + smooth_field(rng, (1, size, size), (1, 9, 9))[0]) * np.float32(0.7)
+    bank.setflags(write=False)
+    return bank
+
+
+def _crop(rng: np.random.Generator, bank: Floats, shape: tuple[int, int]) -> Floats:
+    """A view of the bank at a random place, mirrored at random; pictures beyond its size repeat it."""
+    if max(shape) >= _BANK_SIZE:
+        bank = np.tile(bank, [size // _BANK_SIZE + 2 for size in shape])
+    drawn = rng.random(3).tolist()
+    mirrored = int(4 * drawn[2])
+    row, column = (
+        int(part * (whole - size)) for part, whole, size in zip(drawn[:2], bank.shape, shape, strict=True)
+    )
+    piece = bank[row : row + shape[0], column : column + shape[1]]
+    return piece[:: -1 if mirrored & 1 else 1, :: -1 if mirrored & 2 else 1]
 
 
 def _interpolation(size: int, step: int, knots: int) -> Floats:

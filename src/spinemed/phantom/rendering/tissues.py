@@ -1,9 +1,9 @@
-"""Tissues of the phantom as numbers in a label map, and what each looks like in CT and in T2-weighted MR."""
+"""Tissues of the phantom as numbers in a label map, and what each looks like in CT, T1, T2 and STIR."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,65 +40,93 @@ class Tissue(IntEnum):
     VEIN = 23
     FASCIA = 24
     FATTY_MUSCLE = 25
+    MODIC_1 = 26
+    MODIC_2 = 27
+    MODIC_3 = 28
+    LYTIC = 29
+    BLASTIC = 30
+    HERNIATION = 31
+    ROOT = 32
+    CORD_LESION = 33
+    INFECTED_DISC = 34
+    INFECTED_MARROW = 35
+    METAL = 36
+    METAL_RIM = 37
+    LIVER = 38
+    KIDNEY = 39
+    HEART = 40
+    BRIDGE = 41
+    FLAVUM = 42
+    JOINT = 43
+    PHLEGMON = 44
+    FRACTURE_LINE = 45
+    CAGE = 46
+    SCAR = 47
 
 
-# Hounsfield units. CSF, cord, muscle, fat, disc, cortex [R]; marrow is set by age in colour.py.
-HOUNSFIELD: Final[dict[Tissue, float]] = {
-    Tissue.AIR: -1000,
-    Tissue.SKIN: 20,
-    Tissue.FAT: -100,
-    Tissue.MUSCLE: 55,
-    Tissue.BOWEL: 40,
-    Tissue.LIQUID: 10,
-    Tissue.GAS: -850,
-    Tissue.LUNG: -830,
-    Tissue.VESSEL: 48,
-    Tissue.EPIDURAL_FAT: -80,
-    Tissue.CSF: 10,
-    Tissue.CORD: 38,
-    Tissue.CAUDA: 26,
-    Tissue.LIGAMENT: 65,
-    Tissue.ANNULUS: 95,
-    Tissue.NUCLEUS_1: 78,
-    Tissue.NUCLEUS_2: 78,
-    Tissue.NUCLEUS_3: 75,
-    Tissue.NUCLEUS_4: 70,
-    Tissue.NUCLEUS_5: 60,
-    Tissue.CORTEX: 720,
-    Tissue.MARROW: 160,
-    Tissue.OEDEMA: 230,
-    Tissue.VEIN: 60,
-    Tissue.FASCIA: 40,
-    Tissue.FATTY_MUSCLE: -20,
-}
+class Seen(NamedTuple):
+    """One tissue in Hounsfield units and as relative signal in T1, T2 and STIR."""
 
-# Relative T2-weighted signal (TR 4000, TE 100 ms) from proton density, T1 and T2 in PMC7410772; nucleus
-# by Pfirrmann grade from T2 times of 494 discs; fat raised by hand as fast spin echo shows it.
-T2_SIGNAL: Final[dict[Tissue, float]] = {
-    Tissue.AIR: 0.0,
-    Tissue.SKIN: 0.25,
-    Tissue.FAT: 0.74,
-    Tissue.MUSCLE: 0.24,
-    Tissue.BOWEL: 0.38,
-    Tissue.LIQUID: 0.85,
-    Tissue.GAS: 0.03,
-    Tissue.LUNG: 0.04,
-    Tissue.VESSEL: 0.07,
-    Tissue.EPIDURAL_FAT: 0.72,
-    Tissue.CSF: 0.98,
-    Tissue.CORD: 0.48,
-    Tissue.CAUDA: 0.52,
-    Tissue.LIGAMENT: 0.12,
-    Tissue.ANNULUS: 0.17,
-    Tissue.NUCLEUS_1: 0.88,
-    Tissue.NUCLEUS_2: 0.76,
-    Tissue.NUCLEUS_3: 0.50,
-    Tissue.NUCLEUS_4: 0.30,
-    Tissue.NUCLEUS_5: 0.15,
-    Tissue.CORTEX: 0.07,
-    Tissue.MARROW: 0.44,
-    Tissue.OEDEMA: 0.66,
-    Tissue.VEIN: 0.72,
-    Tissue.FASCIA: 0.14,
-    Tissue.FATTY_MUSCLE: 0.46,
+    hounsfield: float
+    t1: float
+    t2: float
+    stir: float
+
+
+# Hounsfield units: cortex, disc, muscle, cord, CSF, fat, viscera, lung, metastases [R]; marrow by age is set
+# in colour.py (20,374 scans, pubmed 30912719).
+# Signal: proton density, T1 and T2 of CSF, cord, disc and bone from PMC7410772 put through the spin echo
+# equation (TR 600 TE 10; TR 4000 TE 100), STIR (TI 160) [R]; nucleus by Pfirrmann grade from the T2 times of
+# 494 discs (210, 129, 84, 51 ms); fat raised by hand as fast spin echo shows it. Modic: Radiology
+# 1988;166:193 (1 dark then bright, 2 bright then bright, 3 dark in both). Oedema, tumour, infection: the
+# direction of change is textbook, the amount [R].
+SEEN: Final[dict[Tissue, Seen]] = {
+    Tissue.AIR: Seen(-1000, 0.0, 0.0, 0.0),
+    Tissue.SKIN: Seen(20, 0.38, 0.30, 0.30),
+    Tissue.FAT: Seen(-100, 0.92, 0.80, 0.07),
+    Tissue.MUSCLE: Seen(55, 0.36, 0.22, 0.18),
+    Tissue.BOWEL: Seen(40, 0.36, 0.38, 0.40),
+    Tissue.LIQUID: Seen(10, 0.18, 0.85, 0.95),
+    Tissue.GAS: Seen(-850, 0.03, 0.03, 0.03),
+    Tissue.LUNG: Seen(-830, 0.04, 0.04, 0.04),
+    Tissue.VESSEL: Seen(48, 0.08, 0.07, 0.10),
+    Tissue.EPIDURAL_FAT: Seen(-80, 0.90, 0.72, 0.09),
+    Tissue.CSF: Seen(10, 0.14, 0.98, 1.0),
+    Tissue.CORD: Seen(38, 0.42, 0.48, 0.46),
+    Tissue.CAUDA: Seen(26, 0.30, 0.52, 0.52),
+    Tissue.LIGAMENT: Seen(65, 0.15, 0.11, 0.07),
+    Tissue.ANNULUS: Seen(95, 0.34, 0.17, 0.13),
+    Tissue.NUCLEUS_1: Seen(78, 0.40, 0.88, 0.80),
+    Tissue.NUCLEUS_2: Seen(78, 0.40, 0.76, 0.68),
+    Tissue.NUCLEUS_3: Seen(75, 0.39, 0.50, 0.42),
+    Tissue.NUCLEUS_4: Seen(70, 0.37, 0.30, 0.24),
+    Tissue.NUCLEUS_5: Seen(60, 0.32, 0.15, 0.12),
+    Tissue.CORTEX: Seen(720, 0.10, 0.07, 0.04),
+    Tissue.MARROW: Seen(160, 0.58, 0.44, 0.17),
+    Tissue.OEDEMA: Seen(230, 0.26, 0.68, 0.80),
+    Tissue.VEIN: Seen(60, 0.32, 0.72, 0.66),
+    Tissue.FASCIA: Seen(40, 0.20, 0.14, 0.10),
+    Tissue.FATTY_MUSCLE: Seen(-20, 0.62, 0.46, 0.17),
+    Tissue.MODIC_1: Seen(190, 0.28, 0.72, 0.76),
+    Tissue.MODIC_2: Seen(140, 0.86, 0.66, 0.12),
+    Tissue.MODIC_3: Seen(480, 0.13, 0.11, 0.08),
+    Tissue.LYTIC: Seen(42, 0.22, 0.64, 0.72),
+    Tissue.BLASTIC: Seen(640, 0.12, 0.13, 0.16),
+    Tissue.HERNIATION: Seen(92, 0.37, 0.32, 0.28),
+    Tissue.ROOT: Seen(32, 0.38, 0.34, 0.40),
+    Tissue.CORD_LESION: Seen(36, 0.36, 0.80, 0.84),
+    Tissue.INFECTED_DISC: Seen(48, 0.26, 0.94, 0.96),
+    Tissue.INFECTED_MARROW: Seen(150, 0.24, 0.72, 0.84),
+    Tissue.METAL: Seen(3071, 0.01, 0.01, 0.01),
+    Tissue.METAL_RIM: Seen(300, 1.15, 1.15, 0.9),
+    Tissue.LIVER: Seen(56, 0.44, 0.28, 0.28),
+    Tissue.KIDNEY: Seen(34, 0.36, 0.56, 0.62),
+    Tissue.HEART: Seen(46, 0.22, 0.16, 0.20),
+    Tissue.BRIDGE: Seen(540, 0.34, 0.24, 0.10),
+    Tissue.FLAVUM: Seen(70, 0.27, 0.19, 0.13),
+    Tissue.JOINT: Seen(40, 0.34, 0.66, 0.72),
+    Tissue.PHLEGMON: Seen(40, 0.32, 0.72, 0.82),
+    Tissue.FRACTURE_LINE: Seen(420, 0.12, 0.16, 0.14),
+    Tissue.CAGE: Seen(420, 0.06, 0.06, 0.05),
+    Tissue.SCAR: Seen(48, 0.34, 0.34, 0.38),
 }

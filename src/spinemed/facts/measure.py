@@ -1,0 +1,134 @@
+"""Slip and the depth of the dural sac, measured on label masks alone: an independent check of stated findings.
+
+Slices are [row, column] with row 0 cranial and column 0 anterior; `spacing_mm` is (row, column).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemed.errors import SourceError
+from spinemed.facts.bodies import Body
+from spinemed.facts.heights import endplate_angle
+
+Floats = NDArray[np.floating[Any]]
+Point = tuple[float, float]
+
+SAC_VALUES: Final = (100, 101)
+"""Structure values of the dural sac: what swims in it, and the cord."""
+
+_BAND: Final = 0.3  # of the body's height: how much beside an endplate tells where its corners are
+_INNER: Final = 0.4  # of the depth, to both sides of the middle: endplates are fitted there
+_WALL_PERCENT: Final = (2.0, 98.0)
+_LINE_STEP_MM: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Endplate:
+    """One endplate in a slice: its front and rear corner as (row, column) in mm from the slice's corner."""
+
+    front: Point
+    rear: Point
+
+    @property
+    def depth_mm(self) -> float:
+        """Return the distance between the corners."""
+        return math.dist(self.front, self.rear)
+
+    @property
+    def angle_deg(self) -> float:
+        """Return how far it falls from front to back, in degrees; rising is negative."""
+        return math.degrees(math.atan2(self.rear[0] - self.front[0], self.rear[1] - self.front[1]))
+
+
+def endplates(body: Body, spacing_mm: tuple[float, float], tilt: float) -> tuple[Endplate, Endplate]:
+    """Return the upper and the lower endplate of a body; `tilt` as `bodies.tilts` gives it, in radians.
+
+    Lines are fitted to the mask's upper and lower edge, corners lie where the walls beside them stand.
+    SourceError for a body too small to measure.
+    """
+    rows, columns = np.nonzero(body.pixels)
+    down: Floats = (rows + body.box.top + 0.5) * spacing_mm[0]
+    back: Floats = (columns + body.box.left + 0.5) * spacing_mm[1]
+    angle = endplate_angle(body.pixels, spacing_mm, tilt)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    along, across = back * cosine + down * sine, down * cosine - back * sine
+    found = []
+    for upper in (True, False):
+        places, edge = _edge(along, across, max(spacing_mm), upper)
+        slope, offset = np.polyfit(places, edge, 1)
+        height = float(np.percentile(across, 99) - np.percentile(across, 1))
+        from_edge = (across - (slope * along + offset)) * (1 if upper else -1)
+        front, rear = np.percentile(along[from_edge < _BAND * height], _WALL_PERCENT)
+        half = min(spacing_mm) / 2
+        points = [(place, slope * place + offset) for place in (front - half, rear + half)]
+        found.append([(a * sine + c * cosine, a * cosine - c * sine) for a, c in points])
+    upper_points, lower_points = found
+    return Endplate(*upper_points), Endplate(*lower_points)
+
+
+def _edge(along: Floats, across: Floats, strip: float, upper: bool) -> tuple[Floats, Floats]:
+    """Strip centres and the outermost edge of each strip, over the inner part of the depth."""
+    low, high = float(along.min()), float(along.max())
+    bins = np.floor((along - low) / strip).astype(int)
+    edge = np.full(bins.max() + 1, np.inf if upper else -np.inf)
+    (np.minimum if upper else np.maximum).at(edge, bins, across)
+    places = low + (np.arange(len(edge)) + 0.5) * strip
+    inner = np.isfinite(edge) & (np.abs(places - (low + high) / 2) <= _INNER * (high - low))
+    if inner.sum() < 4:
+        raise SourceError("the body is too short in the image to measure; give a finer image")
+    return places[inner], edge[inner]
+
+
+def slip_percent(above: Endplate, below: Endplate) -> float:
+    """Return how far the vertebra above stands forward, in percent of the endplate's depth below.
+
+    `above` is the lower endplate of the upper vertebra, `below` the upper endplate of the lower one. The
+    rear corners are compared along the endplate below (Meyerding); backward is negative.
+
+    >>> round(slip_percent(Endplate((0, 2), (0, 32)), Endplate((10, 5), (10, 35))), 1)
+    10.0
+    """
+    depth = below.depth_mm
+    forward = ((below.front[0] - below.rear[0]) / depth, (below.front[1] - below.rear[1]) / depth)
+    step = (above.rear[0] - below.rear[0], above.rear[1] - below.rear[1])
+    return 100 * (step[0] * forward[0] + step[1] * forward[1]) / depth
+
+
+def sac_depth_mm(
+    structures: NDArray[np.uint16], spacing_mm: tuple[float, float], start: Point, backwards: Point
+) -> float:
+    """Return the depth of the dural sac in mm along one line of a slice: sagittal, or axial.
+
+    The line runs from `start` (row, column, in mm from the slice's corner) along the unit vector
+    `backwards` (row, column). 0 where it meets no sac.
+    """
+    along = np.arange(0.0, 90.0, _LINE_STEP_MM)
+    rows = np.floor((start[0] + along * backwards[0]) / spacing_mm[0]).astype(int)
+    columns = np.floor((start[1] + along * backwards[1]) / spacing_mm[1]).astype(int)
+    height, width = structures.shape
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    met = structures[rows[inside], columns[inside]]
+    return _LINE_STEP_MM * int(np.isin(met, SAC_VALUES).sum())
+
+
+def disc_line(
+    structures: NDArray[np.uint16], spacing_mm: tuple[float, float], value: int
+) -> tuple[Point, Point]:
+    """Return the middle of a disc in a sagittal slice (mm) and the unit vector along it to the back.
+
+    `value` is the disc's number in the structures. SourceError where the slice shows too little of it.
+    """
+    rows, columns = np.nonzero(structures == value)
+    if len(rows) < 12:
+        raise SourceError(f"structure {value} has {len(rows)} pixels in the slice; choose another slice")
+    points = np.stack([(rows + 0.5) * spacing_mm[0], (columns + 0.5) * spacing_mm[1]], axis=1)
+    middle = points.mean(axis=0)
+    _, _, axes = np.linalg.svd(points - middle, full_matrices=False)
+    along = axes[0] if axes[0][1] > 0 else -axes[0]
+    return (float(middle[0]), float(middle[1])), (float(along[0]), float(along[1]))

@@ -1,0 +1,362 @@
+"""Questions about levels in sagittal and frontal views: a ring to name, or a finding to look for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from spinemed.instances.chains import Chain, chain_beside_cut, chain_of
+from spinemed.instances.drafts import Case, Draft, the_right
+from spinemed.instances.options import OPTIONS, option_set
+from spinemed.instances.series import anchor_groups
+from spinemed.instances.shots import (
+    CaseSeries,
+    Frame,
+    Shot,
+    Slice,
+    outline,
+    place_of,
+    shoot,
+    slice_of,
+    usual_slice,
+)
+from spinemed.instances.truth import SEARCHED
+from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window, windows_open
+from spinemed.instances.wordings import Anchor
+from spinemed.records import Finding, Kind
+
+VIEWS: Final = ("CT sagittal", "T1 sagittal", "T2 sagittal", "STIR sagittal", "XR lateral", "XR frontal")
+SEARCH_SCALE: Final = 1.5
+"""Pictures in which something is looked for have this many times the pixels, for the same millimetres."""
+_SHARE_UNTOLD: Final = 0.2
+"""Share of `level_if_told` items in which neither sacrum nor C2 is in view: one of five options."""
+_TRIES: Final = 6
+_SACRUM: Final = "S1"
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """One series as a chain of bodies: the slice shown, the chain, and how each body can be counted to."""
+
+    series: CaseSeries
+    cut: Slice
+    chain: Chain
+    groups: Mapping[int, Anchor]
+
+    def numbering(self, window: Window) -> str:
+        """Return the value of the field `numbering`: the anchor, and the vertebra that it names."""
+        if window.anchor == "reference":
+            return f"reference {self.chain.sites[window.first]}"
+        cut = {"cut_above": self.chain.above, "cut_below": self.chain.below}.get(window.anchor)
+        return window.anchor if cut is None else f"{window.anchor} {cut.site}"
+
+
+def strip_of(case: Case, series: CaseSeries) -> Strip | None:
+    """Return the series as a chain; None where too few whole bodies follow each other.
+
+    With a variant of numbering nothing is counted from the sacrum.
+    """
+    bodies = series.of("vertebra", "vertebra_in_part")
+    whole = series.of("vertebra")
+    if not whole:
+        return None
+    cut = slice_of(series, whole[0].evidence.plane, usual_slice(whole))
+    chain = chain_of(bodies, cut.spacing_mm) or chain_beside_cut(bodies, cut.spacing_mm, cut.grey.shape[0])
+    if chain is None:
+        return None
+    if chain.sacrum is not None and case.known.variant:
+        chain = Chain(chain.spans, None, chain.above, chain.below)
+    return Strip(series, cut, chain, anchor_groups(chain, cut.size_mm[0]))
+
+
+def strips(case: Case) -> tuple[Strip, ...]:
+    """Return all series of a case that show a chain of bodies."""
+    found = (strip_of(case, series) for series in case.seen_as(*VIEWS))
+    return tuple(strip for strip in found if strip is not None)
+
+
+def window_for(strip: Strip, index: int, rng: np.random.Generator) -> Window | None:
+    """Return a random window in which body `index` is whole and can be counted to, None where none fits."""
+    if index not in strip.groups:
+        return None
+    references = [place for place, anchor in strip.groups.items() if anchor == "reference"]
+    return draw_window(
+        strip.chain,
+        strip.groups[index],
+        strip.cut.size_mm,
+        rng,
+        holding=index,
+        reference=min(references, default=1) - 1,
+    )
+
+
+def shot_of(
+    case: Case,
+    strip: Strip,
+    window: Window,
+    rng: np.random.Generator,
+    evidence: Finding,
+    ring_px: tuple[float, float] | None = None,
+    scale: float = 1.0,
+    cut: Slice | None = None,
+) -> Shot:
+    """Return the picture of a window, with `scale` times as many pixels, of another slice if one is given."""
+    return shoot(
+        case.study, strip.series, cut or strip.cut, frame_of(window, scale), evidence.evidence, rng, ring_px
+    )
+
+
+def frame_of(window: Window, scale: float = 1.0) -> Frame:
+    """Return the frame of a window, drawn with `scale` times as many pixels."""
+    return Frame(
+        window.top_mm,
+        window.left_mm,
+        round(window.pixel_mm / scale, 5),
+        round(HEIGHT_PX * scale),
+        round(WIDTH_PX * scale),
+    )
+
+
+def level_drafts(case: Case) -> Iterator[Draft]:
+    """Yield drafts of the kinds that name a level: marked, above, below, in view, disc, if told."""
+    found = strips(case)
+    if not found:
+        return
+    kinds = ("marked_level", "level_above", "level_below", "marked_disc", "level_if_told", "levels_in_view")
+    for kind in kinds:
+        rng = case.rng(kind)
+        given = 0
+        for _ in range(_TRIES * case.asking.items_per_kind):
+            strip = found[int(rng.integers(len(found)))]
+            draft = _level_draft(case, kind, strip, rng)
+            if draft is not None:
+                yield draft
+                given += 1
+            if given == case.asking.items_per_kind:
+                break
+
+
+def _level_draft(case: Case, kind: Kind, strip: Strip, rng: np.random.Generator) -> Draft | None:
+    if kind == "levels_in_view":
+        return _in_view(case, strip, rng)
+    if kind == "level_if_told":
+        return _if_told(case, strip, rng)
+    indices = sorted(strip.groups)
+    index = indices[int(rng.integers(len(indices)))]
+    window = window_for(strip, index, rng)
+    if window is None:
+        return None
+    sites, anchor = strip.chain.sites, strip.groups[index]
+    group = [sites[place] for place in indices if strip.groups[place] == anchor]
+    if kind == "marked_disc":
+        return _marked_disc(case, strip, window, index, group, rng)
+    shot = _ringed(case, strip, window, sites[index], rng)
+    step = {"level_above": -1, "level_below": 1}.get(kind, 0)
+    pool = [
+        strip.chain.beside(place, step) if step else sites[place]
+        for place in indices
+        if strip.groups[place] == anchor
+    ]
+    numbering = strip.numbering(window)
+    pool = [site for site in pool if site and site != numbering.partition(" ")[2]]
+    return _drafted(case, kind, (sites[index],), pool, shot, {"numbering": numbering})
+
+
+def _drafted(
+    case: Case, kind: Kind, sites: tuple[str, ...], pool: Sequence[str], shot: Shot, fields: Mapping[str, str]
+) -> Draft | None:
+    answer = the_right(case, kind, sites, pool, (shot.shown,), fields)
+    if answer is None:
+        return None
+    named = dict.fromkeys((*sites, answer[0]))
+    bodies = [
+        one
+        for site in named
+        for level in site.replace(":", "-").split("-")
+        for one in case.known.seen_in(shot.shown.series.uid)
+        if one.site == level and one.pathology in ("vertebra", "vertebra_in_part")
+    ]
+    return Draft(kind, sites, answer[1], answer[0], (shot,), tuple(one.id for one in bodies), fields)
+
+
+def _ringed(case: Case, strip: Strip, window: Window, site: str, rng: np.random.Generator) -> Shot:
+    place = place_of(strip.series, site)
+    return shot_of(case, strip, window, rng, strip.series.bodies()[site.split("-")[0]], place)
+
+
+def _marked_disc(
+    case: Case, strip: Strip, window: Window, index: int, group: Sequence[str], rng: np.random.Generator
+) -> Draft | None:
+    """Ask for the disc below body `index`, or above it where none is below."""
+    sites = strip.chain.sites
+    lowers = {site: _below(strip, site) for site in group}
+    pool = [f"{site}-{lower}" for site, lower in lowers.items() if lower]
+    site, whole = sites[index], sites[window.first : window.last + 1]
+    lower = lowers.get(site, "")
+    if not lower or (lower not in whole and lower != _SACRUM):
+        return None
+    shot = _ringed(case, strip, window, f"{site}-{lower}", rng)
+    return _drafted(
+        case, "marked_disc", (f"{site}-{lower}",), pool, shot, {"numbering": strip.numbering(window)}
+    )
+
+
+def _below(strip: Strip, site: str) -> str:
+    sites = strip.chain.sites
+    place = sites.index(site)
+    if place + 1 < len(sites):
+        return sites[place + 1]
+    return _SACRUM if strip.chain.sacrum is not None else ""
+
+
+def _in_view(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None:
+    chain = strip.chain
+    if len(chain.spans) == 1:
+        return None
+    for anchor in chain.anchors():
+        ends = windows_open(chain, anchor, strip.cut.size_mm[0])
+        if not ends:
+            continue
+        end = ends[int(rng.integers(len(ends)))]
+        window = draw_window(chain, anchor, strip.cut.size_mm, rng, free_end=end)
+        if window is None:
+            continue
+        first, last = chain.sites[window.first], chain.sites[window.last]
+        free = [chain.sites[place] for place in ends]
+        pool = [f"{one}:{last}" if anchor == "sacrum" else f"{first}:{one}" for one in free]
+        shot = shot_of(case, strip, window, rng, strip.series.bodies()[first])
+        fields = {"numbering": strip.numbering(window), "but_sacrum": "yes" if anchor == "sacrum" else "no"}
+        return _drafted(case, "levels_in_view", (), pool, shot, fields)
+    return None
+
+
+def _if_told(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None:
+    """Ask for a level that sacrum or C2 tell, or, in a fifth of the items, that nothing in view tells."""
+    untold = float(rng.random()) < _SHARE_UNTOLD
+    chain = strip.chain
+    if untold:
+        index = int(rng.integers(len(chain.spans)))
+        window = draw_window(
+            chain,
+            "reference",
+            strip.cut.size_mm,
+            rng,
+            holding=index,
+            reference=int(rng.integers(0, index + 1)),
+        )
+    else:
+        told = [place for place, anchor in strip.groups.items() if anchor in ("sacrum", "C2")]
+        if not told:
+            return None
+        index = told[int(rng.integers(len(told)))]
+        window = window_for(strip, index, rng)
+    if window is None:
+        return None
+    site = chain.sites[index]
+    near = [one for one in chain.sites if one != "C2"]
+    if len(near) < OPTIONS or site not in near:
+        return None
+    shot = _ringed(case, strip, window, site, rng)
+    offered = (*option_set(near, site, rng), "cannot_tell")
+    answer = the_right(case, "level_if_told", (site,), offered, (shot.shown,))
+    if answer is None or set(answer[1]) != set(offered) or (answer[0] == "cannot_tell") != untold:
+        return None
+    body = strip.series.bodies()[site]
+    return Draft("level_if_told", (site,), offered, answer[0], (shot,), (body.id,), offered=offered)
+
+
+def search_drafts(case: Case) -> Iterator[Draft]:
+    """Yield drafts that ask where a pathology is among the levels in view, and how far screws reach."""
+    found = strips(case)
+    for kind in (*SEARCHED, "implant_levels"):
+        rng = case.rng(kind)
+        pathology = SEARCHED.get(kind, "screws")
+        there = [
+            (strip, finding)
+            for strip in found
+            for finding in strip.series.of(pathology)
+            if finding.present and (kind != "stenosis_level" or finding.grade in ("moderate", "severe"))
+        ]
+        given = 0
+        for place in rng.permutation(len(there)):
+            draft = search_draft(case, kind, *there[int(place)], rng)
+            if draft is not None:
+                yield draft
+                given += 1
+            if given == case.asking.items_per_kind:
+                break
+
+
+def search_draft(
+    case: Case,
+    kind: Kind,
+    strip: Strip,
+    finding: Finding,
+    rng: np.random.Generator,
+    fields: Mapping[str, str] | None = None,
+) -> Draft | None:
+    """Return the question for one finding among the levels of a random window; None where none fits."""
+    upper = finding.site.split("-")[0]
+    if upper not in strip.chain.sites:
+        return None
+    cut = slice_of(strip.series, finding.evidence.plane, finding.evidence.slice_index)
+    for _ in range(_TRIES):
+        window = window_for(strip, strip.chain.sites.index(upper), rng)
+        if window is None:
+            return None
+        shown = outline(strip.series, cut, frame_of(window, SEARCH_SCALE))
+        if not shown.holds(finding) or not _edges_are_clear(case, kind, strip, window):
+            continue
+        pool = (
+            range_pool(strip, window)
+            if kind in ("implant_levels", "fixation_levels")
+            else site_pool(strip, window, "-" in finding.site)
+        )
+        stated = {"numbering": strip.numbering(window), **(fields or {})}
+        answer = the_right(case, kind, (finding.site,), pool, (shown,), stated)
+        if answer is not None:
+            shot = shot_of(case, strip, window, rng, finding, scale=SEARCH_SCALE, cut=cut)
+            return Draft(kind, (finding.site,), answer[1], answer[0], (shot,), (finding.id,), stated)
+    return None
+
+
+def site_pool(strip: Strip, window: Window, segments: bool) -> list[str]:
+    """Return the whole vertebrae of a window, or the segments between them (and the sacrum in view)."""
+    whole = list(strip.chain.sites[window.first : window.last + 1])
+    if not segments:
+        return whole
+    if window.anchor == "sacrum":
+        whole.append(_SACRUM)
+    return [f"{upper}-{lower}" for upper, lower in pairwise(whole)]
+
+
+def range_pool(strip: Strip, window: Window) -> list[str]:
+    """Return ranges of two to six neighbours in a window, those of one length side by side."""
+    whole = list(strip.chain.sites[window.first : window.last + 1])
+    if window.anchor == "sacrum":
+        whole.append(_SACRUM)
+    return [
+        f"{whole[start]}:{whole[start + length - 1]}"
+        for length in range(2, 7)
+        for start in range(len(whole) - length + 1)
+    ]
+
+
+def _edges_are_clear(case: Case, kind: Kind, strip: Strip, window: Window) -> bool:
+    """Return whether no level that the edge of the window cuts has the finding."""
+    if kind not in SEARCHED:
+        return True
+    sites = strip.chain.sites
+    around = [sites[place] for place in (window.first - 1, window.last + 1) if 0 <= place < len(sites)]
+    around += [site for site in (*strip.series.bodies(),) if site not in sites and site != _SACRUM]
+    inside = sites[window.first : window.last + 1]
+    bad = {
+        one.site
+        for one in case.known.of(SEARCHED[kind])
+        if one.present and (kind != "stenosis_level" or one.grade in ("moderate", "severe"))
+    }
+    return not any(part in around for site in bad for part in site.split("-") if part not in inside)

@@ -1,0 +1,189 @@
+"""Questions about a marked body, disc or foramen, or about one axial slice: grades, types, sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from spinemed.imaging.radiograph import Radiograph
+from spinemed.instances.drafts import Case, Draft, spread, the_right
+from spinemed.instances.premise import Shown
+from spinemed.instances.shots import (
+    CaseSeries,
+    Frame,
+    Shot,
+    Slice,
+    frame_around,
+    place_of,
+    shoot,
+    slice_of,
+    whole_frame,
+)
+from spinemed.instances.templates import template_of
+from spinemed.records import Finding, Kind, Pathology
+
+Ring = Literal["site", "finding", "none"]
+_AXIAL_BEHIND_MM: Final = 12.0
+"""The middle of axial pictures lies this far behind the middle of the body, about the canal's front."""
+_ABSENT_SPREAD_MM: Final = 9.0
+"""Normal sites are shown up to this far beside their middle, since findings are shown where they are seen."""
+_FEWEST_PIXELS: Final = 25
+"""A finding must cover at least this many pixels of the picture."""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A kind with the pathology whose findings are asked, the views that show it, and the picture.
+
+    `ring` on the site (body or disc), on the finding's box, or none; `side_mm` bounds the window's side,
+    None shows the whole slice. Where findings lie beside the middle (`beside`), normal sites are shown there
+    as well.
+    """
+
+    kind: Kind
+    pathology: Pathology
+    views: tuple[str, ...]
+    ring: Ring = "site"
+    side_mm: tuple[float, float] | None = (90.0, 140.0)
+    beside: bool = False
+
+
+_MR: Final = ("T1 sagittal", "T2 sagittal", "STIR sagittal")
+_SIDE_VIEWS: Final = ("CT sagittal", "T1 sagittal", "T2 sagittal", "XR lateral")
+MARKED: Final[tuple[Marked, ...]] = (
+    Marked("height_loss", "height_loss", (*_SIDE_VIEWS, "STIR sagittal")),
+    Marked("disc_degeneration", "disc_degeneration", ("T2 sagittal",)),
+    Marked("herniation_type", "herniation", ("T2 sagittal",), beside=True),
+    Marked("herniation_side", "herniation", ("T2 axial",), "none", (75.0, 120.0)),
+    Marked("herniation_zone", "herniation", ("T2 axial",), "none", (75.0, 120.0)),
+    Marked("canal_stenosis", "canal_stenosis", ("T2 axial",), "none", (75.0, 120.0)),
+    Marked("recess_side", "recess_stenosis", ("T2 axial",), "none", (75.0, 120.0)),
+    Marked("foraminal_grade", "foraminal_stenosis", ("T1 sagittal", "T2 sagittal"), "finding"),
+    Marked("slip_grade", "slip", _SIDE_VIEWS),
+    Marked("bridging", "bridging", ("CT sagittal", "XR lateral"), beside=True),
+    Marked("bridging", "spondylodiscitis", _MR, beside=True),
+    Marked("metastasis_kind", "metastasis", ("CT sagittal", *_MR), beside=True),
+    Marked("fracture_type", "fracture", ("CT sagittal",)),
+    Marked("scoliosis_side", "scoliosis", ("XR frontal",), "none", None),
+    Marked("scoliosis_severity", "scoliosis", ("XR frontal",), "none", None),
+    Marked("transitional", "transitional", ("XR frontal", "XR lateral"), "none", None),
+)
+
+Asked = tuple[CaseSeries, Finding, str, tuple[str, ...]]
+
+
+def marked_drafts(case: Case, marks: Sequence[Marked] = MARKED) -> Iterator[Draft]:
+    """Yield drafts of all these kinds, each class of answer as often as another where the study has it."""
+    for mark in marks:
+        by_answer: dict[str, list[Asked]] = {}
+        for series in case.seen_as(*mark.views):
+            for asked in _asked(case, mark, series):
+                by_answer.setdefault(asked[2], []).append(asked)
+        rng = case.rng(mark.kind, mark.pathology)
+        for asked in spread(by_answer, case.asking.items_per_kind, rng):
+            draft = _draft(case, mark, asked, rng)
+            if draft is not None:
+                yield draft
+
+
+def _asked(case: Case, mark: Marked, series: CaseSeries) -> Iterator[Asked]:
+    """Yield each site of a series with the one answer that holds there and all that can be judged."""
+    keys = template_of(mark.kind).keys
+    seen: set[str] = set()
+    for finding in series.of(mark.pathology):
+        if mark.ring != "finding" and finding.site in seen:
+            continue
+        seen.add(finding.site)
+        sites = () if mark.side_mm is None else (finding.site,)
+        answer = the_right(case, mark.kind, sites, keys, (bare(series, finding, mark.ring == "finding"),))
+        if answer is not None:
+            yield series, finding, *answer
+        if mark.side_mm is None:
+            return
+
+
+def bare(series: CaseSeries, finding: Finding, ring: bool = False) -> Shown:
+    """Return what is shown as far as an answer needs it: the slice, and a ring on the finding's box."""
+    where, box = finding.evidence, finding.evidence.box
+    middle = ((box.top + box.bottom) / 2, (box.left + box.right) / 2) if ring else None
+    spacing_mm = slice_of(series, where.plane, where.slice_index).spacing_mm
+    return Shown(series.series, where.plane, where.slice_index, spacing_mm, 0, 0, math.inf, math.inf, middle)
+
+
+def _draft(case: Case, mark: Marked, asked: Asked, rng: np.random.Generator) -> Draft | None:
+    series, finding, right, pool = asked
+    shot = _shot(case, mark, series, finding, rng)
+    if shot is None or (finding.present and not _is_seen(finding, shot)):
+        return None
+    sites = () if mark.side_mm is None else (finding.site,)
+    return Draft(mark.kind, sites, pool, right, (shot,), rests_on(case, mark.kind, sites, series, finding))
+
+
+def rests_on(
+    case: Case, kind: Kind, sites: Sequence[str], series: CaseSeries, finding: Finding
+) -> tuple[str, ...]:
+    """Return the ids of the findings that an answer rests on: of the series first, else of any."""
+    found = [finding.id]
+    for pathology in template_of(kind).facts:
+        for site in sites:
+            stated = case.known.at(pathology, site)
+            here = [one.id for one in stated if one.evidence.series == series.series.uid]
+            found += here or [one.id for one in stated[:1]]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_seen(finding: Finding, shot: Shot) -> bool:
+    """Return whether the picture's pixels still show enough of a finding that its slice shows."""
+    spacing = shot.shown.spacing_mm
+    share = spacing[0] * spacing[1] / shot.picture.spacing_mm**2
+    if finding.pixels is None:
+        return True
+    return finding.pixels * min(share, 1.0) >= min(_FEWEST_PIXELS, finding.pixels / 2)
+
+
+def _shot(
+    case: Case, mark: Marked, series: CaseSeries, finding: Finding, rng: np.random.Generator
+) -> Shot | None:
+    """Return the picture; None where the ring's place or the picture's middle is not known."""
+    box = finding.evidence.box
+    cut = slice_of(series, finding.evidence.plane, _slice_index(mark, series, finding, rng))
+    if mark.side_mm is None:
+        return shoot(case.study, series, cut, whole_frame(cut, rng), finding.evidence, rng)
+    middle = _middle(series, finding, cut)
+    if middle is None:
+        return None
+    ring = None
+    if mark.ring == "site":
+        ring = middle
+    elif mark.ring == "finding":
+        ring = middle = (box.top + box.bottom) / 2, (box.left + box.right) / 2
+    frame: Frame = frame_around(cut, middle, rng, mark.side_mm)
+    return shoot(case.study, series, cut, frame, finding.evidence, rng, ring)
+
+
+def _slice_index(mark: Marked, series: CaseSeries, finding: Finding, rng: np.random.Generator) -> int:
+    index = finding.evidence.slice_index
+    if finding.present or finding.evidence.plane != "sagittal" or not mark.beside:
+        return index
+    if isinstance(series.volume, Radiograph):
+        return index
+    spacing, count = series.volume.spacing_mm[2], series.volume.array.shape[2]
+    off = round(float(rng.uniform(-_ABSENT_SPREAD_MM, _ABSENT_SPREAD_MM)) / float(spacing))
+    return int(min(max(index + off, 0), count - 1))
+
+
+def _middle(series: CaseSeries, finding: Finding, cut: Slice) -> tuple[float, float] | None:
+    """Return what the picture is drawn around, as (row, column) of the slice: nothing that disease moves."""
+    if cut.plane != "axial":
+        return place_of(series, finding.site)
+    bodies = list(series.bodies().values())
+    if not bodies:
+        return cut.grey.shape[0] / 2, cut.grey.shape[1] / 2
+    boxes = [body.evidence.box for body in bodies]
+    row = sum(box.top + box.bottom for box in boxes) / (2 * len(boxes))
+    column = sum(box.left + box.right for box in boxes) / (2 * len(boxes))
+    return row + _AXIAL_BEHIND_MM / cut.spacing_mm[0], column

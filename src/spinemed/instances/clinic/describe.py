@@ -1,0 +1,171 @@
+"""Sentences of findings: what is abnormal, one sentence a finding or a list of like ones, and what is normal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from spinemed.instances.clinic.problem import is_abnormal
+from spinemed.instances.clinic.wording import Style, say, term
+from spinemed.levels import Level, Site
+from spinemed.records import Finding, Pathology
+
+ROMAN: Final = ("0", "I", "II", "III", "IV", "V")
+_LISTED: Final[frozenset[Pathology]] = frozenset(
+    {"disc_degeneration", "modic_change", "osteophyte", "bridging", "screws", "endplate_defect", "cage"}
+)
+"""Pathologies of which several sites with one grade share a sentence."""
+_NORMAL_ORDER: Final[tuple[Pathology, ...]] = (
+    "fracture", "height_loss", "metastasis", "spondylodiscitis", "slip", "pars_defect", "herniation",
+    "canal_stenosis", "recess_stenosis", "foraminal_stenosis", "cord_signal", "disc_degeneration",
+    "modic_change", "endplate_defect", "osteophyte", "bridging",
+)  # fmt: skip
+_CURVES: Final = ("thoracic_kyphosis", "lumbar_lordosis")
+
+
+def by_level(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings from the head down; at one place vertebrae stand before segments."""
+    return sorted(findings, key=lambda one: (Site.parse(one.site).upper.order, "-" in one.site))
+
+
+def grouped(findings: Sequence[Finding]) -> list[tuple[Finding, ...]]:
+    """Return findings in their order, those that may share a sentence gathered at the first of them."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for one in findings:
+        key = one.pathology, one.grade, one.side or "", one.detail
+        groups.setdefault(key if one.pathology in _LISTED else (*key, one.id), []).append(one)
+    return [tuple(by_level(group)) for group in groups.values()]
+
+
+def sentence(group: Sequence[Finding], style: Style, key: str) -> str:
+    """Return the sentence of one group of abnormal findings."""
+    first = group[0]
+    name = f"finding.{phrase_name(first)}"
+    return say(name, style.language, f"{key}:{first.site}:{first.side}", fields_of(group, style, key))
+
+
+def phrase_name(finding: Finding) -> str:
+    """Return the name of a finding's phrase without its prefix."""
+    if finding.pathology == "fracture":
+        return "fracture_old" if finding.detail == "old" else "fracture_fresh"
+    if finding.pathology == "herniation" and (is_central(finding)):
+        return "herniation_central"
+    if finding.pathology == "slip" and (finding.detail == "retrolisthesis" or (finding.value or 0) < 0):
+        return "retrolisthesis"
+    return f"transitional_{finding.grade}" if finding.pathology == "transitional" else finding.pathology
+
+
+def is_central(finding: Finding) -> bool:
+    """Return whether a herniation lies on the midline or has no side."""
+    return finding.detail == "central" or finding.side not in ("left", "right")
+
+
+def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str]:
+    """Return the fields that the phrases of findings may use."""
+    first = group[0]
+    fields = {
+        "level": style.sites([one.site for one in group]),
+        "ao": first.grade,
+        "genant": first.grade,
+        "lee": first.grade,
+        "modic": first.grade,
+        "pfirrmann": _roman(first.grade),
+        "meyerding": _roman(first.grade),
+        "apex": style.site(first.site),
+        "cobb": number(first.value),
+        "angle": number(first.value),
+    }
+    words = {
+        "form": first.detail or "vertebral",
+        "severity": first.grade,
+        "kind": first.grade,
+        "zone": first.detail,
+        "cause": first.detail,
+        "bone": first.grade,
+        "endplate": first.detail,
+    }
+    fields |= {name: _word(word, style) for name, word in words.items()}
+    fields["side"] = _side(first, style)
+    if first.extent is not None:
+        fields["first"], fields["last"] = (style.site(end) for end in first.extent)
+    fields |= {
+        "reach": _measured("reach", first, style, key),
+        "depth": _measured("depth", first, style, key),
+        "size": _measured(_SIZES.get(phrase_name(first), ""), first, style, key),
+    }
+    return fields
+
+
+_SIZES: Final = {"height_loss": "loss", "slip": "slip", "retrolisthesis": "back"}
+
+
+def normal_sentences(findings: Sequence[Finding], style: Style, key: str) -> list[str]:
+    """Return what is normal among findings, a sentence for each pathology; curves with their angle."""
+    sentences: list[str] = []
+    for pathology in _NORMAL_ORDER:
+        sites = _normal_sites(findings, pathology)
+        if sites:
+            fields = {"level": style.sites(sites)}
+            sentences.append(say(f"normal.{pathology}", style.language, f"{key}:{pathology}", fields))
+    for one in findings:
+        if one.pathology in _CURVES and not is_abnormal(one) and one.extent is not None and one.value is not None:
+            fields = fields_of((one,), style, key)
+            sentences.append(say(f"normal.{one.pathology}", style.language, key, fields))
+        elif one.pathology == "scoliosis" and not one.present:
+            sentences.append(say("normal.scoliosis", style.language, key))
+    return sentences
+
+
+def vertebrae_seen(findings: Sequence[Finding]) -> list[str]:
+    """Return the vertebrae that are wholly in view, from the head down."""
+    return sorted({one.site for one in findings if one.pathology == "vertebra"}, key=Level)
+
+
+def number(value: float | None) -> str:
+    """Return a measured number as texts print it: rounded, without its sign.
+
+    >>> number(31.4), number(-7.6)
+    ('31', '8')
+    """
+    return "" if value is None else str(round(abs(value)))
+
+
+def _normal_sites(findings: Sequence[Finding], pathology: Pathology) -> list[str]:
+    """Return the sites at which a pathology was looked for and is absent, on both sides where it has sides."""
+    stated = [one for one in findings if one.pathology == pathology]
+    there = {one.site for one in stated if is_abnormal(one)}
+    free = {one.site for one in stated if not one.present or one.grade in ("none", "0", "1")} - there
+    if pathology in ("recess_stenosis", "foraminal_stenosis"):
+        free = {site for site in free if len({one.side for one in stated if one.site == site}) == 2}
+        free -= {one.site for one in stated if one.grade not in ("none", "0")}
+    if pathology not in ("disc_degeneration",):
+        free -= {one.site for one in stated if one.present}
+    return [one.site for one in by_level([_first(stated, site) for site in free])]
+
+
+def _first(findings: Sequence[Finding], site: str) -> Finding:
+    return next(one for one in findings if one.site == site)
+
+
+def _measured(name: str, finding: Finding, style: Style, key: str) -> str:
+    if not name or finding.value is None:
+        return ""
+    return say(f"part.{name}", style.language, key, {"number": number(finding.value)})
+
+
+def _side(finding: Finding, style: Style) -> str:
+    if finding.side not in ("left", "right", "both"):
+        return ""
+    # A curve is convex "to the left" and 凸向左侧; both languages use the plain side word.
+    return term(finding.side, style.language)
+
+
+def _word(name: str, style: Style) -> str:
+    try:
+        return term(name, style.language)
+    except KeyError:
+        return name
+
+
+def _roman(grade: str) -> str:
+    return ROMAN[int(grade)] if grade.isdigit() and int(grade) < len(ROMAN) else grade

@@ -1,0 +1,265 @@
+"""The plan of a case: what a published rule says from the findings and the stated history, or why none does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Final, Literal
+
+from spinemed.facts import planning
+from spinemed.facts.planning.ruling import Ruling, Scored
+from spinemed.facts.planning.tumour import (
+    SinsAlignment,
+    SinsBone,
+    SinsCollapse,
+    SinsPosterolateral,
+    SinsScore,
+)
+from spinemed.instances.clinic.history import Clinical
+from spinemed.instances.clinic.problem import Lead, Problem
+from spinemed.levels import Level, Site
+from spinemed.records import Finding, Record
+
+Stance = Literal["operate", "offer", "conserve", "observe", "investigate"]
+RULES: Final = (
+    "herniation", "stenosis", "slip", "aosis", "slic", "sins", "infection", "fragile", "myelopathy",
+    "cobb", "schwab", "screen",
+)  # fmt: skip
+_STANCES: Final[dict[str, Stance]] = {
+    "herniation.emergency_decompression": "operate",
+    "herniation.urgent_surgery": "operate",
+    "herniation.offer_surgery": "offer",
+    "stenosis.offer_decompression": "offer",
+    "stenosis.urgent_decompression": "operate",
+    "slip.operate": "operate",
+    "slip.observe": "observe",
+    "injury.operative": "operate",
+    "tumour.consult": "investigate",
+    "tumour.stable": "investigate",
+    "infection.workup": "investigate",
+    "myelopathy.decompression": "operate",
+    "curve.observe": "observe",
+    "curve.operate": "offer",
+    "curve.adult": "conserve",
+    "screen.postoperative": "observe",
+    "screen.transitional": "conserve",
+}
+"""What an act means; every act that is not named conserves."""
+
+
+class Plan(Record):
+    """What to do, by which rule. `points` is a score's total; `at_least` says that more may come on top.
+
+    `detail` is what the rule says besides: the SRS-Schwab curve type.
+    """
+
+    act: str
+    rule: str
+    source: str
+    points: int | None = None
+    at_least: bool = False
+    detail: str = ""
+
+    @property
+    def stance(self) -> Stance:
+        """Return whether the plan operates, offers an operation, conserves, observes or investigates."""
+        return _STANCES.get(self.act, "conserve")
+
+
+class NoPlan(Record):
+    """Why no plan may be stated."""
+
+    reason: str
+
+
+def plan_of(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    """Return the plan by a rule that is keyed for this case; NoPlan with the reason where none is."""
+    if problem.finding is None:
+        return _screen(problem, clinical)
+    return _PLANS.get(problem.lead, _screen)(problem, clinical)
+
+
+def fracture_scores(finding: Finding, clinical: Clinical) -> tuple[Scored, ...]:
+    """Return the injury scores that apply to a fracture: TL AOSIS and TLICS, or SLIC; none at C1 and C2.
+
+    The tension band or ligaments follow from the AO type: whole in type A, torn in B and C.
+    """
+    level, letter = Level(finding.site), finding.grade[:1]
+    torn = letter in ("B", "C")
+    cord = clinical.neurology == "incomplete_cord"
+    burst = finding.grade in ("A3", "A4")
+    if level > Level.C7:
+        body = "burst" if burst else "compression"
+        morphology = {"B": "distraction", "C": "translation_rotation"}.get(letter, body)
+        n_type = "N0" if clinical.neurology == "intact" else "N3"
+        return (
+            planning.thoracolumbar_aosis(finding.grade, n_type),  # type: ignore[arg-type]
+            planning.tlics(morphology, "disrupted" if torn else "intact", clinical.neurology),  # type: ignore[arg-type]
+        )
+    if level <= Level.C2:
+        return ()
+    morphology = {"B": "distraction", "C": "translation_rotation"}.get(
+        letter, "burst" if burst else "compression"
+    )
+    return (
+        planning.slic(
+            morphology, "disrupted" if torn else "intact", "incomplete_cord" if cord else "intact", False
+        ),
+    )  # type: ignore[arg-type]
+
+
+def sins_range(problem: Problem, clinical: Clinical) -> tuple[SinsScore, SinsScore]:
+    """Return the lowest and the highest SINS score that the findings and the history allow.
+
+    Posterolateral involvement and the share of the body are not measured: every value counts as possible.
+    Collapse follows from the height loss at the site; alignment is normal without a collapse and a slip.
+    """
+    finding = problem.finding
+    if finding is None:
+        raise ValueError("problem has no finding; SINS scores a metastasis")
+    bone: SinsBone = "lytic" if finding.grade == "lytic" else "blastic"
+    collapses, alignments = _collapse(problem), _alignment(problem)
+    posterolaterals: tuple[SinsPosterolateral, ...] = ("none", "unilateral", "bilateral")
+    scores = [
+        planning.sins(problem.site, clinical.pain, bone, alignment, collapse, posterolateral)
+        for collapse, alignment, posterolateral in product(collapses, alignments, posterolaterals)
+    ]
+    return min(scores, key=lambda one: one.total), max(scores, key=lambda one: one.total)
+
+
+def _collapse(problem: Problem) -> tuple[SinsCollapse, ...]:
+    lost = [
+        one.value
+        for one in problem.others
+        if one.pathology == "height_loss" and one.site == problem.site and one.value is not None
+    ]
+    if not lost:
+        return "none", "none_but_over_50_percent_of_body"
+    return ("over_50_percent",) if max(lost) > 50 else ("under_50_percent",)
+
+
+def _alignment(problem: Problem) -> tuple[SinsAlignment, ...]:
+    near = [one for one in problem.others if problem.site in one.site.split("-")]
+    if any(one.pathology == "slip" for one in near):
+        return ("subluxation",)
+    return ("normal", "deformity") if any(one.pathology == "height_loss" for one in near) else ("normal",)
+
+
+def _keyed(ruling: Ruling, act: str, rule: str) -> Plan | NoPlan:
+    if not ruling.keyed:
+        return NoPlan(reason=f"the sources of rule {rule!r} leave a choice here ({ruling.source})")
+    points = ruling.total if isinstance(ruling, Scored) else None
+    return Plan(act=act, rule=rule, source=ruling.source, points=points)
+
+
+def _herniation(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    ruling = planning.herniation_plan(clinical.bladder, clinical.motor, True, clinical.treated_weeks)
+    return _keyed(ruling, f"herniation.{ruling.plan}", "herniation")
+
+
+def _stenosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    if problem.part == "neck":
+        return _screen(problem, clinical)
+    ruling = planning.lumbar_stenosis_plan(
+        clinical.symptoms, clinical.bladder, clinical.motor == "progressive", clinical.treated_weeks
+    )
+    return _keyed(ruling, f"stenosis.{ruling.plan}", "stenosis")
+
+
+def _isthmic(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    value = 0.0 if problem.finding is None else problem.finding.value or 0.0
+    symptoms: Literal["none", "pain", "progressive_neurological_deficit"] = "pain"
+    if clinical.motor == "progressive":
+        symptoms = "progressive_neurological_deficit"
+    elif clinical.symptoms == "none":
+        symptoms = "none"
+    ruling = planning.slip_plan(value, clinical.growing, symptoms, conservative_failed=False)
+    return _keyed(ruling, f"slip.{ruling.plan}", "slip")
+
+
+def _injury(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    if problem.finding is None:
+        return _screen(problem, clinical)
+    scores = fracture_scores(problem.finding, clinical)
+    if not scores:
+        return NoPlan(reason=f"no injury score of facts/planning is made for {problem.site}")
+    treatments = {score.treatment for score in scores if hasattr(score, "treatment")}
+    if len(treatments) != 1 or not all(score.keyed for score in scores):
+        return NoPlan(reason="the injury scores leave a choice or differ for this fracture")
+    group = "fragility" if problem.lead == "fragility" else "injury"
+    act = f"{group}.{treatments.pop()}"
+    if act == "fragility.operative":
+        act = "injury.operative"
+    return _keyed(scores[0], act, "aosis" if len(scores) == 2 else "slic")
+
+
+def _metastasis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    try:
+        low, high = sins_range(problem, clinical)
+    except ValueError as error:
+        return NoPlan(reason=f"SINS: {error}")
+    if low.surgical_consultation:
+        return Plan(
+            act="tumour.consult",
+            rule="sins",
+            source=low.source,
+            points=low.total,
+            at_least=low.total < high.total,
+        )
+    if not high.surgical_consultation:
+        return Plan(act="tumour.stable", rule="sins_low", source=high.source, points=high.total)
+    return NoPlan(reason="SINS lies on both sides of 7 points while parts of it are not on the images")
+
+
+def _discitis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    ruling = planning.most_urgent(clinical.flags)
+    return _keyed(ruling, "infection.workup", "infection")
+
+
+def _myelopathy(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    if clinical.mjoa is None:
+        return NoPlan(reason="no mJOA in the history")
+    ruling = planning.cervical_myelopathy_plan(clinical.mjoa)
+    return _keyed(ruling, f"myelopathy.{ruling.plan}", "myelopathy")
+
+
+def _scoliosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    cobb = 0.0 if problem.finding is None else problem.finding.value or 0.0
+    if clinical.risser is None:
+        region = Site.parse(problem.site).upper
+        thoracic = cobb if region < Level.T12 else 0.0
+        curve = planning.schwab_curve(thoracic, cobb - thoracic)
+        made = _keyed(curve, "curve.adult", "schwab")
+        return made.model_copy(update={"detail": curve.curve}) if isinstance(made, Plan) else made
+    ruling = planning.idiopathic_scoliosis(cobb, planning.risser_skeleton(clinical.risser))
+    return _keyed(ruling, f"curve.{ruling.plan}", "cobb")
+
+
+def _screen(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    """Return the plan without red flags: care that needs no operation, and the signs that would change it."""
+    if clinical.flags:
+        return NoPlan(reason="the history has red flags, which this plan leaves out")
+    acts: dict[Lead, str] = {
+        "cervical_herniation": "screen.arm",
+        "root_stenosis": "screen.arm",
+        "kyphosis": "screen.kyphosis",
+        "ankylosing": "screen.ankylosing",
+        "old_fracture": "screen.old_fracture",
+        "postoperative": "screen.postoperative",
+        "transitional": "screen.transitional",
+    }
+    return Plan(act=acts.get(problem.lead, "screen.back"), rule="screen", source="red_flags_2020")
+
+
+_PLANS: Final[dict[Lead, Callable[[Problem, Clinical], Plan | NoPlan]]] = {
+    "herniation": _herniation,
+    "stenosis": _stenosis,
+    "root_stenosis": _stenosis,
+    "isthmic_slip": _isthmic,
+    "injury": _injury,
+    "fragility": _injury,
+    "metastasis": _metastasis,
+    "discitis": _discitis,
+    "myelopathy": _myelopathy,
+    "scoliosis": _scoliosis,
+}

@@ -1,0 +1,233 @@
+"""What leads a case: the one finding that the consultation and the impression are about, and the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal, get_args
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.dermatomes import root_hit
+from spinemed.levels import Level, Site
+from spinemed.records import Finding, Pathology, Record, Side
+
+Lead = Literal[
+    "discitis",
+    "metastasis",
+    "injury",
+    "fragility",
+    "myelopathy",
+    "scoliosis",
+    "herniation",
+    "cervical_herniation",
+    "central_herniation",
+    "stenosis",
+    "isthmic_slip",
+    "root_stenosis",
+    "slip",
+    "kyphosis",
+    "ankylosing",
+    "old_fracture",
+    "postoperative",
+    "transitional",
+    "degeneration",
+    "normal",
+]
+Part = Literal["neck", "middle", "lower"]
+
+LEADS: Final[tuple[Lead, ...]] = get_args(Lead)
+KYPHOSIS_DEG: Final = 50.0
+"""Thoracic kyphosis above the usual range of 30 to 50 degrees (shared/design phantom facts, section 1.3)."""
+PFIRRMANN_DEGENERATED: Final = 3
+"""From this Pfirrmann grade a disc is called degenerated (Pfirrmann 2001: grey, unclear border)."""
+FRAGILE_AGE: Final = 60
+"""From this age a fresh compression or burst fracture is told as one of fragile bone; the history says so."""
+
+_MEASURES: Final[frozenset[Pathology]] = frozenset({"vertebra", "vertebra_in_part", "lumbar_lordosis"})
+_WORST: Final[dict[str, int]] = {
+    "mild": 1, "moderate": 2, "severe": 3, "protrusion": 1, "extrusion": 2,
+    "A1": 1, "A2": 2, "A3": 3, "A4": 4, "B1": 5, "B2": 6, "B3": 7, "C": 8,
+}  # fmt: skip
+# Standing and lying images first; slips and angles in flexion and extension do not lead a case.
+_POSTURES: Final = ("standing", "lying", "unknown", "flexion", "extension")
+
+
+class Problem(Record):
+    """The leading problem with its finding (None for a normal study), and all other abnormal findings.
+
+    `root` is the compressed root, "" where none is sure. `part` is where the pain is.
+    """
+
+    lead: Lead
+    finding: Finding | None
+    others: tuple[Finding, ...]
+    part: Part
+    root: str = ""
+    side: Side | None = None
+
+    @property
+    def site(self) -> str:
+        """Return the site of the leading finding, "" for a normal study."""
+        return "" if self.finding is None else self.finding.site
+
+
+def is_abnormal(finding: Finding) -> bool:
+    """Return whether a finding is a departure from normal that a report must name."""
+    if not finding.present or finding.grade in ("none", "0") or finding.pathology in _MEASURES:
+        return False
+    if finding.pathology == "disc_degeneration":
+        return int(finding.grade or 0) >= PFIRRMANN_DEGENERATED
+    if finding.pathology == "thoracic_kyphosis":
+        return (finding.value or 0.0) > KYPHOSIS_DEG
+    return True
+
+
+def severity(finding: Finding) -> float:
+    """Return how bad a finding is among its pathology: its grade, and its value within the grade."""
+    grade = float(finding.grade) if finding.grade.isdigit() else float(_WORST.get(finding.grade, 0))
+    return 1000 * grade + abs(finding.value or 0.0)
+
+
+def abnormal(facts: CaseFacts) -> tuple[Finding, ...]:
+    """Return one abnormal finding for each site, side and pathology, the worst of a pathology first."""
+    best: dict[tuple[str, str, str, str], Finding] = {}
+    for finding in sorted(facts.findings, key=lambda one: _POSTURES.index(one.posture)):
+        detail = finding.detail if finding.pathology == "endplate_defect" else ""
+        key = finding.pathology, finding.site, finding.side or "", detail
+        known = best.get(key)
+        if not is_abnormal(finding):
+            continue
+        if known is None or (
+            known.posture == finding.posture and (finding.contrast or 0.0) > (known.contrast or 0.0)
+        ):
+            best[key] = finding
+    return tuple(sorted(best.values(), key=lambda one: (-severity(one), Site.parse(one.site).upper)))
+
+
+def first_age(facts: CaseFacts) -> int | None:
+    """Return the lowest age of the study's age band, None where it is unknown.
+
+    >>> from spinemed.records import Study
+    >>> study = Study(id="s", patient="p", source="x", licence="y", synthetic=True, numbering="unknown",
+    ...               age_band="60-69", series=())
+    >>> first_age(CaseFacts(study, ()))
+    60
+    """
+    head = facts.study.age_band.split("-")[0]
+    return int(head) if head.isdigit() else None
+
+
+def problem_of(facts: CaseFacts) -> Problem:
+    """Return the leading problem of a case: what is most dangerous first, then what explains symptoms best."""
+    found = abnormal(facts)
+    for lead in LEADS:
+        rule = _RULES.get(lead)
+        led = [one for one in found if rule is not None and rule(one, facts)]
+        if led:
+            finding = led[0]
+            others = tuple(one for one in found if one.id != finding.id)
+            side = finding.side if lead != "scoliosis" else None
+            return Problem(
+                lead=lead,
+                finding=finding,
+                others=others,
+                part=part_of(finding.site),
+                root=root_hit(finding) if lead in _RADICULAR else "",
+                side=side if side in ("left", "right") else None,
+            )
+    return Problem(lead="normal", finding=None, others=(), part=_seen_part(facts))
+
+
+def part_of(site: str) -> Part:
+    """Return which part of the back a site lies in: neck, middle or lower.
+
+    >>> part_of("C7-T1"), part_of("T12"), part_of("T8")
+    ('neck', 'lower', 'middle')
+    """
+    upper = Site.parse(site).upper
+    if upper <= Level.C7:
+        return "neck"
+    return "middle" if upper < Level.T11 else "lower"
+
+
+def _seen_part(facts: CaseFacts) -> Part:
+    parts = [part_of(one.site) for one in facts.findings if one.pathology == "vertebra"]
+    return max(("lower", "neck", "middle"), key=parts.count) if parts else "lower"
+
+
+def _of(*pathologies: Pathology) -> Callable[[Finding, CaseFacts], bool]:
+    return lambda one, facts: one.pathology in pathologies
+
+
+def _fresh(one: Finding) -> bool:
+    return one.pathology == "fracture" and one.detail == "fresh"
+
+
+def _is_fragile(one: Finding, facts: CaseFacts) -> bool:
+    return _fresh(one) and one.grade.startswith("A") and (first_age(facts) or 0) >= FRAGILE_AGE
+
+
+def _is_cord_at_risk(one: Finding, facts: CaseFacts) -> bool:
+    cervical = part_of(one.site) == "neck"
+    severe = one.pathology == "canal_stenosis" and one.grade == "severe"
+    return cervical and (one.pathology == "cord_signal" or severe)
+
+
+def _is_leading_curve(one: Finding, facts: CaseFacts) -> bool:
+    """A curve leads in the young; in adults only where nothing compresses a nerve (it comes late)."""
+    if one.pathology != "scoliosis":
+        return False
+    young = (first_age(facts) or 99) < 20
+    return young or not any(_compresses(other, facts) for other in facts.findings if is_abnormal(other))
+
+
+def _compresses(one: Finding, facts: CaseFacts) -> bool:
+    rules = (_is_central_herniation, _is_stenosis, _is_isthmic, _is_root_stenosis)
+    return _is_lateral(one, "cervical") or any(rule(one, facts) for rule in rules)
+
+
+def _is_lateral(one: Finding, region: str) -> bool:
+    lateral = one.detail in ("subarticular", "foraminal") and one.side in ("left", "right")
+    return one.pathology == "herniation" and lateral and Site.parse(one.site).region == region
+
+
+def _is_central_herniation(one: Finding, facts: CaseFacts) -> bool:
+    return one.pathology == "herniation" and Site.parse(one.site).region == "lumbar"
+
+
+def _is_stenosis(one: Finding, facts: CaseFacts) -> bool:
+    narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
+    return narrow and Site.parse(one.site).region == "lumbar"
+
+
+def _is_isthmic(one: Finding, facts: CaseFacts) -> bool:
+    return one.pathology == "slip" and one.detail == "isthmic" and (one.value or 0.0) > 0
+
+
+def _is_root_stenosis(one: Finding, facts: CaseFacts) -> bool:
+    narrow = one.pathology == "recess_stenosis" and one.grade in ("moderate", "severe")
+    narrow = narrow or (one.pathology == "foraminal_stenosis" and one.grade in ("2", "3"))
+    return narrow and one.side in ("left", "right") and bool(root_hit(one))
+
+
+_RADICULAR: Final = ("herniation", "cervical_herniation", "root_stenosis")
+_RULES: Final[dict[Lead, Callable[[Finding, CaseFacts], bool]]] = {
+    "discitis": _of("spondylodiscitis"),
+    "metastasis": _of("metastasis"),
+    "injury": lambda one, facts: _fresh(one) and not _is_fragile(one, facts),
+    "fragility": _is_fragile,
+    "myelopathy": _is_cord_at_risk,
+    "scoliosis": _is_leading_curve,
+    "herniation": lambda one, facts: _is_lateral(one, "lumbar"),
+    "cervical_herniation": lambda one, facts: _is_lateral(one, "cervical"),
+    "central_herniation": _is_central_herniation,
+    "stenosis": _is_stenosis,
+    "isthmic_slip": _is_isthmic,
+    "root_stenosis": _is_root_stenosis,
+    "slip": _of("slip"),
+    "kyphosis": _of("thoracic_kyphosis"),
+    "ankylosing": _of("bridging"),
+    "old_fracture": _of("fracture", "height_loss"),
+    "postoperative": _of("cage", "screws"),
+    "transitional": _of("transitional"),
+    "degeneration": lambda one, facts: True,
+}

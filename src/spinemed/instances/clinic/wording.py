@@ -1,0 +1,154 @@
+"""Phrases of consultations and reports: read from the YAML files beside this module, chosen by hash.
+
+Every entry of a file is an intent with the fields that it uses and its wordings in English and Chinese.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal, TypeVar
+
+import yaml
+
+from spinemed.levels import Level, above, render
+from spinemed.records import Record
+
+Language = Literal["en", "zh"]
+LANGUAGES: Final[tuple[Language, Language]] = ("en", "zh")
+FILES: Final = ("consultation", "findings", "follow_ups", "history", "plans", "report", "terms")
+Choice = TypeVar("Choice")
+
+
+class Phrase(Record):
+    """One intent: the fields that its wordings may use, and the wordings by language."""
+
+    uses: tuple[str, ...] = ()
+    en: tuple[str, ...]
+    zh: tuple[str, ...]
+
+
+@cache
+def phrases() -> dict[str, Phrase]:
+    """Return every phrase by name; a name that two files declare is a ValueError."""
+    found: dict[str, Phrase] = {}
+    for file in FILES:
+        text = files("spinemed.instances.clinic").joinpath(f"{file}.yaml").read_text(encoding="utf-8")
+        for name, content in yaml.safe_load(text).items():
+            if name in found:
+                raise ValueError(f"{file}.yaml: {name!r} is declared twice; rename one of them")
+            found[name] = Phrase.model_validate(content)
+    return found
+
+
+def pick(key: str, items: Sequence[Choice]) -> Choice:
+    """Return one of the items, which depends on `key` alone and is uniform over keys.
+
+    >>> pick("a", ("x", "y")) == pick("a", ("x", "y"))
+    True
+    """
+    return items[int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % len(items)]
+
+
+def say(name: str, language: Language, key: str, fields: Mapping[str, str] | None = None) -> str:
+    """Return one wording of an intent, filled; `key` draws the wording.
+
+    Only the fields that the phrase declares are filled in. An unknown intent is a KeyError, a field that is
+    not given a ValueError.
+    """
+    phrase = phrases()[name]
+    wordings = phrase.en if language == "en" else phrase.zh
+    given = fields or {}
+    missing = [field for field in phrase.uses if field not in given]
+    if missing:
+        raise ValueError(f"{name} uses {missing}, which the case does not give; fields: {sorted(given)}")
+    text = pick(f"{key}:{name}", wordings).format(**{field: given[field] for field in phrase.uses})
+    return capital(text) if language == "en" else text
+
+
+def term(name: str, language: Language) -> str:
+    """Return a short term such as a side or a body part, as it stands inside a sentence."""
+    phrase = phrases()[f"term.{name}"]
+    return (phrase.en if language == "en" else phrase.zh)[0]
+
+
+def capital(text: str) -> str:
+    """Return the text with its first letter as a capital.
+
+    >>> capital("the disc"), capital("")
+    ('The disc', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
+def listed(items: Sequence[str], language: Language) -> str:
+    """Return items as a list in words.
+
+    >>> listed(("L3", "L4", "L5"), "en"), listed(("L3", "L4", "L5"), "zh")
+    ('L3, L4 and L5', 'L3、L4和L5')
+    """
+    joiner, last = (", ", " and ") if language == "en" else ("、", "和")
+    return last.join([*([joiner.join(items[:-1])] if items[:-1] else []), *items[-1:]])
+
+
+def joined(sentences: Sequence[str], language: Language) -> str:
+    """Return sentences as one paragraph; Chinese sentences stand without blanks between them."""
+    return (" " if language == "en" else "").join(sentence for sentence in sentences if sentence)
+
+
+class Style(Record):
+    """How one text prints levels: a style of `levels.render`, the same throughout the text."""
+
+    language: Language
+    name: str
+
+    def site(self, site: str) -> str:
+        """Return a vertebra or segment as this text prints it."""
+        return render(site, self.name)
+
+    def root(self, root: str) -> str:
+        """Return a nerve root's name, such as L5 or C8, as this text prints it."""
+        if self.name != "elided_chinese":
+            return root
+        return {"C": "颈", "T": "胸", "L": "腰", "S": "骶"}[root[0]] + root[1:]
+
+    def sites(self, sites: Sequence[str]) -> str:
+        """Return sites as a list in words; three or more vertebrae that follow each other as a range."""
+        return listed([self._run(run) for run in _runs(sites)], self.language)
+
+    def _run(self, run: tuple[str, str]) -> str:
+        if run[0] == run[1]:
+            return self.site(run[0])
+        joiner = " to " if self.language == "en" else "至"
+        return f"{self.site(run[0])}{joiner}{self.site(run[1])}"
+
+
+def style_of(language: Language, key: str) -> Style:
+    """Return the style of levels that a key draws for a language."""
+    styles = ("canonical", "canonical", "elided_slash")
+    names = styles if language == "en" else (*styles, "elided_chinese")
+    return Style(language=language, name=pick(f"{key}:style", names))
+
+
+def _runs(sites: Sequence[str]) -> list[tuple[str, str]]:
+    """Return first and last of each run of three or more vertebrae; all other sites alone.
+
+    Vertebrae follow each other in the usual numbering, because that is how readers expand a range.
+    """
+    runs: list[list[str]] = []
+    for site in sites:
+        if runs and _follows(runs[-1][-1], site):
+            runs[-1].append(site)
+        else:
+            runs.append([site])
+    found: list[tuple[str, str]] = []
+    for run in runs:
+        found += [(run[0], run[-1])] if len(run) > 2 else [(site, site) for site in run]
+    return found
+
+
+def _follows(upper: str, lower: str) -> bool:
+    usual = not {upper, lower} & {"T13", "L6"} and "-" not in upper + lower and lower != "C1"
+    return usual and above(Level(lower)).value == upper

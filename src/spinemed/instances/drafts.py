@@ -1,0 +1,111 @@
+"""What one case gives to ask: drafts without words, drawn so that no answer is likelier than another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.premise import Known, Premise, Shown, view_of
+from spinemed.instances.proof import verdicts
+from spinemed.instances.series import Asking
+from spinemed.instances.shots import CaseSeries, Shot
+from spinemed.records import Kind, Reject, Study, content_id
+
+STEP = "instances"
+Candidate = TypeVar("Candidate")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A study with its series read, all facts, and how it is asked.
+
+    `hidden` names pathologies that are there but that no series shows well enough to state them.
+    """
+
+    study: Study
+    series: tuple[CaseSeries, ...]
+    facts: CaseFacts
+    asking: Asking
+    hidden: frozenset[str] = frozenset()
+
+    @cached_property
+    def known(self) -> Known:
+        """Return the facts, indexed."""
+        return Known(self.facts, self.hidden)
+
+    def rng(self, *purpose: object) -> np.random.Generator:
+        """Return a generator that depends on seed, study and purpose alone."""
+        return np.random.default_rng(int(content_id(self.asking.seed, self.study.id, *purpose), 16))
+
+    def seen_as(self, *views: str) -> tuple[CaseSeries, ...]:
+        """Return the series of these views (`T2 sagittal`, `XR lateral`, ...) that have findings."""
+        return tuple(one for one in self.series if one.findings and view_of(one.series) in views)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A question without words: what is marked and shown, which answers hold and which do not.
+
+    `pool` are the answers that can be offered, neighbours side by side. `offered`, where given, are the
+    options themselves. `findings` are the ids that it rests on.
+    """
+
+    kind: Kind
+    sites: tuple[str, ...]
+    pool: tuple[str, ...]
+    right: str
+    shots: tuple[Shot, ...]
+    findings: tuple[str, ...]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    offered: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """Return where the pictures lie."""
+        return tuple(shot.shown for shot in self.shots)
+
+
+def the_right(
+    case: Case,
+    kind: Kind,
+    sites: tuple[str, ...],
+    keys: Sequence[str],
+    shown: tuple[Shown, ...] = (),
+    fields: Mapping[str, str] | None = None,
+) -> tuple[str, tuple[str, ...]] | None:
+    """Return the one answer that holds and all answers that are known to hold or not; None without one."""
+    judged = verdicts(Premise(kind, sites, fields or {}, shown, case.known), keys)
+    right = [key for key, holds in judged.items() if holds]
+    if len(right) != 1:
+        return None
+    return right[0], tuple(key for key, holds in judged.items() if holds is not None)
+
+
+def spread(
+    candidates: Mapping[str, Sequence[Candidate]], count: int, rng: np.random.Generator
+) -> Iterator[Candidate]:
+    """Yield up to `count` candidates, their classes drawn uniformly, each class in turn.
+
+    So a rare grade of a study is asked as often as its common one.
+    """
+    left = {
+        key: list(rng.permutation(len(members))) for key, members in sorted(candidates.items()) if members
+    }
+    given = 0
+    while left and given < count:
+        for key in [sorted(left)[int(place)] for place in rng.permutation(len(left))]:
+            if given < count:
+                yield candidates[key][int(left[key].pop())]
+                given += 1
+            if not left[key]:
+                del left[key]
+
+
+def reject(case: Case, place: str, reason: str, fix: str = "none needed") -> Reject:
+    """Return the Reject of something that could not be asked."""
+    return Reject(id=f"{case.study.id}/{place}", source=case.study.source, step=STEP, reason=reason, fix=fix)

@@ -1,0 +1,124 @@
+"""The proof that a choice has one right option: each option judged against all findings of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from spinemed.instances import rules_truth, truth
+from spinemed.instances.premise import Known, Premise, Shown, segment_in_ring, vertebra_in_ring
+from spinemed.instances.templates import template_of
+from spinemed.instances.truth import SEARCHED, Truth
+from spinemed.instances.wording import answer_key, fields_read, wording_fits
+from spinemed.levels import Site
+from spinemed.records import Instance, Kind
+
+TRUTHS: Final[Mapping[Kind, Truth]] = {
+    **dict.fromkeys(SEARCHED, truth.searched),
+    "marked_level": truth.marked_level,
+    "marked_disc": truth.marked_disc,
+    "level_above": truth.neighbour(-1),
+    "level_below": truth.neighbour(1),
+    "levels_in_view": truth.levels_in_view,
+    "level_if_told": truth.level_if_told,
+    "same_level": truth.same_level,
+    "transitional": truth.transitional,
+    "disc_degeneration": truth.graded("disc_degeneration"),
+    "herniation_type": truth.disc_finding,
+    "herniation_side": truth.graded("herniation", truth.herniation_side),
+    "herniation_zone": truth.graded("herniation", truth.herniation_zone),
+    "canal_stenosis": truth.graded("canal_stenosis"),
+    "recess_side": truth.recess_side,
+    "foraminal_grade": truth.foraminal_grade,
+    "modic_type": truth.modic_type,
+    "bridging": truth.segment_finding,
+    "implant_levels": truth.implant_levels,
+    "height_loss": truth.graded("height_loss"),
+    "slip_grade": truth.slip_grade,
+    "pars": truth.pars,
+    "unstable_slip": truth.unstable_slip,
+    "scoliosis_side": truth.scoliosis_side,
+    "scoliosis_severity": truth.scoliosis_severity,
+    "metastasis_kind": truth.vertebra_finding,
+    "fracture_type": truth.graded("fracture", truth.fracture_type),
+    "fracture_age": truth.fracture_age,
+    "which_seen": truth.which_seen,
+    "recognise": truth.recognise,
+    "front_edge": truth.front_edge,
+    "ring_side": truth.ring_side,
+    "compressed_root": rules_truth.root_in_image,
+    "decompression_level": rules_truth.decompression,
+    "fixation_levels": rules_truth.fixation,
+    "slip_fusion": rules_truth.slip_fusion,
+    "scoliosis_plan": rules_truth.scoliosis_plan,
+    "tlics_image": rules_truth.tlics_image,
+    "tlics_points": rules_truth.tlics_points,
+    "tlics_plan": rules_truth.tlics_plan,
+    "slic_points": rules_truth.slic_points,
+    "sins_points": rules_truth.sins_points,
+    "scoliosis_rule": rules_truth.scoliosis_rule,
+    "level_arithmetic": rules_truth.level_arithmetic,
+    "root_of_disc": rules_truth.root_of_disc,
+    "meyerding_rule": rules_truth.meyerding_rule,
+    "canal_thirds_rule": rules_truth.canal_thirds_rule,
+    "mjoa_rule": rules_truth.mjoa_rule,
+}
+"""Kind -> whether an answer holds."""
+
+_RING_ON_FINDING: Final = ("foraminal_grade", "ring_side")
+"""Kinds whose ring lies on no body or disc."""
+
+
+def verdicts(premise: Premise, keys: Sequence[str]) -> dict[str, bool | None]:
+    """Return for each answer whether it holds; None where the findings do not say.
+
+    All are None where a ring marks another site than the premise says.
+    """
+    if not ring_fits(premise):
+        return dict.fromkeys(keys)
+    holds = TRUTHS[premise.kind]
+    judged = {key: holds(premise, key) for key in keys if not _is_rest(premise.kind, key)}
+    for key in keys:
+        if _is_rest(premise.kind, key):
+            others = set(judged.values())
+            judged[key] = None if None in others else True not in others
+    return {key: judged[key] for key in keys}
+
+
+def right_options(
+    instance: Instance, shown: Sequence[Shown], facts: Known, options: Sequence[str] = ()
+) -> dict[str, bool | None]:
+    """Return option -> whether it is right, found from the item's text, its pictures and all findings.
+
+    Fields and options are read back from the text, without knowing how it was made. `options` replace the
+    instance's. All are None where the question is no wording of its kind.
+    """
+    offered = tuple(options) or instance.options
+    template = template_of(instance.kind)
+    if not wording_fits(instance.kind, instance.language, instance.question):
+        return dict.fromkeys(offered)
+    fields = fields_read(instance.kind, instance.language, instance.question)
+    keys = [answer_key(template, instance.language, option) for option in offered]
+    premise = Premise(instance.kind, instance.sites, fields, tuple(shown), facts)
+    judged = verdicts(premise, keys)
+    return {option: judged[key] if key else None for option, key in zip(offered, keys, strict=True)}
+
+
+def ring_fits(premise: Premise) -> bool:
+    """Return whether every ring lies on the site that the premise names for it."""
+    if premise.kind in _RING_ON_FINDING:
+        return True
+    for place, shown in enumerate(premise.shown):
+        if shown.ring is None or not premise.bodies(shown):
+            continue
+        site = premise.sites[min(place, len(premise.sites) - 1)] if premise.sites else ""
+        on_segment = bool(site) and Site.parse(site).is_segment
+        found = segment_in_ring(premise, shown) if on_segment else vertebra_in_ring(premise, shown)
+        if found != site:
+            return False
+    return True
+
+
+def _is_rest(kind: Kind, key: str) -> bool:
+    """Return whether an answer says that none of the other options holds."""
+    return kind == "which_seen" and key == "none"

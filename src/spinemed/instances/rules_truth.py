@@ -1,0 +1,211 @@
+"""Whether an answer holds by the rules of facts/planning, from what a question states and the image shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+from spinemed.facts.planning.deformity import idiopathic_scoliosis, risser_skeleton
+from spinemed.facts.planning.extent import (
+    HerniationSide,
+    HerniationZone,
+    compressed_root,
+    fracture_fixation,
+    herniation_decompression,
+)
+from spinemed.facts.planning.slip import meyerding
+from spinemed.facts.planning.stenosis import canal_thirds, mjoa_severity
+from spinemed.facts.planning.trauma import (
+    Ligaments,
+    SlicMorphology,
+    SlicNeurology,
+    TlicsMorphology,
+    TlicsNeurology,
+    slic,
+    tlics,
+)
+from spinemed.facts.planning.tumour import (
+    SinsAlignment,
+    SinsBone,
+    SinsCollapse,
+    SinsPain,
+    SinsPosterolateral,
+    sins,
+)
+from spinemed.instances.premise import Premise
+from spinemed.instances.truth import largest_curve
+from spinemed.levels import DEFAULT_NUMBERING, axis_place
+from spinemed.records import Finding
+
+TLICS_OF_AO: Final[Mapping[str, TlicsMorphology]] = {
+    "A1": "compression",
+    "A3": "burst",
+    "A4": "burst",
+    "C": "translation_rotation",
+}
+"""TLICS morphology of AO types; A2 and B are left out, for their morphology and ligament points overlap."""
+
+
+def decompression(premise: Premise, key: str) -> bool | None:
+    """Return whether segment and side `key` are those of the one herniation of the study."""
+    finding = the_herniation(premise)
+    if finding is None or finding.side not in ("left", "right"):
+        return None
+    plan = herniation_decompression(
+        finding.site, cast(HerniationZone, finding.detail), cast(HerniationSide, finding.side)
+    )
+    segment, _, _ = key.partition(" ")
+    if segment != plan.segment and premise.present("herniation", segment) is not False:
+        return None
+    return plan.keyed and key == f"{plan.segment} {plan.side}"
+
+
+def root_in_image(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the root that the herniation of the named segment compresses."""
+    finding = premise.one("herniation", premise.site)
+    if finding is None or not finding.present or finding.detail not in ("subarticular", "foraminal"):
+        return None
+    side: HerniationSide = "left" if finding.side == "left" else "right"
+    try:
+        root = compressed_root(premise.site, cast(HerniationZone, finding.detail), side)
+    except ValueError:  # a thoracic disc, for which no rule names the root
+        return None
+    return root.root == key if root.keyed else None
+
+
+def the_herniation(premise: Premise) -> Finding | None:
+    """Return the herniation of the study if there is exactly one, else None."""
+    sites = premise.sites_with("herniation")
+    if len(sites) != 1:
+        return None
+    found = [one for one in premise.facts.at("herniation", sites[0]) if one.present]
+    return found[0] if len({(one.side, one.detail) for one in found}) == 1 else None
+
+
+def fixation(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the range that the named construct spans around the one fracture."""
+    sites = premise.sites_with("fracture")
+    if len(sites) != 1:
+        return None
+    try:
+        plan = fracture_fixation(sites[0], "long" if premise.fields.get("construct") == "long" else "short")
+    except ValueError:
+        return None
+    return key == f"{plan.instrumented[0]}:{plan.instrumented[-1]}" if plan.keyed else None
+
+
+def slip_fusion(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the one segment that has slipped."""
+    return premise.present("slip", key)
+
+
+def scoliosis_plan(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the plan for the largest curve, the same at both ends of its error."""
+    finding = largest_curve(premise)
+    if finding is None or finding.value is None:
+        return None
+    angle, error = abs(finding.value), finding.error or 0.0
+    plans = {_cobb_plan(max(0.0, angle + shift), premise.fields) for shift in (-error, 0.0, error)}
+    plan = plans.pop() if len(plans) == 1 else None
+    return None if plan is None else plan == key
+
+
+def scoliosis_rule(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the plan for the stated angle."""
+    plan = _cobb_plan(float(premise.fields["cobb"]), premise.fields)
+    return None if plan is None else plan == key
+
+
+def _cobb_plan(angle: float, fields: Mapping[str, str]) -> str | None:
+    ruling = idiopathic_scoliosis(angle, risser_skeleton(int(fields["risser"])))
+    return ruling.plan if ruling.keyed else None
+
+
+def tlics_image(premise: Premise, key: str) -> bool | None:
+    """Return whether the points of the marked injury, with what is stated, are `key`."""
+    grade = premise.grade("fracture", premise.site)
+    morphology = TLICS_OF_AO.get(grade or "")
+    if morphology is None or not premise.present("fracture", premise.site):
+        return None
+    return key == str(_tlics(morphology, premise.fields))
+
+
+def tlics_points(premise: Premise, key: str) -> bool | None:
+    """Return whether the stated injury has `key` points."""
+    return key == str(_tlics(cast(TlicsMorphology, premise.fields["morphology"]), premise.fields))
+
+
+def _tlics(morphology: TlicsMorphology, fields: Mapping[str, str]) -> int:
+    return tlics(
+        morphology, cast(Ligaments, fields["ligaments"]), cast(TlicsNeurology, fields["neurology"])
+    ).total
+
+
+def tlics_plan(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` names band and treatment of the stated injury."""
+    fields = premise.fields
+    score = tlics(
+        cast(TlicsMorphology, fields["morphology"]),
+        cast(Ligaments, fields["ligaments"]),
+        cast(TlicsNeurology, fields["neurology"]),
+    )
+    return key == f"{'low' if score.total <= 3 else 'high'} {score.treatment}" if score.keyed else None
+
+
+def slic_points(premise: Premise, key: str) -> bool | None:
+    """Return whether the stated injury has `key` points without ongoing compression."""
+    fields = premise.fields
+    try:
+        score = slic(
+            cast(SlicMorphology, fields["morphology"]),
+            cast(Ligaments, fields["ligaments"]),
+            cast(SlicNeurology, fields["neurology"]),
+            ongoing_compression=False,
+        )
+    except ValueError:  # a pair that the rule refuses
+        return None
+    return key == str(score.total)
+
+
+def sins_points(premise: Premise, key: str) -> bool | None:
+    """Return whether the stated lesion has `key` points."""
+    fields = premise.fields
+    score = sins(
+        fields["site"],
+        cast(SinsPain, fields["pain"]),
+        cast(SinsBone, fields["bone"]),
+        cast(SinsAlignment, fields["alignment"]),
+        cast(SinsCollapse, fields["collapse"]),
+        cast(SinsPosterolateral, fields["posterolateral"]),
+    )
+    return key == str(score.total)
+
+
+def level_arithmetic(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` lies the stated number of vertebrae from the stated one."""
+    steps = int(premise.fields["steps"]) * (1 if premise.fields["way"] == "down" else -1)
+    levels = DEFAULT_NUMBERING.levels
+    place = axis_place(premise.fields["from"]) - 1 + steps
+    return levels[place].value == key if 0 <= place < len(levels) else None
+
+
+def root_of_disc(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the root that a herniation of the stated disc and zone compresses."""
+    fields = premise.fields
+    root = compressed_root(fields["segment"], cast(HerniationZone, fields["zone"]), "left")
+    return root.root == key if root.keyed else None
+
+
+def meyerding_rule(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the grade of the stated slip."""
+    return meyerding(float(premise.fields["percent"])).grade == key
+
+
+def canal_thirds_rule(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the grade of the stated loss of depth."""
+    return canal_thirds(float(premise.fields["percent"])).grade == key
+
+
+def mjoa_rule(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the severity of the stated score."""
+    return mjoa_severity(int(premise.fields["mjoa"])).severity == key

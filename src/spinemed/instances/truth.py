@@ -1,0 +1,408 @@
+"""Whether an answer holds, kind by kind, judged from all findings of the study: true, false or not stated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Final
+
+from spinemed.instances.margins import is_clear
+from spinemed.instances.premise import (
+    Premise,
+    Shown,
+    next_below,
+    segment_in_ring,
+    vertebra_in_ring,
+    view_of,
+)
+from spinemed.levels import Level, Site
+from spinemed.records import Finding, Kind, Pathology
+
+Truth = Callable[[Premise, str], bool | None]
+
+SEARCHED: Final[Mapping[Kind, Pathology]] = {
+    "herniation_level": "herniation",
+    "slip_level": "slip",
+    "metastasis_level": "metastasis",
+    "fracture_level": "fracture",
+    "discitis_level": "spondylodiscitis",
+    "cord_signal_level": "cord_signal",
+    "modic_level": "modic_change",
+    "cage_level": "cage",
+    "pars_level": "pars_defect",
+    "stenosis_level": "canal_stenosis",
+}
+"""Kinds that ask at which level a pathology is."""
+
+SMALLEST_CHANGE_PERCENT: Final = 8.0
+"""The change of a slip between flexion and extension that the question says counts."""
+
+_LEAST_CURVE_LEAD_DEG: Final = 6.0
+_SACRUM: Final = "S1"
+_FIRST: Final = "C2"
+_TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
+# The edge that column 0 (sagittal: anterior) or row 0 (axial: anterior) comes to lie at, turned to the left.
+_EDGES: Final = ("left", "bottom", "right", "top")
+
+
+def graded(pathology: Pathology, key_of: Callable[[Finding], str] = lambda finding: finding.grade) -> Truth:
+    """Return the truth of kinds whose answer is the grade (or another key) of the asked site."""
+
+    def holds(premise: Premise, key: str) -> bool | None:
+        stated = premise.stated(pathology, premise.site)
+        keys = {key_of(finding) for finding in stated}
+        if len(keys) != 1 or not all(is_clear(finding) for finding in stated):
+            return None
+        return key in keys
+
+    return holds
+
+
+def searched(premise: Premise, key: str) -> bool | None:
+    """Return whether the pathology that the kind looks for is at the level `key`."""
+    pathology = SEARCHED[premise.kind]
+    if pathology == "canal_stenosis":
+        grade = premise.grade(pathology, key)
+        return None if grade is None else grade in ("moderate", "severe")
+    return premise.present(pathology, key)
+
+
+def marked_level(premise: Premise, key: str) -> bool | None:
+    """Return whether the ring lies in the body of `key`."""
+    site = vertebra_in_ring(premise, premise.shown[0])
+    return site == key if site else None
+
+
+def marked_disc(premise: Premise, key: str) -> bool | None:
+    """Return whether the ring lies between the bodies of the segment `key`."""
+    site = segment_in_ring(premise, premise.shown[0])
+    return site == key if site else None
+
+
+def neighbour(step: int) -> Truth:
+    """Return the truth of kinds that ask for the vertebra above (-1) or below (1) the ring."""
+
+    def holds(premise: Premise, key: str) -> bool | None:
+        seen = [site for site in premise.bodies(premise.shown[0]) if site != "C1"]
+        marked = vertebra_in_ring(premise, premise.shown[0])
+        place = seen.index(marked) + step if marked in seen else -1
+        return seen[place] == key if 0 <= place < len(seen) else None
+
+    return holds
+
+
+def levels_in_view(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` (`T12:L5`) is the range of bodies that lie wholly in the window."""
+    shown = premise.shown[0]
+    bodies = premise.bodies(shown)
+    whole = [
+        site
+        for site, finding in bodies.items()
+        if finding.pathology == "vertebra" and shown.holds(finding) and site not in ("C1", _SACRUM)
+    ]
+    return f"{whole[0]}:{whole[-1]}" == key if whole else None
+
+
+def level_if_told(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the marked vertebra, told by sacrum or C2, or `cannot_tell` without both."""
+    shown = premise.shown[0]
+    told = anchors_in_view(premise, shown)
+    if told is None or premise.facts.variant:
+        return None
+    if key == "cannot_tell":
+        return not told
+    return told and marked_level(premise, key)
+
+
+def anchors_in_view(premise: Premise, shown: Shown) -> bool | None:
+    """Return whether sacrum or C2 lie wholly in the window, False where nothing of either is; else None."""
+    bodies = premise.bodies(shown)
+    anchors = [bodies[site] for site in (_SACRUM, _FIRST) if site in bodies]
+    if any(one.pathology == "vertebra" and shown.holds(one, clear_px=1.0) for one in anchors):
+        return True
+    boxes = [finding.evidence.box for finding in bodies.values()]
+    within = (
+        bool(boxes)
+        and shown.top >= min(box.top for box in boxes)
+        and shown.bottom <= max(box.bottom for box in boxes)
+    )
+    apart = all(
+        one.evidence.box.bottom <= shown.top or one.evidence.box.top >= shown.bottom for one in anchors
+    )
+    above_c2 = {"C1"} & bodies.keys() and bodies["C1"].evidence.box.bottom > shown.top
+    below_s1 = [site for site in bodies if site.startswith("S") and site != _SACRUM]
+    return False if within and apart and not above_c2 and not below_s1 else None
+
+
+def same_level(premise: Premise, key: str) -> bool | None:
+    """Return whether the second ring lies as far from the first as `key` says."""
+    marked = [vertebra_in_ring(premise, shown) for shown in premise.shown]
+    order = sorted({site for shown in premise.shown for site in premise.bodies(shown)}, key=Level)
+    gap = any(next_below(upper) != lower for upper, lower in pairwise(order))
+    if len(marked) != 2 or not all(marked) or gap:
+        return None
+    steps = order.index(marked[1]) - order.index(marked[0])
+    said = {-2: "two_above", -1: "one_above", 0: "same", 1: "one_below", 2: "two_below"}
+    return said.get(steps) == key if steps in said else None
+
+
+def transitional(premise: Premise, key: str) -> bool | None:
+    """Return whether the study's numbering is the variant `key`."""
+    found = premise.facts.of("transitional")
+    grades = {one.grade if one.present else "none" for one in found}
+    return key in grades if len(grades) == 1 else None
+
+
+def disc_finding(premise: Premise, key: str) -> bool | None:
+    """Return whether the marked disc is herniated as `key` says, infected, or neither."""
+    infected = premise.present("spondylodiscitis", premise.site)
+    grade = premise.grade("herniation", premise.site)
+    if infected is None or grade is None or (infected and grade != "none"):
+        return None
+    return key == ("spondylodiscitis" if infected else grade)
+
+
+def herniation_zone(finding: Finding) -> str:
+    """Return the zone of a herniation, `none` without one."""
+    return finding.detail if finding.present else "none"
+
+
+def herniation_side(finding: Finding) -> str:
+    """Return the side of a herniation, `none` without one, `central` on the midline."""
+    if not finding.present:
+        return "none"
+    return finding.side if finding.side in ("left", "right") else "central"
+
+
+def recess_side(premise: Premise, key: str) -> bool | None:
+    """Return whether the recesses of the marked disc are narrow on the sides that `key` names."""
+    narrow: dict[str, bool] = {}
+    for finding in premise.stated("recess_stenosis", premise.site):
+        for side in ("left", "right") if finding.side in ("both", None) else (str(finding.side),):
+            if narrow.setdefault(side, finding.present) != finding.present:
+                return None
+    if set(narrow) != {"left", "right"}:
+        return None
+    sides = {(True, True): "both", (True, False): "left", (False, True): "right", (False, False): "none"}
+    return sides[narrow["left"], narrow["right"]] == key
+
+
+def foraminal_grade(premise: Premise, key: str) -> bool | None:
+    """Return whether the foramen under the ring has the Lee grade `key`."""
+    shown = premise.shown[0]
+    grades = {
+        finding.grade
+        for finding in premise.facts.seen_in(shown.series.uid)
+        if finding.pathology == "foraminal_stenosis"
+        and finding.evidence.slice_index == shown.slice_index
+        and shown.ring is not None
+        and finding.evidence.box.top <= shown.ring[0] <= finding.evidence.box.bottom
+        and finding.evidence.box.left <= shown.ring[1] <= finding.evidence.box.right
+    }
+    return key in grades if len(grades) == 1 else None
+
+
+def modic_type(premise: Premise, key: str) -> bool | None:
+    """Return whether the marked segment has the Modic type `key`; not stated where it is infected."""
+    if premise.present("spondylodiscitis", premise.site):
+        return None
+    return graded("modic_change")(premise, key)
+
+
+def segment_finding(premise: Premise, key: str) -> bool | None:
+    """Return whether the marked segment is bridged, infected, has a cage, or nothing of these."""
+    return _one_of_many(premise, key, ("bridging", "spondylodiscitis", "cage"))
+
+
+def _one_of_many(premise: Premise, key: str, pathologies: tuple[Pathology, ...]) -> bool | None:
+    states = {pathology: premise.present(pathology, premise.site) for pathology in pathologies}
+    if None in states.values() or sum(bool(state) for state in states.values()) > 1:
+        return None
+    return key == next((name for name, state in states.items() if state), "none")
+
+
+def implant_levels(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` (`L3:L5`) is the range of the vertebrae with screws, all of them in view."""
+    sites = premise.sites_with("screws")
+    shown = premise.shown[0]
+    bodies = premise.bodies(shown)
+    if not sites or not all(site in bodies and shown.holds(bodies[site]) for site in sites):
+        return None
+    return key == f"{sites[0]}:{sites[-1]}"
+
+
+def sites_in_view(premise: Premise, shown: Shown) -> tuple[str, ...]:
+    """Return the vertebrae that touch the window and the segments between them."""
+    bodies = premise.bodies(shown)
+    seen = [
+        site
+        for site, one in bodies.items()
+        if one.evidence.box.bottom > shown.top and one.evidence.box.top < shown.bottom and site != "C1"
+    ]
+    pairs = [f"{upper}-{lower}" for upper, lower in pairwise(seen)]
+    return (*seen, *(pair for pair in pairs if _is_segment(pair)))
+
+
+def _is_segment(text: str) -> bool:
+    try:
+        return Site.parse(text).is_segment
+    except ValueError:
+        return False
+
+
+def which_seen(premise: Premise, key: str) -> bool | None:
+    """Return whether the image shows the pathology `key`; `none` is judged with the options, see proof."""
+    pathology: Pathology = next(one for one in PATHOLOGIES if one == key)
+    shown = premise.shown[0]
+    if premise.sites_with(pathology):
+        seen = [
+            one
+            for one in premise.facts.seen_in(shown.series.uid)
+            if one.pathology == pathology and one.present and shown.holds(one)
+        ]
+        return True if seen else None
+    segments = pathology in ("herniation", "slip", "spondylodiscitis", "bridging")
+    asked = [site for site in sites_in_view(premise, shown) if ("-" in site) == segments]
+    states = [premise.present(pathology, site) for site in asked]
+    return False if states and all(state is False for state in states) else None
+
+
+PATHOLOGIES: Final[tuple[Pathology, ...]] = (
+    "herniation", "slip", "fracture", "metastasis", "spondylodiscitis", "screws", "bridging",
+)  # fmt: skip
+"""What `which_seen` can ask for."""
+
+
+def slip_grade(premise: Premise, key: str) -> bool | None:
+    """Return whether the slip of the marked segment has the Meyerding grade `key`, off its cuts."""
+    return graded("slip", lambda finding: finding.grade or "0")(premise, key)
+
+
+def pars(premise: Premise, key: str) -> bool | None:
+    """Return whether the marked vertebra has a pars defect, a slip, both or none."""
+    cut = premise.present("pars_defect", premise.site)
+    slipped = premise.present("slip", f"{premise.site}-{next_below(premise.site)}")
+    if cut is None or slipped is None:
+        return None
+    said = {(True, True): "both", (True, False): "pars", (False, True): "slip", (False, False): "none"}
+    return said[cut, slipped] == key
+
+
+def unstable_slip(premise: Premise, key: str) -> bool | None:
+    """Return how the slip differs between the first image (flexion) and the second (extension)."""
+    by_series = {one.evidence.series: one for one in premise.stated("slip", premise.site)}
+    pair = [by_series.get(shown.series.uid) for shown in premise.shown]
+    first, second = (pair[0], pair[1]) if len(pair) == 2 else (None, None)
+    if first is None or second is None or first.value is None or second.value is None:
+        return None
+    if not first.present and not second.present:
+        small = abs(first.value - second.value) < SMALLEST_CHANGE_PERCENT / 2
+        return key == "none" if small else None
+    if first.value * second.value < 0:
+        return None
+    growth = abs(first.value) - abs(second.value)
+    if abs(abs(growth) - SMALLEST_CHANGE_PERCENT) <= (first.error or 0.0) + (second.error or 0.0):
+        return None
+    if abs(growth) < SMALLEST_CHANGE_PERCENT:
+        return key == "stable" if first.present and second.present else None
+    return key == ("flexion" if growth > 0 else "extension")
+
+
+def largest_curve(premise: Premise) -> Finding | None:
+    """Return the scoliosis finding of the largest angle in the shown series; None for none or a near tie."""
+    series = premise.shown[0].series.uid
+    found = [one for one in premise.facts.of("scoliosis") if one.evidence.series == series]
+    found.sort(key=lambda one: -abs(one.value or 0.0))
+    if not found:
+        return None
+    lead = abs(found[0].value or 0.0) - abs(found[1].value or 0.0) if len(found) > 1 else 180.0
+    return found[0] if lead >= _LEAST_CURVE_LEAD_DEG or not found[0].present else None
+
+
+def curve_key(finding: Finding) -> str:
+    """Return region and side of a curve, `none` without one, "" where its apex is no such region."""
+    if not finding.present:
+        return "none"
+    level = Site.parse(finding.site).upper
+    if level.region not in ("thoracic", "lumbar") or finding.side not in ("left", "right"):
+        return ""
+    return f"{'thoracic' if level < Level.T12 else 'lumbar'} {finding.side}"
+
+
+def scoliosis_side(premise: Premise, key: str) -> bool | None:
+    """Return whether the largest curve has the region and convex side `key`."""
+    finding = largest_curve(premise)
+    said = curve_key(finding) if finding is not None and is_clear(finding) else ""
+    return key == said if said else None
+
+
+def cobb_band(finding: Finding) -> str:
+    """Return the lower end of the band of an angle."""
+    angle = abs(finding.value or 0.0)
+    return next(str(low) for low in (40, 25, 10, 0) if angle >= low)
+
+
+def scoliosis_severity(premise: Premise, key: str) -> bool | None:
+    """Return whether the largest curve's angle lies in the band that begins at `key` degrees."""
+    finding = largest_curve(premise)
+    if finding is None or finding.value is None or not is_clear(finding):
+        return None
+    return key == cobb_band(finding)
+
+
+def vertebra_finding(premise: Premise, key: str) -> bool | None:
+    """Return whether the marked vertebra has a lytic or blastic metastasis, a fracture, or none of both."""
+    tumour = premise.one("metastasis", premise.site)
+    broken = premise.present("fracture", premise.site)
+    present = premise.present("metastasis", premise.site)
+    if tumour is None or broken is None or present is None or (present and broken):
+        return None
+    return key == (tumour.grade if present else "fracture" if broken else "none")
+
+
+def fracture_age(premise: Premise, key: str) -> bool | None:
+    """Return whether the marked vertebra has a fresh or old fracture, a metastasis, or none of these."""
+    stated = premise.stated("fracture", premise.site)
+    details = {one.detail for one in stated if one.present and one.detail}  # CT does not tell the age
+    broken = premise.present("fracture", premise.site)
+    tumour = premise.present("metastasis", premise.site)
+    if broken is None or tumour is None or (broken and tumour) or len(details) != int(broken):
+        return None
+    return key == (next(iter(details)) if broken else "metastasis" if tumour else "none")
+
+
+def fracture_type(finding: Finding) -> str:
+    """Return the AO type, `none` without a fracture."""
+    return finding.grade if finding.present else "none"
+
+
+def recognise(premise: Premise, key: str) -> bool | None:
+    """Return whether the series is of the kind `key`."""
+    return key == view_of(premise.shown[0].series)
+
+
+def front_edge(premise: Premise, key: str) -> bool | None:
+    """Return whether the patient's front lies at the edge `key` of the turned picture."""
+    shown = premise.shown[0]
+    start = {"sagittal": 0, "axial": 3}.get(shown.plane)
+    return None if start is None else key == _EDGES[(start + _TURNS[shown.turned]) % 4]
+
+
+def ring_side(premise: Premise, key: str) -> bool | None:
+    """Return whether the ring lies on the side `key` of the canal, clearly so."""
+    shown = premise.shown[0]
+    canal = [
+        one.evidence.box
+        for one in premise.facts.seen_in(shown.series.uid)
+        if one.pathology == "canal_stenosis" and one.evidence.slice_index == shown.slice_index
+    ]
+    if shown.ring is None or len(canal) != 1:
+        return None
+    box = canal[0]
+    to_left = (shown.ring[1] - (box.left + box.right) / 2) * shown.spacing_mm[1]
+    to_back = (shown.ring[0] - (box.top + box.bottom) / 2) * shown.spacing_mm[0]
+    if max(abs(to_left), abs(to_back)) < 2 * min(abs(to_left), abs(to_back)) + 5:
+        return None
+    if abs(to_left) > abs(to_back):
+        return key == ("left" if to_left > 0 else "right")
+    return key == ("back" if to_back > 0 else "front")

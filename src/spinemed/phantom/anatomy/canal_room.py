@@ -1,0 +1,268 @@
+"""How much room the canal has: the dural sac's outline, what pushes into it, and what is left at a disc.
+
+The painter draws the sac from the same table that the truth is measured on, so both agree. At each height
+z the sac is an ellipse, cut flat by `front` and `back` and, behind at the sides, by `left` and `right`;
+disc tissue that is herniated and broken bone (lumps of their own) take their room besides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
+from spinemed.phantom.anatomy.solids import Array, Floats, Lump
+
+SAC_SHARE: Final = 0.88
+"""Share of the bony canal's depth and width that the sac fills; the rest is fat, mostly behind it."""
+
+SAC_FORWARD: Final = 0.10
+"""How far in front of the canal's middle the sac lies, as a share of the canal's half depth."""
+
+RECESS_PLACE: Final = 0.7
+"""The lateral recess is measured at this share of the sac's half width."""
+
+_FLAVUM_MM: Final = 0.4
+_TAPER_MM: Final = 40.0
+_LINE_STEP_MM: Final = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class SacTable:
+    """The sac over z (rows as in `Midline`): normal centre, half depth and width, and what pushes into it.
+
+    All in mm in planes of constant z. `front` and `back` are cut from the ellipse's front and back on the
+    midline; `left` and `right` press the back of the patient's left and right half forwards.
+    """
+
+    low_mm: float
+    step_mm: float
+    centre_left: Floats
+    centre_posterior: Floats
+    half_depth: Floats
+    half_width: Floats
+    front: Floats
+    back: Floats
+    left: Floats
+    right: Floats
+
+    def at(self, z_mm: Floats) -> NDArray[np.int32]:
+        """Return the table row of each height; heights beyond the ends take the end."""
+        rows = ((z_mm - np.float32(self.low_mm)) * np.float32(1 / self.step_mm)).astype(np.int32)
+        return np.clip(rows, 0, len(self.front) - 1)
+
+    def depth_inside(self, x: Floats, y: Floats, z: Floats, *, healthy: bool = False) -> Floats:
+        """Return how many mm inside the sac points of LPS space lie, front to back; negative outside.
+
+        `healthy` leaves the pushes away: the sac as it would be without disease.
+        """
+        at = self.at(z)
+        deep = self.half_depth[at]
+        share = (x - self.centre_left[at]) / self.half_width[at]
+        back_of = deep * np.sqrt(np.clip(1.0 - share * share, 0.0, 1.0))
+        behind = y - self.centre_posterior[at]
+        if healthy:
+            inside: Floats = back_of - np.abs(behind)
+            return np.where(np.abs(share) < 1.0, inside, np.float32(-1.0))
+        front_wall = np.maximum(-back_of, self.front[at] - deep)
+        side = np.where(share > 0, self.left[at], self.right[at])
+        pressed = back_of - side * np.clip((np.abs(share) - 0.25) / (RECESS_PLACE - 0.25), 0.0, 1.0)
+        back_wall = np.minimum(pressed, deep - self.back[at])
+        inside = np.minimum(behind - front_wall, back_wall - behind)
+        return np.where(np.abs(share) < 1.0, inside, np.float32(-1.0))
+
+
+@dataclass(frozen=True)
+class Room:
+    """The sac's depth in the plane of a disc, in mm: healthy, and what disease leaves of it.
+
+    `front_mm` and `back_mm` are what is taken on the midline. The recesses (left, right) are the sac's
+    depth at `RECESS_PLACE` of its half width. `foramen_lost` (left, right) is the share of fat lost.
+    """
+
+    normal_mm: float
+    left_mm: float
+    front_mm: float
+    back_mm: float
+    recess_normal_mm: tuple[float, float]
+    recess_left_mm: tuple[float, float]
+    foramen_lost: tuple[float, float]
+
+    @property
+    def share_lost(self) -> float:
+        """Return the share of the healthy depth that is lost on the midline, 0 to 1."""
+        return 1.0 - self.left_mm / self.normal_mm if self.normal_mm else 0.0
+
+    @property
+    def recess_share_lost(self) -> tuple[float, float]:
+        """Return the shares of the healthy recess depth that are lost, left and right."""
+        first, second = (
+            1.0 - left / normal if normal else 0.0
+            for left, normal in zip(self.recess_left_mm, self.recess_normal_mm, strict=True)
+        )
+        return first, second
+
+
+def encroachment(anatomy: Anatomy) -> SacTable:
+    """Return the sac over z with all that pushes into it: bone, bulging discs, slips, yellow ligament.
+
+    Herniations and retropulsed bone are not in it: they are lumps that are painted over the sac
+    (`PlacedDisc.herniation`, `Vertebra.fragment`) and that `room` subtracts.
+    """
+    line = anatomy.midline
+    z = (line.low_mm + line.step_mm * np.arange(len(line.canal_left))).astype(np.float32)
+    end = (
+        float(anatomy.vertebra("S2").body.pose.origin_mm[2]) + anatomy.patient.surroundings.sac_end_offset_mm
+    )
+    share = SAC_SHARE * np.sqrt(np.clip((z - end) / _TAPER_MM, 0.0, 1.0)) + 1e-3
+    half_depth = (line.canal_half_depth * share).astype(np.float32)
+    centre = line.canal_posterior - np.float32(SAC_FORWARD) * line.canal_half_depth
+    table = SacTable(
+        line.low_mm,
+        line.step_mm,
+        line.canal_left,
+        centre,
+        half_depth,
+        (line.canal_half_width * share).astype(np.float32),
+        *(np.zeros(len(z), np.float32) for _ in range(4)),
+    )
+    _press_bone(table, anatomy, z)
+    for disc in anatomy.placed_discs:
+        if disc.shape is not None:
+            _press_ligament(table, disc, anatomy.vertebra(disc.above), z)
+    for push in (table.front, table.back, table.left, table.right):
+        np.clip(push, 0.0, 1.96 * half_depth, out=push)
+    return table
+
+
+def room(anatomy: Anatomy, disc_above: str, table: SacTable | None = None) -> Room:
+    """Return the room at the disc below `disc_above`, measured in the disc's own plane at its mid height.
+
+    Pass `table` to spare building it anew for each disc. KeyError for a level without a placed disc.
+    """
+    table = encroachment(anatomy) if table is None else table
+    disc = anatomy.disc(disc_above)
+    lumps = [] if disc.herniation is None else [disc.herniation]
+    centre = _canal_crossing(table, disc.solid.pose.origin_mm, disc.solid.pose.rotation[:, 2])
+    middle = _chord(table, lumps, centre, disc.solid.pose.rotation, 0.0)
+    sides = [
+        _chord(table, lumps, centre, disc.solid.pose.rotation, place)
+        for place in (RECESS_PLACE, -RECESS_PLACE)
+    ]
+    lost = (0.0, 0.0) if disc.shape is None else disc.shape.narrowing.foramen
+    return Room(*middle, (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1]), lost)
+
+
+def body_room(anatomy: Anatomy, level: str, table: SacTable | None = None) -> Room:
+    """Return the room behind a body at its mid height, where broken bone is pushed back; no foramen lost."""
+    table = encroachment(anatomy) if table is None else table
+    bone = anatomy.vertebra(level)
+    lumps = [] if bone.fragment is None else [bone.fragment]
+    rotation = bone.body.pose.rotation
+    base = bone.body.pose.origin_mm if bone.fragment is None else bone.fragment.centre_mm
+    centre = _canal_crossing(table, base, rotation[:, 2])
+    middle = _chord(table, lumps, centre, rotation, 0.0)
+    sides = [_chord(table, lumps, centre, rotation, place) for place in (RECESS_PLACE, -RECESS_PLACE)]
+    return Room(*middle, (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1]), (0.0, 0.0))
+
+
+def _press_bone(table: SacTable, anatomy: Anatomy, z: Floats) -> None:
+    """Posterior walls and discs press from the front, laminae of a slipped vertebra from behind."""
+    walls = np.full(len(z), -np.inf, np.float32)
+    laminae = np.full(len(z), np.inf, np.float32)
+    below: Array | None = None
+    discs = {disc.above: disc for disc in anatomy.placed_discs}
+    for bone in (anatomy.sacrum[0], *anatomy.vertebrae):
+        low, high = _posterior_corners(bone)
+        if below is not None and bone.level in discs:
+            disc = discs[bone.level].solid
+            middle = disc.pose.point(0.0, disc.half_depth + disc.bulge, 0.0)
+            _draw(walls, table, below, middle)
+            _draw(walls, table, middle, low)
+            arch = bone.body.pose.rotation[:, 1] * (bone.canal_depth_mm + bone.arch_back_mm)
+            beyond = (low - high) / np.linalg.norm(low - high) * (disc.height / 2 + 2.0)
+            _draw(laminae, table, low + arch + beyond, (low + high) / 2 + arch, least=True)
+        _draw(walls, table, low, high)
+        below = high
+    half = table.half_depth
+    np.maximum(walls - (table.centre_posterior - half), 0.0, out=table.front, where=np.isfinite(walls))
+    back = table.centre_posterior + half - laminae + np.float32(_FLAVUM_MM)
+    np.maximum(back, 0.0, out=table.back, where=np.isfinite(laminae))
+
+
+def _draw(rows: Floats, table: SacTable, low: Array, high: Array, *, least: bool = False) -> None:
+    """Enter a straight wall between two points into the rows: the furthest back, or with `least` front."""
+    if low[2] > high[2]:
+        low, high = high, low
+    first = max(int(np.ceil((low[2] - table.low_mm) / table.step_mm)), 0)
+    last = min(int((high[2] - table.low_mm) / table.step_mm) + 1, len(rows))
+    if first >= last:
+        return
+    heights = table.low_mm + table.step_mm * np.arange(first, last)
+    steep = (high[1] - low[1]) / max(float(high[2] - low[2]), 1e-3)
+    places = (low[1] + (heights - low[2]) * steep).astype(np.float32)
+    part = rows[first:last]
+    (np.minimum if least else np.maximum)(part, places, out=part)
+
+
+def _posterior_corners(bone: Vertebra) -> tuple[Array, Array]:
+    """The lower and the upper corner of the posterior wall on the midline."""
+    body = bone.body
+    edge = body.half_height + body.slope * body.half_depth
+    low = body.pose.point(0.0, body.half_depth * (1 - body.taper), -edge)
+    return low, body.pose.point(0.0, body.half_depth * (1 + body.taper), edge)
+
+
+def _press_ligament(table: SacTable, disc: PlacedDisc, above: Vertebra, z: Floats) -> None:
+    """The yellow ligament and the facets of one disc's level press from behind."""
+    shape = disc.shape
+    if shape is None or (shape.narrowing.flavum_mm <= 0 and max(shape.narrowing.recess_mm) <= 0):
+        return
+    solid = disc.solid
+    steep = 1.0 / max(float(solid.pose.rotation[2, 2]), 0.55)
+    behind = solid.pose.point(0.0, solid.half_depth + 0.8 * above.canal_depth_mm, 0.0)[2]
+    reach = solid.height / 2 + 8.0
+    first, last = (int((behind + side * reach - table.low_mm) / table.step_mm) for side in (-1, 1))
+    rows = slice(max(first, 0), min(last + 1, len(z)))
+    bump = np.clip(1.4 * (1.0 - ((z[rows] - behind) / reach) ** 2), 0.0, 1.0) * steep
+    table.back[rows] += (shape.narrowing.flavum_mm * bump).astype(np.float32)
+    for push, amount in zip((table.left, table.right), shape.narrowing.recess_mm, strict=True):
+        push[rows] += (amount * bump).astype(np.float32)
+
+
+def _canal_crossing(table: SacTable, base: Array, up: Array) -> Array:
+    """Where the sac's centre line crosses the plane through `base` across `up`."""
+    z = table.low_mm + table.step_mm * np.arange(len(table.front))
+    above = (
+        (table.centre_left - base[0]) * up[0]
+        + (table.centre_posterior - base[1]) * up[1]
+        + (z - base[2]) * up[2]
+    )
+    row = int(np.argmin(np.abs(above)))
+    return np.array([table.centre_left[row], table.centre_posterior[row], z[row]])
+
+
+def _chord(
+    table: SacTable, lumps: list[Lump], centre: Array, rotation: Array, place: float
+) -> tuple[float, float, float, float]:
+    """Healthy depth, depth left, and what is taken in front and behind along one line through the sac."""
+    row = int(table.at(centre[2:].astype(np.float32))[0])
+    start = centre + place * float(table.half_width[row]) * rotation[:, 0]
+    along = np.arange(-30.0, 30.0, _LINE_STEP_MM)
+    points = start[:, None] + rotation[:, 1][:, None] * along
+    x, y, z = points.astype(np.float32)
+    normal = table.depth_inside(x, y, z, healthy=True) > 0
+    left = table.depth_inside(x, y, z) > 0
+    for part in lumps:
+        local = part.matrix @ (points - part.centre_mm[:, None])
+        left &= (local * local).sum(axis=0) > 1.0
+    if not normal.any():
+        return 0.0, 0.0, 0.0, 0.0
+    lost = along[normal & ~left]
+    middle = float(along[normal & left].mean()) if (normal & left).any() else float(along[normal].mean())
+    front = _LINE_STEP_MM * int((lost < middle).sum())
+    back = _LINE_STEP_MM * int((lost >= middle).sum())
+    return _LINE_STEP_MM * int(normal.sum()), _LINE_STEP_MM * int((normal & left).sum()), front, back

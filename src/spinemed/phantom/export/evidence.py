@@ -1,0 +1,322 @@
+"""Where a finding is seen in a rendered series: pixels of a slice, their box, how far they stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
+from spinemed.phantom.anatomy.solids import Array, Flags, Floats, Grid, Lump, Pose
+from spinemed.phantom.anatomy.solids import Box as GridBox
+from spinemed.phantom.export.dicom import instance_uid
+from spinemed.phantom.rendering.labels import verse_value
+from spinemed.phantom.rendering.series import RenderedSeries
+from spinemed.phantom.rendering.tissues import Tissue
+from spinemed.records import Box, Locator, Plane
+
+# Noise is read from neighbours this many pixels apart: closer ones share it through the kernel.
+_LAG: Final[int] = 3
+_TO_DEVIATION: Final[float] = 1.4826 / 2**0.5  # of the median absolute difference of two normal numbers
+_CORTEX_MM: Final[float] = 2.5
+_FEWEST_FOR_NOISE: Final[int] = 60
+_SIDEWAYS_SHARE: Final[float] = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Flagged pixels of one slice: `index` counts slices as they are stored, `flags` is [row, column]."""
+
+    index: int
+    top: int
+    left: int
+    flags: Flags
+
+    @property
+    def count(self) -> int:
+        """Return the number of flagged pixels."""
+        return int(np.count_nonzero(self.flags))
+
+    def box(self) -> Box:
+        """Return the least box that holds the flagged pixels; ValueError where none is flagged."""
+        rows, columns = (np.flatnonzero(self.flags.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            raise ValueError(f"no pixel of slice {self.index} is flagged; keep regions with pixels only")
+        return Box(
+            left=self.left + int(columns[0]),
+            top=self.top + int(rows[0]),
+            right=self.left + int(columns[-1]) + 1,
+            bottom=self.top + int(rows[-1]) + 1,
+        )
+
+    def touches(self, shape: tuple[int, ...]) -> bool:
+        """Return whether a flagged pixel lies on the border of slices of this (rows, columns)."""
+        box = self.box()
+        return box.left == 0 or box.top == 0 or box.right == shape[1] or box.bottom == shape[0]
+
+    def values(self, stack: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return the values of the flagged pixels in a stack [slice, row, column]."""
+        rows, columns = self.flags.shape
+        part = stack[self.index, self.top : self.top + rows, self.left : self.left + columns]
+        return np.asarray(part[self.flags])
+
+
+@dataclass(frozen=True, eq=False)
+class ShownSeries:
+    """A rendered stack of slices of a placed patient, as the findings look at it.
+
+    `name` is the folder's: t2, or t2_axial_L4-L5. Arrays are [slice, row, column] as stored.
+    """
+
+    anatomy: Anatomy
+    rendered: RenderedSeries
+    study: str
+    uid: str
+    name: str
+    noises: dict[int, float] = field(default_factory=dict)
+    levels: dict[tuple[int, int], float | None] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of series, such as t2."""
+        return self.rendered.acquisition.kind
+
+    @property
+    def grid(self) -> Grid:
+        """Return the grid of the slices."""
+        return self.rendered.acquisition.grid
+
+    @property
+    def pixel_mm(self) -> float:
+        """Return the size of a pixel."""
+        return self.grid.steps_mm[1]
+
+    @property
+    def plane(self) -> Plane:
+        """Return sagittal, or axial for slices along a disc."""
+        return "axial" if self.kind == "t2_axial" else "sagittal"
+
+    def locator(self, region: Region) -> Locator:
+        """Return the place of a region as readers count it: sagittal slices from the patient's right."""
+        slices = self.grid.shape[0]
+        index = region.index if self.plane == "axial" else slices - 1 - region.index
+        identifier = instance_uid(self.anatomy.patient, self.name, region.index)
+        return Locator(
+            series=self.uid, plane=self.plane, slice_index=index, slice_id=str(identifier), box=region.box()
+        )
+
+    def noise(self, index: int) -> float:
+        """Return the standard deviation of noise inside healthy bone of a stored slice; never zero."""
+        if index not in self.noises:
+            self.noises[index] = _noise(self, index)
+        return self.noises[index]
+
+    def level_of(self, index: int, tissue: Tissue) -> float | None:
+        """Return the median value of a tissue in a stored slice, None where the slice shows none of it."""
+        key = index, int(tissue)
+        if key not in self.levels:
+            values = self.rendered.pixels[index][self.rendered.tissue[index] == tissue]
+            self.levels[key] = median(values) if values.size else None
+        return self.levels[key]
+
+    def slice_of(self, point_mm: Array, reach_mm: float) -> int | None:
+        """Return the stored slice nearest to a point, None where it lies further off than `reach_mm`."""
+        place = float(self.grid.index_of(point_mm)[0])
+        index = int(np.clip(round(place), 0, self.grid.shape[0] - 1))
+        return index if abs(place - index) * self.grid.steps_mm[0] <= reach_mm else None
+
+
+def median(values: NDArray[np.generic]) -> float:
+    """Return the upper median of some values: quicker than numpy's where they are few.
+
+    >>> median(np.array([3, 1, 2, 10]))
+    3.0
+    """
+    half = values.size // 2
+    return float(np.partition(values, half, axis=None)[half])
+
+
+def contrast(shown: ShownSeries, region: Region, tissue: Tissue) -> float:
+    """Return how far the medians of a region and of a tissue of its slice lie apart, in deviations of noise.
+
+    Nothing to compare with gives 0.
+    """
+    inside = region.values(shown.rendered.pixels)
+    other = shown.level_of(region.index, tissue)
+    if not inside.size or other is None:
+        return 0.0
+    return round(abs(median(inside) - other) / shown.noise(region.index), 2)
+
+
+def region_where(
+    grid: Grid,
+    centre_mm: Array,
+    half_extents_mm: Array,
+    index: int | None,
+    inside: Callable[[GridBox], Flags],
+) -> Region | None:
+    """Return the pixels of a slice where `inside` holds, None without any.
+
+    `half_extents_mm` bounds the place along the grid's axes. `index` None takes the slice that shows most.
+    """
+    box = grid.box_around(centre_mm, half_extents_mm)
+    if box is None:
+        return None
+    if index is not None:
+        if not box[0].start <= index < box[0].stop:
+            return None
+        box = (slice(index, index + 1), box[1], box[2])
+    flags = inside(box)
+    counts = flags.reshape(len(flags), -1).sum(axis=1)
+    best = int(np.argmax(counts))
+    if not counts[best]:
+        return None
+    return Region(box[0].start + best, box[1].start, box[2].start, flags[best])
+
+
+def in_frame(
+    shown: ShownSeries,
+    pose: Pose,
+    centre: tuple[float, float, float],
+    half_extents: tuple[float, float, float],
+    index: int | None,
+    inside: Callable[[Floats, Floats, Floats, GridBox], Flags],
+) -> Region | None:
+    """Return the pixels where `inside(left, posterior, up, box)` holds, in mm in the frame of `pose`.
+
+    `centre` and `half_extents` bound the place in that frame; `index` None takes the slice that shows most.
+    """
+    frame = pose.rotation.T
+    reach = np.abs(shown.grid.directions @ pose.rotation) @ np.asarray(half_extents)
+
+    def flagged(box: GridBox) -> Flags:
+        return inside(*shown.grid.coordinates(box, frame, -(frame @ pose.origin_mm)), box)
+
+    return region_where(shown.grid, pose.point(*centre), reach, index, flagged)
+
+
+def body_slice(shown: ShownSeries, bone: Vertebra) -> int | None:
+    """Return the slice nearest to a body's middle, None where the slices pass it too far to the side."""
+    return shown.slice_of(bone.body.pose.origin_mm, _SIDEWAYS_SHARE * bone.body.half_width)
+
+
+def body_region(
+    shown: ShownSeries, bone: Vertebra, index: int | None = None, inner_mm: float = 0.0
+) -> Region | None:
+    """Return the pixels of a vertebral body more than `inner_mm` inside its surface; None without any.
+
+    `index` None takes the slice nearest to its middle.
+    """
+    index = body_slice(shown, bone) if index is None else index
+    if index is None:
+        return None
+    return _body_region(shown.grid, bone, index, inner_mm)
+
+
+@lru_cache(maxsize=512)
+def _body_region(grid: Grid, bone: Vertebra, index: int, inner_mm: float) -> Region | None:
+    """The same for all series on one grid: T1, T2 and STIR share theirs."""
+    body = bone.body
+
+    def flagged(box: GridBox) -> Flags:
+        frame = body.pose.rotation.T
+        places = grid.coordinates(box, frame, -(frame @ body.pose.origin_mm))
+        return np.asarray(body.depth_inside(*places) > inner_mm)
+
+    return region_where(grid, body.pose.origin_mm, body.extents(grid.directions), index, flagged)
+
+
+def lump_region(
+    shown: ShownSeries, part: Lump, index: int | None, keep: Callable[[GridBox], Flags] | None = None
+) -> Region | None:
+    """Return the pixels inside a lump (and where `keep` holds), None without any."""
+
+    def flagged(box: GridBox) -> Flags:
+        found = part.depth_inside(shown.grid, box) > 0
+        return np.asarray(found if keep is None else found & keep(box))
+
+    return region_where(shown.grid, part.centre_mm, part.extents(shown.grid.directions), index, flagged)
+
+
+def _noise(shown: ShownSeries, index: int) -> float:
+    """Noise from differences of pixels a few apart inside the bodies of one slice, or all over it."""
+    apart: list[NDArray[np.float64]] = []
+    for bone in (*shown.anatomy.vertebrae, shown.anatomy.sacrum[0]):
+        shape = bone.shape
+        if shape is not None and (shape.lesion or shape.fracture or shape.screws):
+            continue
+        region = body_region(shown, bone, index, _CORTEX_MM)
+        if region is not None and region.flags.shape[1] > _LAG:
+            apart.append(_differences(shown, region))
+    values = np.concatenate(apart) if apart else np.empty(0)
+    if values.size < _FEWEST_FOR_NOISE:
+        picture = shown.rendered.pixels[index].astype(np.float64)
+        values = (picture[:, _LAG:] - picture[:, :-_LAG]).ravel()
+    return max(median(np.abs(values - median(values))) * _TO_DEVIATION, 1.0)
+
+
+def _differences(shown: ShownSeries, region: Region) -> NDArray[np.float64]:
+    rows, columns = region.flags.shape
+    part = shown.rendered.pixels[
+        region.index, region.top : region.top + rows, region.left : region.left + columns
+    ].astype(np.float64)
+    both = region.flags[:, _LAG:] & region.flags[:, :-_LAG]
+    return np.asarray((part[:, _LAG:] - part[:, :-_LAG])[both])
+
+
+def tissue_region(
+    shown: ShownSeries,
+    pose: Pose,
+    centre: tuple[float, float, float],
+    half_extents: tuple[float, float, float],
+    tissues: tuple[Tissue, ...],
+    index: int | None = None,
+) -> Region | None:
+    """Return the pixels of some tissues within a box in the frame of `pose` (left, posterior, up; mm).
+
+    `index` None takes the slice that shows most of them; None where no pixel is found.
+    """
+
+    def inside(left: Floats, posterior: Floats, up: Floats, box: GridBox) -> Flags:
+        flags = np.isin(shown.rendered.tissue[box], tissues)
+        for place, middle, reach in zip((left, posterior, up), centre, half_extents, strict=True):
+            flags &= np.abs(place - np.float32(middle)) <= np.float32(reach)
+        return flags
+
+    return in_frame(shown, pose, centre, half_extents, index, inside)
+
+
+def structure_region(shown: ShownSeries, value: int, index: int) -> Region | None:
+    """Return all pixels of one structure number in a stored slice, None without any."""
+    flags = shown.rendered.structures[index] == value
+    return Region(index, 0, 0, flags) if flags.any() else None
+
+
+def edge_contrast(shown: ShownSeries, bone: Vertebra, region: Region) -> float:
+    """Return how far a body stands out from the discs beside it, by its marrow or by its cortex.
+
+    In standard deviations of noise; 0 where the slice shows no disc beside it.
+    """
+    value = verse_value(bone.level)
+    beside = [
+        200 + value,
+        *(200 + verse_value(d.above) for d in shown.anatomy.placed_discs if d.below == bone.level),
+    ]
+    rows = slice(max(region.top - 12, 0), region.top + region.flags.shape[0] + 12)
+    columns = slice(region.left, region.left + region.flags.shape[1])
+    here = shown.rendered.structures[region.index, rows, columns]
+    flags = here == beside[0]
+    for other in beside[1:]:
+        flags |= here == other
+    discs = shown.rendered.pixels[region.index, rows, columns][flags]
+    if not discs.size:
+        return 0.0
+    tissue = region.values(shown.rendered.tissue)
+    values = region.values(shown.rendered.pixels)
+    parts = [values[tissue == Tissue.CORTEX], values[tissue != Tissue.CORTEX]]
+    apart = [abs(median(part) - median(discs)) for part in parts if part.size]
+    return round(max(apart, default=0.0) / shown.noise(region.index), 2)

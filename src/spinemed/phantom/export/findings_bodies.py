@@ -1,0 +1,307 @@
+"""Claims about single vertebrae: seen whole or in part, height, fracture, tumour, endplates, pars, metal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from spinemed.facts.normal import distance_to_cut, genant_grade
+from spinemed.phantom.anatomy.measure import height_loss
+from spinemed.phantom.anatomy.parts import Vertebra
+from spinemed.phantom.anatomy.solids import Box as GridBox
+from spinemed.phantom.anatomy.solids import Flags, Floats
+from spinemed.phantom.export.claim import Claim
+from spinemed.phantom.export.evidence import (
+    Region,
+    ShownSeries,
+    body_region,
+    contrast,
+    edge_contrast,
+    in_frame,
+    median,
+    tissue_region,
+)
+from spinemed.phantom.export.visibility import Visibility
+from spinemed.phantom.rendering.tissues import Tissue
+from spinemed.records import Pathology
+
+_PARS_REACH_MM: Final[float] = 3.0
+_LESIONS: Final[tuple[Tissue, ...]] = (Tissue.LYTIC, Tissue.BLASTIC)
+_DISC_TISSUES: Final[tuple[Tissue, ...]] = (
+    Tissue.ANNULUS,
+    *(Tissue(Tissue.NUCLEUS_1 + grade) for grade in range(5)),
+    Tissue.HERNIATION,
+)
+_ARCH: Final[tuple[Tissue, ...]] = (Tissue.CORTEX, Tissue.MARROW, Tissue.JOINT, Tissue.MUSCLE, Tissue.FAT)
+
+
+def body_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
+    """Yield claims about every vertebra that has a body, and about the body of S1, from below upwards."""
+    for bone in (shown.anatomy.sacrum[0], *shown.anatomy.vertebrae):
+        if bone.level == "C1":
+            continue
+        region = body_region(shown, bone)
+        if region is None:
+            if bone.shape is not None:
+                yield from _unseen(bone)
+            continue
+        cut = region.touches(shown.grid.shape[1:])
+        apart = edge_contrast(shown, bone, region)
+        seen: Pathology = "vertebra_in_part" if cut else "vertebra"
+        yield _claim(shown, bone, seen, region, apart)
+        if bone.shape is None or cut:
+            continue
+        yield from _whole(shown, rules, bone, region, apart)
+
+
+def _whole(
+    shown: ShownSeries, rules: Visibility, bone: Vertebra, region: Region, apart: float
+) -> Iterator[Claim]:
+    """All claims about a vertebra whose body is wholly in view."""
+    height = _height(shown, rules, bone, region, apart)
+    if height is not None:
+        yield height
+    yield _fracture(shown, bone, region, apart)
+    yield _metastasis(shown, bone, region, apart)
+    yield from _endplates(shown, bone, region, apart)
+    yield _osteophyte(shown, rules, bone, region, apart)
+    yield _screws(shown, bone, region, apart)
+    yield _pars(shown, bone)
+
+
+def _unseen(bone: Vertebra) -> Iterator[Claim]:
+    """What a vertebra has that lies outside the picture."""
+    shape = bone.shape
+    if shape is None:
+        return
+    there: list[tuple[Pathology, bool]] = [
+        ("fracture", shape.fracture is not None),
+        ("metastasis", shape.lesion is not None),
+        ("endplate_defect", bool(shape.defects)),
+        ("pars_defect", shape.pars_defect),
+        ("screws", shape.screws),
+    ]
+    for pathology, present in there:
+        if present:
+            yield Claim(site=bone.level, pathology=pathology, evidence=None)
+
+
+def _claim(
+    shown: ShownSeries, bone: Vertebra, pathology: Pathology, region: Region | None, apart: float
+) -> Claim:
+    return Claim(
+        site=bone.level,
+        pathology=pathology,
+        evidence=None if region is None else shown.locator(region),
+        pixels=0 if region is None else region.count,
+        contrast=apart,
+    )
+
+
+def _height(
+    shown: ShownSeries, rules: Visibility, bone: Vertebra, region: Region, apart: float
+) -> Claim | None:
+    """Genant's grade from the placed heights; None above T4, where Genant's method ends."""
+    if not is_graded(bone.level):
+        return None
+    found = height_loss(shown.anatomy, bone.level)
+    grade = genant_grade(found.percent)
+    error = 100 * rules.edge_error_px * shown.pixel_mm * 2**0.5 / bone.heights().posterior
+    return Claim(
+        site=bone.level,
+        pathology="height_loss",
+        evidence=shown.locator(region),
+        pixels=region.count,
+        contrast=apart,
+        grade=str(grade),
+        present=grade > 0,
+        value=max(found.percent, 0.0),
+        unit="%",
+        detail=found.form if grade else "",
+        error=error,
+        off_cut=distance_to_cut(found.percent),
+    )
+
+
+def is_graded(level: str) -> bool:
+    """Return whether Genant's grades are given to a level: from T4 down.
+
+    >>> is_graded("T3"), is_graded("T4"), is_graded("L5"), is_graded("C7")
+    (False, True, True, False)
+    """
+    return level[0] in "TL" and level not in ("T1", "T2", "T3")
+
+
+def _fracture(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Claim:
+    """AO type; fresh only where oedema is seen, which CT does not show."""
+    fracture = None if bone.shape is None else bone.shape.fracture
+    if fracture is None:
+        return Claim(bone.level, "fracture", shown.locator(region), region.count, apart, present=False)
+    detail = "" if shown.kind == "ct" else "fresh" if fracture.fresh else "old"
+    if fracture.fresh and shown.kind != "ct":
+        pose, body = bone.body.pose, bone.body
+        extents = (body.half_width, body.half_depth, body.half_height + 4.0)
+        oedema = tissue_region(shown, pose, (0.0, 0.0, 0.0), extents, (Tissue.OEDEMA,), region.index)
+        apart = 0.0 if oedema is None else contrast(shown, oedema, Tissue.MARROW)
+    return Claim(
+        bone.level, "fracture", shown.locator(region), region.count, apart, grade=fracture.ao, detail=detail
+    )
+
+
+def _metastasis(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Claim:
+    lesion = None if bone.shape is None else bone.shape.lesion
+    if lesion is None:
+        return Claim(bone.level, "metastasis", shown.locator(region), region.count, apart, present=False)
+    body = bone.body
+    extents = (body.half_width + 4.0, body.half_depth + 14.0, body.half_height + 6.0)
+    seen = tissue_region(shown, body.pose, (0.0, 6.0, 0.0), extents, _LESIONS)
+    other = 0.0
+    if seen is not None:
+        other = contrast(shown, seen, Tissue.MARROW)
+    return Claim(
+        bone.level,
+        "metastasis",
+        None if seen is None else shown.locator(seen),
+        0 if seen is None else seen.count,
+        other,
+        grade=lesion.kind,
+        cut_off=seen is not None and seen.touches(shown.grid.shape[1:]),
+    )
+
+
+def _endplates(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Iterator[Claim]:
+    """Dents in an endplate, one claim each; one absent claim for a vertebra without any."""
+    defects = () if bone.shape is None else bone.shape.defects
+    if not defects:
+        yield Claim(bone.level, "endplate_defect", shown.locator(region), region.count, apart, present=False)
+    body = bone.body
+    for endplate in ("upper", "lower"):
+        here = [defect for defect in defects if defect.endplate == endplate]
+        if not here:
+            continue
+        defect = max(here, key=lambda one: one.depth_mm * one.radius_mm)
+        sign = 1.0 if endplate == "upper" else -1.0
+        rim = body.half_height + body.slope * defect.posterior_mm
+        centre = (defect.left_mm, defect.posterior_mm, sign * (rim - defect.depth_mm / 2))
+        reach = (defect.radius_mm + 1.0, defect.radius_mm + 1.0, defect.depth_mm + 1.0)
+
+        def dented(
+            left: Floats,
+            posterior: Floats,
+            up: Floats,
+            box: GridBox,
+            middle: tuple[float, ...] = centre,
+            half: tuple[float, ...] = reach,
+        ) -> Flags:
+            hull = np.abs(up) < body.half_height + body.slope * posterior
+            found = hull & np.isin(shown.rendered.tissue[box], _DISC_TISSUES)
+            for place, where, far in zip((left, posterior, up), middle, half, strict=True):
+                found &= np.abs(place - np.float32(where)) <= np.float32(far)
+            return np.asarray(found)
+
+        seen = in_frame(shown, body.pose, centre, reach, None, dented)
+        other = 0.0
+        if seen is not None:
+            other = contrast(shown, seen, Tissue.MARROW)
+        yield Claim(
+            bone.level,
+            "endplate_defect",
+            None if seen is None else shown.locator(seen),
+            0 if seen is None else seen.count,
+            other,
+            detail=endplate,
+        )
+
+
+def _osteophyte(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: Region, apart: float) -> Claim:
+    """A large beak at the rim: its cortex must be seen in front of the body's own outline."""
+    size = bone.body.osteophyte
+    large = size >= rules.osteophyte_large
+    between = rules.osteophyte_none < size < rules.osteophyte_large
+    seen: Region | None = region
+    if large:
+        body = bone.body
+
+        def beak(_left: Floats, posterior: Floats, up: Floats, box: GridBox) -> Flags:
+            bone_there = np.isin(shown.rendered.tissue[box], (Tissue.CORTEX, Tissue.MARROW))
+            return np.asarray(
+                bone_there & (posterior < -body.half_depth) & (np.abs(up) < body.half_height + 3.0)
+            )
+
+        centre, reach = (0.0, -body.half_depth - 3.0, 0.0), (body.half_width, 5.0, body.half_height + 4.0)
+        seen = in_frame(shown, body.pose, centre, reach, region.index, beak)
+    return Claim(
+        bone.level,
+        "osteophyte",
+        None if seen is None else shown.locator(seen),
+        0 if seen is None else seen.count,
+        apart,
+        grade="large" if large else "none",
+        present=large or between,
+        hidden="it is neither large nor absent" if between else "",
+    )
+
+
+def _screws(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Claim:
+    if bone.shape is None or not bone.shape.screws:
+        return Claim(
+            bone.level, "screws", shown.locator(region), region.count, max(apart, 4.0), present=False
+        )
+    body = bone.body
+    extents = (body.half_width + 8.0, body.half_depth + 26.0, body.half_height + 8.0)
+    seen = tissue_region(shown, body.pose, (0.0, 16.0, 0.0), extents, (Tissue.METAL,))
+    marrow = 0.0
+    if seen is not None:
+        marrow = contrast(shown, seen, Tissue.MARROW)
+    return Claim(
+        bone.level,
+        "screws",
+        None if seen is None else shown.locator(seen),
+        0 if seen is None else seen.count,
+        marrow,
+        side="both",
+    )
+
+
+def _pars(shown: ShownSeries, bone: Vertebra) -> Claim:
+    """Both partes interarticulares, looked at in the slice nearest to one of them; lumbar levels alone."""
+    present = bone.shape is not None and bone.shape.pars_defect
+    region, apart = pars_region(shown, bone), 0.0
+    if region is not None:
+        bone_tissue = region.values(shown.rendered.tissue)
+        values = region.values(shown.rendered.pixels).astype(np.float64)
+        cortex, other = values[bone_tissue == Tissue.CORTEX], values[bone_tissue != Tissue.CORTEX]
+        if cortex.size and other.size:
+            apart = abs(median(cortex) - median(other)) / shown.noise(region.index)
+    return Claim(
+        bone.level,
+        "pars_defect",
+        None if region is None else shown.locator(region),
+        0 if region is None else region.count,
+        apart,
+        present=present,
+        hidden=""
+        if bone.level.startswith("L") or present
+        else "no pars is looked for above the lumbar spine",
+    )
+
+
+def pars_region(shown: ShownSeries, bone: Vertebra) -> Region | None:
+    """Return the surroundings of one pars interarticularis, in the slice that passes nearest to one."""
+    height, wall = 2 * bone.body.half_height, bone.body.half_depth
+    found: list[Region] = []
+    for sign in (1.0, -1.0):
+        centre = (
+            sign * (bone.canal_width_mm / 2 + 4.0),
+            wall + 0.85 * bone.canal_depth_mm + 3.0,
+            -0.05 * height,
+        )
+        index = shown.slice_of(bone.body.pose.point(*centre), _PARS_REACH_MM)
+        if index is None:
+            continue
+        region = tissue_region(shown, bone.body.pose, centre, (6.0, 8.0, 0.45 * height), _ARCH, index)
+        if region is not None:
+            found.append(region)
+    return max(found, key=lambda region: region.count, default=None)

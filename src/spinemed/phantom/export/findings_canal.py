@@ -1,0 +1,269 @@
+"""Claims about the spinal canal: the sac's depth, the recesses, the foramina, and the signal of the cord."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from spinemed.phantom.anatomy.canal_room import RECESS_PLACE, Room, SacTable, encroachment, room
+from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc
+from spinemed.phantom.anatomy.solids import Box as GridBox
+from spinemed.phantom.anatomy.solids import Flags, Floats
+from spinemed.phantom.export.claim import Claim
+from spinemed.phantom.export.evidence import (
+    Region,
+    ShownSeries,
+    contrast,
+    in_frame,
+    median,
+    region_where,
+    structure_region,
+    tissue_region,
+)
+from spinemed.phantom.export.visibility import Visibility, grade_of, off_cut
+from spinemed.phantom.rendering.labels import verse_value
+from spinemed.phantom.rendering.tissues import Tissue
+from spinemed.records import Side
+
+GRADES: Final[tuple[str, ...]] = ("none", "mild", "moderate", "severe")
+_SAC: Final[tuple[int, ...]] = (100, 101)
+_SIDES: Final[tuple[tuple[Side, float, int], ...]] = (("left", 1.0, 0), ("right", -1.0, 1))
+_FATS: Final[tuple[Tissue, ...]] = (Tissue.FAT, Tissue.EPIDURAL_FAT)
+_IN_FORAMEN: Final[tuple[Tissue, ...]] = (*_FATS, Tissue.ROOT, Tissue.HERNIATION, Tissue.SCAR)
+_FILLERS: Final[tuple[Tissue, ...]] = (Tissue.ANNULUS, Tissue.LIGAMENT)
+_REACH_MM: Final[float] = 16.0
+_SLAB_MM: Final[float] = 5.0
+
+
+def canal_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
+    """Yield claims of canal, recess and foramen for every disc above the sacrum that the slices pass."""
+    table = _sac_table(shown.anatomy)
+    for disc in discs_in_view(shown):
+        found = _room(shown.anatomy, disc.above)
+        if found.normal_mm <= 0:
+            continue  # below the end of the sac
+        yield _canal(shown, rules, disc, found, table)
+        if shown.plane == "axial":
+            yield from (_recess(shown, rules, disc, found, table, *side) for side in _SIDES)
+        yield from (_foramen(shown, rules, disc, found, *side) for side in _SIDES)
+    yield from _cord(shown)
+
+
+@lru_cache(maxsize=4)
+def _sac_table(anatomy: Anatomy) -> SacTable:
+    """The same for all series of an anatomy."""
+    return encroachment(anatomy)
+
+
+@lru_cache(maxsize=64)
+def _room(anatomy: Anatomy, above: str) -> Room:
+    return room(anatomy, above, _sac_table(anatomy))
+
+
+def discs_in_view(shown: ShownSeries) -> tuple[PlacedDisc, ...]:
+    """Return the discs above the sacrum that this series is about: all, or the one of an axial stack."""
+    above = shown.rendered.acquisition.disc_above
+    return tuple(
+        disc for disc in shown.anatomy.placed_discs if disc.shape is not None and above in ("", disc.above)
+    )
+
+
+def _sac(
+    shown: ShownSeries, disc: PlacedDisc, table: SacTable, index: int | None, share: tuple[float, float]
+) -> tuple[Region | None, Region | None]:
+    """The sac as it would be in health beside a disc, and the part of it that disease has taken.
+
+    `share` bounds the place across the canal, in half widths of the sac: left positive.
+    """
+    pose = disc.solid.pose
+    centre = pose.point(0.0, disc.solid.half_depth + 9.0, 0.0)
+    slab = max(disc.solid.height / 2, shown.pixel_mm, _SLAB_MM)
+    reach = np.array([30.0, 30.0, 30.0])
+
+    def healthy(box: GridBox) -> Flags:
+        x, y, z = shown.grid.coordinates(box, np.eye(3), np.zeros(3))
+        flags = table.depth_inside(x, y, z, healthy=True) > 0
+        rows = table.at(z)
+        across = (x - table.centre_left[rows]) / table.half_width[rows]
+        flags &= (across > share[0]) & (across < share[1])
+        if shown.plane == "sagittal":
+            up = pose.rotation[:, 2]
+            flags &= (
+                np.abs((x - centre[0]) * up[0] + (y - centre[1]) * up[1] + (z - centre[2]) * up[2]) < slab
+            )
+        return np.asarray(flags)
+
+    whole = region_where(shown.grid, centre, reach, index, healthy)
+    if whole is None:
+        return None, None
+    rows, columns = whole.flags.shape
+    here = shown.rendered.structures[
+        whole.index, whole.top : whole.top + rows, whole.left : whole.left + columns
+    ]
+    lost = Region(whole.index, whole.top, whole.left, whole.flags & ~np.isin(here, _SAC))
+    return whole, lost if lost.count else None
+
+
+def _sac_contrast(shown: ShownSeries, disc: PlacedDisc, index: int) -> float:
+    """How far the fluid of the sac stands out from the disc in one slice."""
+    region = structure_region(shown, 200 + verse_value(disc.above), index)
+    return 0.0 if region is None else contrast(shown, region, Tissue.CSF)
+
+
+def _middle_slice(shown: ShownSeries, disc: PlacedDisc, reach_mm: float) -> int | None:
+    """The slice through the canal's middle beside a disc: for axial stacks the one through the disc."""
+    body = disc.solid
+    place = (
+        body.pose.origin_mm if shown.plane == "axial" else body.pose.point(0.0, body.half_depth + 9.0, 0.0)
+    )
+    return shown.slice_of(place, reach_mm)
+
+
+def _depth_error(shown: ShownSeries, rules: Visibility) -> float:
+    """Standard error in mm of the distance between two edges."""
+    return float(rules.edge_error_px * shown.pixel_mm * 2**0.5)
+
+
+def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room, table: SacTable) -> Claim:
+    index = _middle_slice(shown, disc, 0.5 * shown.grid.steps_mm[0] + 1.0)
+    whole, lost = (None, None) if index is None else _sac(shown, disc, table, index, (-1.0, 1.0))
+    grade = grade_of(found.share_lost, rules.canal_cuts)
+    region = lost if grade and lost is not None else whole
+    error = _depth_error(shown, rules)
+    return Claim(
+        site=f"{disc.above}-{disc.below}",
+        pathology="canal_stenosis",
+        evidence=None if region is None or whole is None else shown.locator(whole),
+        pixels=0 if region is None else region.count,
+        contrast=0.0 if region is None else _sac_contrast(shown, disc, region.index),
+        grade=GRADES[grade],
+        present=grade > 0,
+        value=found.left_mm,
+        unit="mm",
+        error=error,
+        off_cut=off_cut(found.share_lost, rules.canal_cuts) * found.normal_mm,
+        cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
+    )
+
+
+def _recess(
+    shown: ShownSeries,
+    rules: Visibility,
+    disc: PlacedDisc,
+    found: Room,
+    table: SacTable,
+    side: Side,
+    sign: float,
+    place: int,
+) -> Claim:
+    normal, share = found.recess_normal_mm[place], found.recess_share_lost[place]
+    index = _middle_slice(shown, disc, 0.5 * shown.grid.steps_mm[0] + 1.0)
+    bounds = (RECESS_PLACE - 0.25, RECESS_PLACE + 0.25)
+    bounds = bounds if sign > 0 else (-bounds[1], -bounds[0])
+    whole, lost = (None, None) if index is None else _sac(shown, disc, table, index, bounds)
+    grade = grade_of(share, rules.canal_cuts)
+    region = lost if grade and lost is not None else whole
+    return Claim(
+        site=f"{disc.above}-{disc.below}",
+        pathology="recess_stenosis",
+        evidence=None if whole is None else shown.locator(whole),
+        pixels=0 if region is None else region.count,
+        contrast=0.0 if region is None else _sac_contrast(shown, disc, region.index),
+        grade=GRADES[grade],
+        side=side,
+        present=grade > 0,
+        error=_depth_error(shown, rules),
+        off_cut=off_cut(share, rules.canal_cuts) * normal,
+        cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
+    )
+
+
+def _foramen(
+    shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room, side: Side, sign: float, place: int
+) -> Claim:
+    lost = found.foramen_lost[place]
+    grade = grade_of(lost, rules.foramen_cuts)
+    whole = foramen_region(shown, disc, sign)
+    changed = None if whole is None else _filled(shown, whole)
+    region = changed if grade else whole
+    return Claim(
+        site=f"{disc.above}-{disc.below}",
+        pathology="foraminal_stenosis",
+        evidence=None if whole is None else shown.locator(whole),
+        pixels=0 if region is None else region.count,
+        contrast=0.0 if whole is None else _fat_contrast(shown, whole),
+        grade=str(grade),
+        side=side,
+        present=grade > 0,
+        # A share of an area of n pixels, whose border of about 4 sqrt(n) pixels errs pixel by pixel.
+        error=None if whole is None else 2 * rules.edge_error_px * whole.count**-0.75,
+        off_cut=off_cut(lost, rules.foramen_cuts),
+        cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
+    )
+
+
+def foramen_region(shown: ShownSeries, disc: PlacedDisc, sign: float) -> Region | None:
+    """Return fat, root and what has taken its place in one foramen; None where no slice passes it."""
+    beside = shown.anatomy.vertebra(disc.above).canal_width_mm / 2
+    centre = (sign * (beside + 4.0), disc.solid.half_depth + 5.0, 5.0)
+    extents = (5.0, 8.0, 10.0)
+
+    def inside(left: Floats, posterior: Floats, up: Floats, box: GridBox) -> Flags:
+        tissue, owner = shown.rendered.tissue[box], shown.rendered.structures[box]
+        flags = np.isin(tissue, _IN_FORAMEN) | (np.isin(tissue, _FILLERS) & (owner == 0))
+        for where, middle, reach in zip((left, posterior, up), centre, extents, strict=True):
+            flags &= np.abs(where - np.float32(middle)) <= np.float32(reach)
+        return np.asarray(flags)
+
+    return in_frame(shown, disc.solid.pose, centre, extents, None, inside)
+
+
+def _filled(shown: ShownSeries, whole: Region) -> Region | None:
+    """What has taken the fat's place in a foramen."""
+    rows, columns = whole.flags.shape
+    here = shown.rendered.tissue[whole.index, whole.top : whole.top + rows, whole.left : whole.left + columns]
+    flags = whole.flags & ~np.isin(here, _FATS) & (here != Tissue.ROOT)
+    return Region(whole.index, whole.top, whole.left, flags) if flags.any() else None
+
+
+def _fat_contrast(shown: ShownSeries, region: Region) -> float:
+    """How far the fat of a foramen, or of the slice, stands out from what else is in it; 0 for fat alone."""
+    is_fat = np.isin(region.values(shown.rendered.tissue), _FATS)
+    values = region.values(shown.rendered.pixels)
+    if is_fat.all():
+        return 0.0
+    fat = median(values[is_fat]) if is_fat.any() else shown.level_of(region.index, Tissue.FAT)
+    return 0.0 if fat is None else abs(fat - median(values[~is_fat])) / shown.noise(region.index)
+
+
+def _cord(shown: ShownSeries) -> Iterator[Claim]:
+    """The cord's signal beside every disc where there is cord; bright at the level of a myelopathy."""
+    ill = shown.anatomy.patient.myelopathy
+    for disc in discs_in_view(shown):
+        index = _middle_slice(shown, disc, 0.6 * shown.grid.steps_mm[0])
+        pose, wall = disc.solid.pose, disc.solid.half_depth
+        place, extents = (0.0, wall + 9.0, 0.0), (7.0, 12.0, 0.5 * disc.solid.height + 6.0)
+        cord = tissue_region(shown, pose, place, extents, (Tissue.CORD, Tissue.CORD_LESION), index)
+        if cord is None and disc.above != ill:
+            continue
+        present = disc.above == ill
+        bright = tissue_region(shown, pose, place, extents, (Tissue.CORD_LESION,)) if present else None
+        region = bright if present else cord
+        if region is None:
+            apart = 0.0
+        elif present:
+            apart = contrast(shown, region, Tissue.CORD)
+        else:
+            apart = contrast(shown, region, Tissue.CSF)
+        yield Claim(
+            site=f"{disc.above}-{disc.below}",
+            pathology="cord_signal",
+            evidence=None if region is None else shown.locator(region),
+            pixels=0 if region is None else region.count,
+            contrast=apart,
+            present=present,
+            cut_off=region is not None and region.touches(shown.grid.shape[1:]),
+        )

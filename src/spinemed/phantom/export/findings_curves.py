@@ -1,0 +1,263 @@
+"""Claims about alignment: slips, lumbar lordosis, thoracic kyphosis and scoliosis, in slices and on films."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from spinemed.phantom.anatomy.measure import (
+    Curve,
+    cobb,
+    endplate_normal,
+    kyphosis,
+    lordosis,
+    slip_percent,
+)
+from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
+from spinemed.phantom.export.claim import Claim, union
+from spinemed.phantom.export.evidence import ShownSeries, body_region, body_slice, edge_contrast
+from spinemed.phantom.export.visibility import Visibility
+from spinemed.records import Box, Locator, Pathology
+
+if TYPE_CHECKING:
+    from spinemed.phantom.export.findings_radiograph import ShownFilm
+
+_MEYERDING: Final[tuple[float, ...]] = (25.0, 50.0, 75.0, 100.0)
+_KYPHOSIS: Final[tuple[str, str]] = ("T4", "T12")
+_LORDOSIS: Final[tuple[str, str]] = ("L1", "S1")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A body that is wholly in view: where (the slice without a box's union), pixels and contrast."""
+
+    evidence: Locator
+    pixels: int
+    contrast: float
+
+
+def slice_curve_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
+    """Yield the claims of alignment that a sagittal stack supports."""
+    bones = [bone for bone in (shown.anatomy.sacrum[0], *shown.anatomy.vertebrae) if bone.level != "C1"]
+    middles = {bone.level: body_slice(shown, bone) for bone in bones}
+    by_slice: dict[int, dict[str, Seen]] = {}
+    for index in sorted({index for index in middles.values() if index is not None}):
+        by_slice[index] = {bone.level: seen for bone in bones if (seen := _in_slice(shown, bone, index))}
+    for disc in _slipping(shown.anatomy):
+        # The slice through the middle of the lower body, where it shows both.
+        at = [middles[level] for level in (disc.below, disc.above) if middles.get(level) is not None]
+        here = by_slice.get(at[0] if at and at[0] is not None else -1, {})
+        yield _slip(shown.anatomy, disc, here, rules, shown.pixel_mm)
+    most = max(by_slice.values(), key=len, default={})
+    yield from _sagittal_curves(shown.anatomy, most, rules, shown.pixel_mm)
+    yield from transitional_claims(shown.anatomy, most)
+
+
+def _in_slice(shown: ShownSeries, bone: Vertebra, index: int) -> Seen | None:
+    """A body in one slice, None where it is cut or met too far from its middle."""
+    aside = abs(float(shown.grid.index_of(bone.body.pose.origin_mm)[0]) - index) * shown.grid.steps_mm[0]
+    if aside > 0.6 * bone.body.half_width:
+        return None
+    region = body_region(shown, bone, index)
+    if region is None or region.touches(shown.grid.shape[1:]):
+        return None
+    return Seen(shown.locator(region), region.count, edge_contrast(shown, bone, region))
+
+
+def lateral_claims(film: ShownFilm, rules: Visibility) -> Iterator[Claim]:
+    """Yield the claims of alignment that a lateral radiograph supports."""
+    seen = _whole(film)
+    for disc in _slipping(film.anatomy):
+        yield _slip(film.anatomy, disc, seen, rules, film.pixel_mm)
+    yield from _sagittal_curves(film.anatomy, seen, rules, film.pixel_mm)
+    yield from transitional_claims(film.anatomy, seen)
+
+
+def frontal_claims(film: ShownFilm, rules: Visibility) -> Iterator[Claim]:
+    """Yield the claims of a frontal radiograph: scoliosis, or none."""
+    seen = _whole(film)
+    yield from _scoliosis(film, seen, rules)
+    yield from transitional_claims(film.anatomy, seen)
+
+
+def _whole(film: ShownFilm) -> dict[str, Seen]:
+    return {
+        level: Seen(film.locator(one.box), one.pixels, one.contrast)
+        for level, one in film.silhouettes.items()
+        if one.whole
+    }
+
+
+def _slipping(anatomy: Anatomy) -> tuple[PlacedDisc, ...]:
+    """The discs between bodies at which a slip is told; C1 and C2 have no disc between them."""
+    return tuple(disc for disc in anatomy.placed_discs if disc.shape is not None)
+
+
+def _slip(
+    anatomy: Anatomy, disc: PlacedDisc, seen: Mapping[str, Seen], rules: Visibility, pixel_mm: float
+) -> Claim:
+    percent = slip_percent(anatomy, disc.above)
+    size = abs(percent)
+    depth = 2 * anatomy.vertebra(disc.below).body.half_depth
+    grade = 0 if size < rules.slip_none_percent else 1 + sum(size > cut for cut in _MEYERDING)
+    error = 100 * rules.edge_error_px * pixel_mm * 2**0.5 / depth
+    bodies = [seen.get(disc.above), seen.get(disc.below)]
+    both = [one for one in bodies if one is not None]
+    return Claim(
+        site=f"{disc.above}-{disc.below}",
+        pathology="slip",
+        evidence=_joined(both) if len(both) == 2 else None,
+        pixels=sum(one.pixels for one in both),
+        contrast=min((one.contrast for one in both), default=0.0),
+        grade=str(grade),
+        present=grade > 0,
+        value=percent,
+        unit="%",
+        detail=_kind_of_slip(anatomy, disc, percent) if grade else "",
+        error=error,
+        off_cut=min(abs(size - cut) for cut in (rules.slip_none_percent, *_MEYERDING)),
+    )
+
+
+def _kind_of_slip(anatomy: Anatomy, disc: PlacedDisc, percent: float) -> str:
+    """Isthmic, traumatic, degenerative, or backwards."""
+    if percent < 0:
+        return "retrolisthesis"
+    shape, below = anatomy.vertebra(disc.above).shape, anatomy.vertebra(disc.below).shape
+    if shape is not None and shape.pars_defect:
+        return "isthmic"
+    torn = [one for one in (shape, below) if one is not None and one.fracture and one.fracture.ao == "C"]
+    return "traumatic" if torn else "degenerative"
+
+
+def _sagittal_curves(
+    anatomy: Anatomy, seen: Mapping[str, Seen], rules: Visibility, pixel_mm: float
+) -> Iterator[Claim]:
+    """Lordosis L1 to S1 and kyphosis T4 to T12, where all bodies between the ends are wholly in view."""
+    wanted: list[tuple[Pathology, tuple[str, str], Callable[[Anatomy], float]]] = [
+        ("lumbar_lordosis", _LORDOSIS, lordosis),
+        ("thoracic_kyphosis", _KYPHOSIS, kyphosis),
+    ]
+    for pathology, (upper, lower), measure in wanted:
+        levels = levels_from(anatomy, upper, lower)
+        if not levels:
+            continue
+        here = [seen[level] for level in levels if level in seen]
+        whole = len(here) == len(levels)
+        depth = min(2 * anatomy.vertebra(level).body.half_depth for level in (upper, lower))
+        yield Claim(
+            site=upper,
+            pathology=pathology,
+            evidence=_joined(here) if whole else None,
+            pixels=sum(one.pixels for one in here),
+            contrast=min((one.contrast for one in here), default=0.0),
+            value=measure(anatomy),
+            unit="deg",
+            extent=(upper, lower),
+            error=angle_error_deg(rules, pixel_mm, depth),
+        )
+
+
+def _scoliosis(film: ShownFilm, seen: Mapping[str, Seen], rules: Visibility) -> Iterator[Claim]:
+    """Every curve of at least 10 degrees; or none, told of the bodies that are on the film."""
+    curves = cobb(film.anatomy)
+    for curve in curves:
+        yield _curve(film, curve, seen, rules)
+    levels = [level for level in seen if level[0] in "TL"]
+    greatest = _greatest_lean_deg(film.anatomy, levels)
+    if curves or len(levels) < 4:
+        return
+    here = [seen[level] for level in levels]
+    yield Claim(
+        site=levels[len(levels) // 2],
+        pathology="scoliosis",
+        evidence=_joined(here),
+        pixels=sum(one.pixels for one in here),
+        contrast=min(one.contrast for one in here),
+        present=False,
+        value=greatest,
+        unit="deg",
+        error=angle_error_deg(rules, film.pixel_mm, _width_mm(film.anatomy, levels)),
+        off_cut=rules.scoliosis_cut_deg - greatest,
+    )
+
+
+def _curve(film: ShownFilm, curve: Curve, seen: Mapping[str, Seen], rules: Visibility) -> Claim:
+    levels = levels_from(film.anatomy, curve.upper, curve.lower)
+    here = [seen[level] for level in levels if level in seen]
+    return Claim(
+        site=curve.apex,
+        pathology="scoliosis",
+        evidence=_joined(here) if len(here) == len(levels) else None,
+        pixels=sum(one.pixels for one in here),
+        contrast=min((one.contrast for one in here), default=0.0),
+        side=curve.convex,
+        value=curve.degrees,
+        unit="deg",
+        extent=(curve.upper, curve.lower),
+        error=angle_error_deg(rules, film.pixel_mm, _width_mm(film.anatomy, levels)),
+        off_cut=curve.degrees - rules.scoliosis_cut_deg,
+    )
+
+
+def _greatest_lean_deg(anatomy: Anatomy, levels: Sequence[str]) -> float:
+    """The greatest angle between an upper endplate and a lower one further down, in the frontal plane."""
+    leans = []
+    for level in reversed(levels):  # from the head down
+        normals = [endplate_normal(anatomy.vertebra(level), upper=upper) for upper in (True, False)]
+        leans.append([math.degrees(math.atan2(normal[0], normal[2])) for normal in normals])
+    apart = [
+        abs(leans[upper][0] - leans[lower][1])
+        for upper in range(len(leans))
+        for lower in range(upper + 1, len(leans))
+    ]
+    return max(apart, default=0.0)
+
+
+def _width_mm(anatomy: Anatomy, levels: Sequence[str]) -> float:
+    return min(2 * anatomy.vertebra(level).body.half_width for level in levels)
+
+
+def transitional_claims(anatomy: Anatomy, seen: Mapping[str, Seen]) -> Iterator[Claim]:
+    """Numbering that departs from 12 and 5: told only where the spine is in view from C2 to the sacrum."""
+    levels = levels_from(anatomy, "C2", "S1")
+    here = [seen[level] for level in levels if level in seen]
+    variant = anatomy.patient.variant
+    last = anatomy.vertebrae[0].level
+    site = {"none": last, "L6": "L6", "T13": "T13", "L4_only": "L4", "L5_sacralised": "L5"}[variant]
+    yield Claim(
+        site=site,
+        pathology="transitional",
+        evidence=_joined(here) if here and len(here) == len(levels) else None,
+        pixels=sum(one.pixels for one in here),
+        contrast=min((one.contrast for one in here), default=0.0),
+        grade=variant,
+        present=variant != "none",
+        hidden="" if len(here) == len(levels) else "the spine is not in view from C2 to the sacrum to count",
+    )
+
+
+def levels_from(anatomy: Anatomy, upper: str, lower: str) -> list[str]:
+    """Return the levels between two, both with them, from the head down; empty where one is not placed."""
+    levels = [bone.level for bone in reversed((anatomy.sacrum[0], *anatomy.vertebrae))]
+    if upper not in levels or lower not in levels:
+        return []
+    return levels[levels.index(upper) : levels.index(lower) + 1]
+
+
+def angle_error_deg(rules: Visibility, pixel_mm: float, length_mm: float) -> float:
+    """Return the standard error in degrees of the angle between two lines fitted to edges of that length.
+
+    A line fitted to n independent edge points has a slope error of sqrt(12 / n) edge errors over its length.
+    """
+    points = max(length_mm / pixel_mm, 2.0)
+    one = rules.edge_error_px * pixel_mm / length_mm * math.sqrt(12 / points)
+    return math.degrees(math.sqrt(2) * one) + 0.3  # 0.3: hollow endplates and oblique views
+
+
+def _joined(seen: Sequence[Seen]) -> Locator:
+    first = seen[0].evidence
+    box: Box = union([one.evidence.box for one in seen])
+    return first.model_copy(update={"box": box})

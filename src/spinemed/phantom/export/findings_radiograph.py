@@ -1,0 +1,248 @@
+"""Claims of a radiograph: bodies by their silhouettes, heights, slips, curves, beaks, bridges and metal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_erosion, find_objects
+
+from spinemed.facts.normal import distance_to_cut, genant_grade
+from spinemed.phantom.anatomy.measure import height_loss
+from spinemed.phantom.anatomy.parts import Anatomy, Metal, PlacedDisc, Vertebra
+from spinemed.phantom.anatomy.solids import Flags
+from spinemed.phantom.export.claim import Claim
+from spinemed.phantom.export.dicom import instance_uid
+from spinemed.phantom.export.findings_bodies import is_graded
+from spinemed.phantom.export.findings_curves import frontal_claims, lateral_claims
+from spinemed.phantom.export.visibility import Visibility
+from spinemed.phantom.rendering.labels import verse_value
+from spinemed.phantom.rendering.radiograph import RenderedRadiograph
+from spinemed.records import Box, Locator, Pathology
+
+_RIM_PIXELS: Final[int] = 3
+_LAG: Final[int] = 4
+_TO_DEVIATION: Final[float] = 1.4826 / 2**0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Silhouette:
+    """One vertebral body on a film: box, pixels, contrast at its rim, and whether it is wholly in view."""
+
+    level: str
+    box: Box
+    pixels: int
+    contrast: float
+    whole: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ShownFilm:
+    """A radiograph as the findings look at it: silhouettes by level, from below upwards."""
+
+    anatomy: Anatomy
+    rendered: RenderedRadiograph
+    uid: str
+    noise: float
+    silhouettes: dict[str, Silhouette] = field(default_factory=dict)
+
+    @property
+    def pixel_mm(self) -> float:
+        """Return the size of a pixel on the patient."""
+        return self.rendered.spacing_mm[0]
+
+    def locator(self, box: Box) -> Locator:
+        """Return a box of the film as evidence."""
+        identifier = str(instance_uid(self.anatomy.patient, self.rendered.kind, 0))
+        return Locator(series=self.uid, plane="radiograph", slice_index=0, slice_id=identifier, box=box)
+
+
+def radiograph_claims(
+    anatomy: Anatomy, rendered: RenderedRadiograph, series_uid: str, rules: Visibility
+) -> Iterator[Claim]:
+    """Yield all claims of one radiograph."""
+    film = shown_film(anatomy, rendered, series_uid)
+    for bone in (anatomy.sacrum[0], *anatomy.vertebrae):
+        seen = film.silhouettes.get(bone.level)
+        if seen is None:
+            continue
+        yield _claim(film, seen, "vertebra" if seen.whole else "vertebra_in_part")
+        if seen.whole and bone.shape is not None:
+            yield from _of_body(film, rules, bone, seen)
+    for disc in anatomy.placed_discs:
+        if disc.shape is not None:
+            yield from _of_disc(film, disc)
+    if rendered.film.frontal:
+        yield from frontal_claims(film, rules)
+    else:
+        yield from lateral_claims(film, rules)
+
+
+def shown_film(anatomy: Anatomy, rendered: RenderedRadiograph, series_uid: str) -> ShownFilm:
+    """Return the film with the silhouettes of all bodies that lie on it."""
+    found = find_objects(rendered.masks)
+    levels = {verse_value(bone.level): bone.level for bone in (anatomy.sacrum[0], *anatomy.vertebrae)}
+    film = ShownFilm(anatomy, rendered, series_uid, _noise(rendered))
+    for value, level in levels.items():
+        if level != "C1" and value <= len(found) and found[value - 1] is not None:
+            film.silhouettes[level] = _silhouette(film, level, value, found[value - 1])
+    return film
+
+
+def _silhouette(film: ShownFilm, level: str, value: int, where: tuple[slice, slice]) -> Silhouette:
+    masks, pixels = film.rendered.masks, film.rendered.pixels
+    rows, columns = (slice(max(part.start - _RIM_PIXELS, 0), part.stop + _RIM_PIXELS) for part in where)
+    inside: Flags = masks[rows, columns] == value
+    rim = inside & ~binary_erosion(inside, iterations=_RIM_PIXELS)
+    outside = binary_dilation(inside, iterations=_RIM_PIXELS) & (masks[rows, columns] == 0)
+    values = pixels[rows, columns]
+    apart = 0.0
+    if rim.any() and outside.any():
+        apart = abs(float(np.median(values[rim])) - float(np.median(values[outside]))) / film.noise
+    box = Box(left=where[1].start, top=where[0].start, right=where[1].stop, bottom=where[0].stop)
+    return Silhouette(level, box, int(inside.sum()), apart, _is_whole(film, level))
+
+
+def _is_whole(film: ShownFilm, level: str) -> bool:
+    """Whether all of the body that lies on the detector was exposed: its extents end within the mask."""
+    body = film.anatomy.vertebra(level).body
+    grid = film.rendered.grid
+    _, row, column = grid.index_of(body.pose.origin_mm)
+    _, tall, wide = body.extents(grid.directions) / np.asarray(grid.steps_mm)
+    exposed = film.rendered.collimation
+    return bool(
+        row - 0.9 * tall > exposed.top
+        and row + 0.9 * tall < exposed.bottom
+        and column - 0.9 * wide > exposed.left
+        and column + 0.9 * wide < exposed.right
+    )
+
+
+def _noise(rendered: RenderedRadiograph) -> float:
+    """Noise from differences of pixels a few apart inside the silhouettes; never zero."""
+    same = (rendered.masks[:, _LAG:] == rendered.masks[:, :-_LAG]) & (rendered.masks[:, _LAG:] > 0)
+    values: NDArray[np.float64] = rendered.pixels.astype(np.float64)
+    apart = (values[:, _LAG:] - values[:, :-_LAG])[same]
+    if not apart.size:
+        return 1.0
+    return max(float(np.median(np.abs(apart - np.median(apart)))) * _TO_DEVIATION, 1.0)
+
+
+def _claim(film: ShownFilm, seen: Silhouette, pathology: Pathology, *, present: bool = True) -> Claim:
+    return Claim(seen.level, pathology, film.locator(seen.box), seen.pixels, seen.contrast, present=present)
+
+
+def _of_body(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette) -> Iterator[Claim]:
+    if not film.rendered.film.frontal:
+        if is_graded(bone.level):
+            yield _height(film, rules, bone, seen)
+        yield _osteophyte(film, rules, bone, seen)
+    screws = [part for part in film.anatomy.metal if part.kind == "screw" and part.level == bone.level]
+    if screws:
+        yield _metal(film, bone.level, "screws", screws)
+    else:
+        yield Claim(
+            bone.level, "screws", film.locator(seen.box), seen.pixels, max(seen.contrast, 4.0), present=False
+        )
+
+
+def _height(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette) -> Claim:
+    found = height_loss(film.anatomy, bone.level)
+    grade = genant_grade(found.percent)
+    error = 100 * rules.edge_error_px * film.pixel_mm * 2**0.5 / bone.heights().posterior
+    return Claim(
+        bone.level,
+        "height_loss",
+        film.locator(seen.box),
+        seen.pixels,
+        seen.contrast,
+        grade=str(grade),
+        present=grade > 0,
+        value=max(found.percent, 0.0),
+        unit="%",
+        detail=found.form if grade else "",
+        # The rays cross both rims of a tilted body: the outline is blurred by more than a pixel.
+        error=max(error, _FILM_LOSS_ERROR),
+        off_cut=distance_to_cut(found.percent),
+    )
+
+
+_FILM_LOSS_ERROR: Final[float] = 1.0
+
+
+def _osteophyte(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette) -> Claim:
+    size = bone.body.osteophyte
+    large = size >= rules.osteophyte_large
+    between = rules.osteophyte_none < size < rules.osteophyte_large
+    return Claim(
+        bone.level,
+        "osteophyte",
+        film.locator(seen.box),
+        seen.pixels,
+        seen.contrast,
+        grade="large" if large else "none",
+        present=large or between,
+        hidden="it is neither large nor absent" if between else "",
+    )
+
+
+def _of_disc(film: ShownFilm, disc: PlacedDisc) -> Iterator[Claim]:
+    """Cages, and bridges where the film is lateral; the evidence is the gap between both bodies."""
+    above, below = (film.silhouettes.get(level) for level in (disc.above, disc.below))
+    if above is None or below is None or not (above.whole and below.whole) or disc.shape is None:
+        return
+    site = f"{disc.above}-{disc.below}"
+    gap = gap_box(above.box, below.box)
+    pixels = (gap.right - gap.left) * (gap.bottom - gap.top)
+    apart = min(above.contrast, below.contrast)
+    cages = [part for part in film.anatomy.metal if part.kind == "cage" and part.level == disc.above]
+    if disc.shape.cage and cages:
+        yield _metal(film, site, "cage", cages)
+    elif not disc.shape.cage:
+        yield Claim(site, "cage", film.locator(gap), pixels, max(apart, 4.0), present=False)
+    if not film.rendered.film.frontal:
+        yield Claim(site, "bridging", film.locator(gap), pixels, apart, present=disc.shape.bridged)
+
+
+def gap_box(above: Box, below: Box) -> Box:
+    """Return the box of the gap between two bodies, at least as tall as the overlap of their boxes."""
+    top, bottom = sorted((above.bottom, below.top))
+    return Box(
+        left=min(above.left, below.left),
+        top=max(top - 2, 0),
+        right=max(above.right, below.right),
+        bottom=bottom + 2,
+    )
+
+
+def _metal(film: ShownFilm, site: str, pathology: Pathology, parts: list[Metal]) -> Claim:
+    """Metal on the film: the box around its ends, its brightness against the bone beside it."""
+    grid, size = film.rendered.grid, film.rendered.pixels.shape
+    ends = [end for part in parts for end in part.ends_mm]
+    if parts[0].lump is not None:
+        middle = parts[0].lump.centre_mm
+        reach = parts[0].lump.extents(grid.directions)
+        ends = [middle + sign * reach @ grid.directions for sign in (-1.0, 1.0)]
+    places = np.array([grid.index_of(end)[1:] for end in ends])
+    low = np.floor(places.min(axis=0)).astype(int)
+    high = np.ceil(places.max(axis=0)).astype(int) + 1
+    inside = bool((low >= 0).all() and (high <= size).all() and (high > low).all())
+    box = Box(left=int(low[1]), top=int(low[0]), right=int(high[1]), bottom=int(high[0])) if inside else None
+    pixels, apart = 0, 0.0
+    if box is not None:
+        part = film.rendered.pixels[box.top : box.bottom, box.left : box.right].astype(np.float64)
+        bone = film.rendered.pixels[film.rendered.masks > 0]
+        bright = np.percentile(part, 90)
+        apart = max(float(bright - np.median(bone)), 0.0) / film.noise
+        pixels = int((part > (bright + np.median(bone)) / 2).sum())
+    return Claim(
+        site,
+        pathology,
+        None if box is None else film.locator(box),
+        pixels,
+        apart,
+        side="both" if pathology == "screws" else None,
+    )

@@ -1,0 +1,71 @@
+"""Which series a phantom study gets: the kinds asked for, or those that a doctor would have asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, get_args
+
+from spinemed.errors import ConfigError
+from spinemed.phantom.patient.shapes import Patient
+from spinemed.phantom.rendering.acquisition import SeriesKind
+
+ALL_KINDS: Final[tuple[SeriesKind, ...]] = get_args(SeriesKind)
+_ALWAYS: Final[tuple[SeriesKind, ...]] = ("ct", "t1", "t2", "stir", "t2_axial", "xr_ap", "xr_lat")
+_MOVED: Final[tuple[SeriesKind, ...]] = ("xr_flexion", "xr_extension")
+_FULL: Final[tuple[SeriesKind, ...]] = ("xr_full_ap", "xr_full_lat")
+_AXIAL_DISCS: Final[int] = 3
+
+
+def default_kinds(patient: Patient) -> tuple[SeriesKind, ...]:
+    """Return CT, MR and two radiographs; flexion and extension with a slip, full films with a deformity.
+
+    >>> from spinemed.phantom.patient.sample import sample_patient
+    >>> default_kinds(sample_patient(7))[:3]
+    ('ct', 't1', 't2')
+    """
+    kinds = _ALWAYS
+    if "spondylolisthesis" in patient.conditions:
+        kinds += _MOVED
+    if {"scoliosis", "kyphosis", "transitional_anatomy"} & set(patient.conditions):
+        kinds += _FULL
+    return kinds
+
+
+def checked_kinds(kinds: Sequence[str]) -> tuple[SeriesKind, ...]:
+    """Return the kinds in their fixed order, each once; ConfigError for none and for unknown ones.
+
+    >>> checked_kinds(["t2", "ct", "t2"])
+    ('ct', 't2')
+    """
+    unknown = [kind for kind in kinds if kind not in ALL_KINDS]
+    if unknown or not kinds:
+        raise ConfigError(
+            f"series {', '.join(unknown) or 'none'} cannot be made; choose from {', '.join(ALL_KINDS)}"
+        )
+    return tuple(kind for kind in ALL_KINDS if kind in kinds)
+
+
+def axial_discs(patient: Patient) -> tuple[str, ...]:
+    """Return the vertebrae above the discs that get axial slices, from below upwards.
+
+    The three lowest, and others that are herniated, narrowed or slipped or press on the cord: axial slices
+    go where the sagittal ones showed something.
+    """
+    chosen = [
+        disc.above
+        for number, disc in enumerate(patient.discs)
+        if number < _AXIAL_DISCS
+        or disc.herniation is not None
+        or max(disc.narrowing.flavum_mm / 3, *disc.narrowing.recess_mm) > 0.5
+        or disc.above == patient.myelopathy
+    ]
+    return tuple(chosen[:6])
+
+
+def axial_name(above: str, below: str) -> str:
+    """Return the folder of the axial slices through a disc.
+
+    >>> axial_name("L4", "L5")
+    't2_axial_L4-L5'
+    """
+    return f"t2_axial_{above}-{below}"

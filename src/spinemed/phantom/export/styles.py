@@ -1,0 +1,55 @@
+"""The styles that phantom studies can be written in: DICOM studies, or files as VerSe or SPIDER has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from spinemed.errors import ConfigError
+from spinemed.phantom.export.kinds import checked_kinds
+from spinemed.phantom.export.processes import in_processes
+from spinemed.phantom.export.spider_style import write_spider
+from spinemed.phantom.export.study import write_studies
+from spinemed.phantom.export.verse_style import write_verse
+from spinemed.phantom.patient.sample import sample_patient
+
+STYLES: Final[tuple[str, ...]] = ("dicom", "verse", "spider")
+
+
+def write_in_style(
+    style: str,
+    first_seed: int,
+    count: int,
+    out_dir: Path,
+    workers: int = 1,
+    kinds: str | None = None,
+    conditions: Sequence[str] | None = None,
+) -> Iterator[Path]:
+    """Return an iterator that writes `count` studies from `first_seed` on and yields what was written.
+
+    `kinds` are series with commas between, for the style dicom alone. `conditions` forces exactly these on
+    every patient, the word none a healthy one. What is asked for is checked before the first study is
+    drawn: ConfigError for an unknown style, series, condition or seed, for series in a style that has
+    its own, and for a negative count or less than one worker.
+    """
+    if style not in STYLES:
+        raise ConfigError(f"style {style!r} is unknown; choose {', '.join(STYLES)}")
+    if kinds is not None and style != "dicom":
+        raise ConfigError(f"the style {style} has series of its own; leave --kinds out")
+    if count < 0 or workers < 1:
+        raise ConfigError(f"phantom count {count} and workers {workers} must be at least 0 and 1")
+    forced = None if conditions is None else [name for name in conditions if name != "none"]
+    chosen = (
+        None if kinds is None else checked_kinds([part.strip() for part in kinds.split(",") if part.strip()])
+    )
+    for seed in (first_seed, first_seed + max(count - 1, 0)):
+        sample_patient(seed, forced)
+    if style == "dicom":
+        return write_studies(first_seed, count, out_dir, workers, chosen, forced)
+    seeds = range(first_seed, first_seed + count)
+    if style == "verse":
+        return in_processes(partial(write_verse, out_dir=out_dir, conditions=forced), seeds, workers)
+    # One process: its two tables are shared by all studies.
+    return in_processes(partial(write_spider, out_dir=out_dir, conditions=forced), seeds, 1)
