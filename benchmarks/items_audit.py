@@ -142,7 +142,9 @@ def _clues(one: Instance, option: str) -> Iterator[tuple[str, ...]]:
 
 def main() -> int:
     """Print the audit and return 1 if an item is not proven."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--studies", type=Path, required=True, help="folder of spinemed phantom --out")
     parser.add_argument("--limit", type=int, default=10**9, help="studies at most")
     parser.add_argument("--items", type=int, default=1000, help="choice items drawn for the proof")
@@ -171,8 +173,12 @@ def _report(audit: Audit, count: int, seed: int) -> int:
     drawn = [choices[int(place)] for place in order]
     wrong = [fault for _, fault in drawn if fault]
     per_item = 1000 * audit.seconds / max(len(audit.items), 1)
-    print(f"{audit.studies} studies, {len(audit.items)} items, {len(choices)} choices, {per_item:.1f} ms an item")
-    print(f"{len(drawn)} choices drawn: {len(drawn) - len(wrong)} with exactly one right option, the keyed one")
+    print(
+        f"{audit.studies} studies, {len(audit.items)} items, {len(choices)} choices, {per_item:.1f} ms an item"
+    )
+    print(
+        f"{len(drawn)} choices drawn: {len(drawn) - len(wrong)} with exactly one right option, the keyed one"
+    )
     for fault in wrong[:20]:
         print("  NOT PROVEN", fault)
     for name, of in (("letters", _letter), ("languages", _language)):

@@ -127,35 +127,6 @@ def body_plane(anatomy: Anatomy, level: str, pixel_mm: float) -> NDArray[np.bool
     return np.asarray(paint(anatomy, grid).vertebra[0] == verse_value(level))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_centre_of_each_body_in_the_mask_lies_at_its_pose(seed: int) -> None:
-    anatomy = anatomy_of(seed)
-    for kind in KINDS:
-        series = render(anatomy, plan(anatomy, kind))
-        for level in FRACTURE_LEVELS:
-            offset_mm = body_centre_offset_mm(anatomy, series, level)
-            assert offset_mm is None or offset_mm < 1.5, (seed, kind, level, offset_mm)
-
-
-def body_centre_offset_mm(anatomy: Anatomy, series: RenderedSeries, level: str) -> float | None:
-    """How far in the middle slice the body's mask centre lies from the placed pose; None if it is cut off.
-
-    What lies behind the posterior wall belongs to the arch and is left out.
-    """
-    grid = series.acquisition.grid
-    pose = anatomy.vertebra(level).body.pose
-    rows, columns = np.nonzero(series.mask[len(series.mask) // 2] == verse_value(level))
-    if rows.size == 0 or rows.min() == 0:
-        return None
-    index = np.stack([np.full(rows.size, len(series.mask) // 2), rows, columns], axis=1) * np.asarray(grid.steps_mm)
-    local = (grid.origin_mm + index @ grid.directions - pose.origin_mm) @ pose.rotation
-    body = local[local[:, 1] <= anatomy.vertebra(level).body.half_depth]
-    # Wedged bodies have their centre of mass behind the pose's origin; the same formula gives both.
-    edge = anatomy.vertebra(level).body
-    wedge_shift = edge.slope * edge.half_depth**2 / (3 * edge.half_height)
-    return float(np.hypot(body[:, 1].mean() - wedge_shift, body[:, 2].mean()))
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_heights_and_grade_measured_on_the_mask_agree_with_the_truth(seed: int) -> None:
     anatomy = anatomy_of(seed)
@@ -194,23 +165,6 @@ def test_placed_grades_are_the_sampled_ones_and_keep_away_from_the_cuts() -> Non
                 assert min(abs(truth.height_loss_percent - cut) for cut in GENANT_CUTS_PERCENT) > 0.9
         fractured += any(shape.fracture_grade for shape in anatomy.patient.vertebrae)
     assert 0.28 * 150 < fractured < 0.52 * 150
-
-
-def test_s1_and_five_vertebrae_above_it_are_whole_in_every_series_of_fifty_seeds() -> None:
-    for seed in range(50):
-        anatomy = anatomy_of(seed)
-        for kind in KINDS:
-            grid = plan(anatomy, kind).grid
-            size = np.array(grid.shape[1:])
-            pose = anatomy.vertebra("S1").body.pose
-            centre = grid.index_of(pose.origin_mm)[1:]
-            reach = anatomy.vertebra("S1").body.extents(grid.directions)[1:] / np.array(grid.steps_mm[1:])
-            assert (centre - reach > 0).all() and (centre + reach < size - 1).all(), (seed, kind)
-            for level in ("L1", "L2", "L3", "L4", "L5"):
-                for axis in (1, 2):
-                    span = np.array(anatomy.vertebra(level).span(grid.directions[axis]))
-                    pixels = (span - grid.directions[axis] @ grid.origin_mm) / grid.steps_mm[axis]
-                    assert pixels[0] > 0 and pixels[1] < grid.shape[axis] - 1, (seed, kind, level, axis)
 
 
 def test_the_written_boxes_call_the_lumbar_vertebrae_whole_and_hold_their_masks(written: Path) -> None:

@@ -33,6 +33,7 @@ from spinemed.phantom.rendering.acquisition import (
     plan_session,
     retake,
 )
+from spinemed.phantom.rendering.framing import sagittal_frame
 from spinemed.phantom.rendering.labels import paint
 from spinemed.phantom.rendering.maps import CORD, DISC, EPIDURAL_FAT, SAC, verse_value
 from spinemed.phantom.rendering.series import pictures, render, render_session
@@ -298,6 +299,16 @@ def test_roots_are_dots_in_the_fat_of_the_foramina_and_a_narrow_foramen_has_less
     assert roots > 5 and lost_fat < 0.7 * open_fat
 
 
+def test_broken_partes_show_a_gap_beside_the_midline_in_ct() -> None:
+    well, broken = place(healthy()), place(with_vertebra("L5", pars_defect=True))
+    half = well.vertebra("L5").canal_width_mm / 2
+    acquisition = beside(well, "L5", "ct", half + 3.0)
+    before, after = (render(anatomy, acquisition) for anatomy in (well, broken))
+    gap = (paint(broken, acquisition.grid).tissue == Tissue.SCAR) & (before.mask == verse_value("L5"))
+    assert gap.sum() > 10 and not after.mask[gap].any()
+    assert before.pixels[gap].mean() - after.pixels[gap].mean() > 3 * noise_of(acquisition)
+
+
 def test_fields_of_view_differ_and_show_the_sacrum_only_at_times() -> None:
     shown, sizes, regions = 0, set(), set()
     for seed in range(60):
@@ -310,6 +321,22 @@ def test_fields_of_view_differ_and_show_the_sacrum_only_at_times() -> None:
         regions.add(acquisition.region)
     assert 0.3 * 60 < shown < 0.85 * 60
     assert len(sizes) > 25 and len(regions) >= 3
+
+
+def test_a_frame_that_must_show_the_lumbar_spine_holds_it_whole_with_s1() -> None:
+    for seed in range(25):
+        anatomy = place(sample_patient(seed))
+        rng = np.random.default_rng(seed)
+        grid = sagittal_frame(rng, anatomy, "lumbar", True, 5, 320, 4.5)
+        size, steps = np.array(grid.shape[1:]), np.array(grid.steps_mm[1:])
+        body = anatomy.vertebra("S1").body
+        centre, reach = grid.index_of(body.pose.origin_mm)[1:], body.extents(grid.directions)[1:] / steps
+        assert (centre - reach > 0).all() and (centre + reach < size - 1).all(), seed
+        for part in anatomy.vertebrae[:5]:
+            for axis in (1, 2):
+                span = np.array(part.span(grid.directions[axis]))
+                pixels = (span - grid.directions[axis] @ grid.origin_mm) / grid.steps_mm[axis]
+                assert pixels[0] > 0 and pixels[1] < grid.shape[axis] - 1, (seed, part.level, axis)
 
 
 def test_the_region_is_the_same_in_all_series_of_a_patient() -> None:

@@ -179,6 +179,9 @@ class _Corpus:
             if not self._balance.keeps(instance, grade, split):
                 self._reject(unbalanced(instance, grade))
                 return
+        elif instance.kind not in FROM_LEVELS and not self._pairs.keeps(instance, split):
+            self._reject(out_of_balance(instance))
+            return
         pictures = [rows.pictures[identity] for identity in instance.pictures]
         self._row(instance.task, split, question_row(instance, pictures, split))
         self.tally.instance(instance, split)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
+from typing import Final
 
 import SimpleITK as sitk  # noqa: N813  the field's name
 
 from spinemed.errors import SourceError
 from spinemed.facts import find
+from spinemed.facts.stated import stated_findings
+from spinemed.imaging.radiograph import read_radiograph
 from spinemed.imaging.slices import sagittal
-from spinemed.imaging.volume import read_mask, read_volume
+from spinemed.imaging.volume import Volume, read_mask, read_volume
 from spinemed.instances import Asking, ask
+from spinemed.instances.case import ask_case, case_of
+from spinemed.instances.shots import CaseSeries
 from spinemed.records import Finding, Instance, Picture, Reject, Series, Study
+
+FROM_MASKS: Final = ("vertebra", "vertebra_in_part", "height_loss")
+"""What `facts.find` measures on the masks of every source; a source need not state it."""
 
 
 @dataclass
@@ -28,19 +38,28 @@ class StudyRows:
 
 
 def rows_of(study: Study, asking: Asking) -> StudyRows:
-    """Return everything that a study gives; a series that cannot be read is a Reject, never an exception."""
+    """Return everything that a study gives; a series that cannot be read is a Reject, never an exception.
+
+    Every sagittal series with a mask is asked for its levels; what the source states (`Study.stated`) is
+    asked of all series together.
+    """
     rows = StudyRows(study)
+    try:
+        stated = stated_findings(study)
+    except SourceError as error:
+        stated = ()
+        _refuse(rows, study.id, error)
+    read: list[CaseSeries] = []
     for series in study.series:
         try:
-            _add_series(rows, study, series, asking)
+            one = _read_series(rows, series, [one for one in stated if one.evidence.series == series.uid])
+            if one.findings:
+                read.append(one)
+                _ask_levels(rows, one, asking)
         except SourceError as error:
-            place = f"{study.id}/{series.uid}"
-            reason = _without_folders(str(error), study)
-            rows.rejects.append(
-                Reject(
-                    id=place, source=study.source, step="read", reason=reason, fix="mend or remove the series"
-                )
-            )
+            _refuse(rows, f"{study.id}/{series.uid}", error)
+    if stated:
+        _ask_case(rows, read, asking)
     return rows
 
 
@@ -49,18 +68,40 @@ def one_thread() -> None:
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
 
-def _add_series(rows: StudyRows, study: Study, series: Series, asking: Asking) -> None:
+def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> CaseSeries:
+    """Return a series with its findings, and count them; what masks tell goes before what is stated."""
+    if series.modality == "XR":
+        rows.findings.extend(stated)
+        return CaseSeries(series, read_radiograph(_only_file(series)), tuple(stated))
     volume = read_volume(series.image)
-    mask = read_mask(series.mask, series.label_scheme, volume)
-    found = find(study, volume, mask, series)
-    findings = [one for one in found if isinstance(one, Finding)]
+    findings: list[Finding] = []
+    if series.plane == "sagittal":
+        found = find(rows.study, volume, read_mask(series.mask, series.label_scheme, volume), series)
+        findings += [one for one in found if isinstance(one, Finding)]
+        rows.rejects.extend(one for one in found if isinstance(one, Reject))
+        stated = [one for one in stated if one.pathology not in FROM_MASKS]
+    findings += stated
     rows.findings.extend(findings)
-    rows.rejects.extend(one for one in found if isinstance(one, Reject))
-    if not findings:
+    return CaseSeries(series, volume, tuple(findings))
+
+
+def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking) -> None:
+    """Add the questions about levels of one sagittal series."""
+    measured = [finding for finding in one.findings if finding.pathology in FROM_MASKS]
+    if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
-    pixels = sagittal(volume.array, findings[0].evidence.slice_index)
-    rows.slices[series.uid] = sha256(pixels.tobytes() + repr(pixels.shape).encode()).hexdigest()
-    for one in ask(study, series, volume, findings, asking):
+    pixels = sagittal(one.volume.array, measured[0].evidence.slice_index)
+    rows.slices[one.series.uid] = sha256(pixels.tobytes() + repr(pixels.shape).encode()).hexdigest()
+    _take(rows, ask(rows.study, one.series, one.volume, measured, asking))
+
+
+def _ask_case(rows: StudyRows, read: Sequence[CaseSeries], asking: Asking) -> None:
+    """Add the questions, consultations and reports about all series together."""
+    _take(rows, ask_case(case_of(rows.study, read, asking, rows.rejects)))
+
+
+def _take(rows: StudyRows, given: Iterable[Picture | Instance | Reject]) -> None:
+    for one in given:
         if isinstance(one, Picture):
             rows.pictures[one.id] = one
         elif isinstance(one, Instance):
@@ -69,8 +110,27 @@ def _add_series(rows: StudyRows, study: Study, series: Series, asking: Asking) -
             rows.rejects.append(one)
 
 
+def _only_file(series: Series) -> Path:
+    """Return the one DICOM file of a radiograph; SourceError where there is none or several."""
+    files = sorted(series.image.glob("*.dcm")) if series.image.is_dir() else [series.image]
+    if len(files) != 1:
+        raise SourceError(f"{series.image.name}: {len(files)} files; a radiograph is one")
+    return files[0]
+
+
+def _refuse(rows: StudyRows, place: str, error: SourceError) -> None:
+    reason = _without_folders(str(error), rows.study)
+    rows.rejects.append(
+        Reject(
+            id=place, source=rows.study.source, step="read", reason=reason, fix="mend or remove the series"
+        )
+    )
+
+
 def _without_folders(text: str, study: Study) -> str:
     """Return the text with folders of this machine cut from its paths: a corpus names none."""
+    if study.stated is not None:
+        text = text.replace(f"{study.stated.parent}/", "")
     for series in study.series:
         for path in (series.image, *([series.mask] if not isinstance(series.mask, tuple) else series.mask)):
             text = text.replace(f"{path.parent}/", "")

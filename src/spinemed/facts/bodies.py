@@ -67,6 +67,21 @@ def bodies(labels: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> list[B
     return _without_strays(found, spacing_mm)
 
 
+def whole_body(picture: NDArray[np.uint8], value: int) -> Body | None:
+    """Return one label of a picture as a body, all of it: for silhouettes, which have no arch; None without.
+
+    `picture` is [row, column] of VerSe labels, row 0 cranial.
+    """
+    found = ndimage.find_objects((picture == value).astype(np.uint8))
+    if not found or value not in SCHEMES["verse"]:
+        return None
+    rows, columns = found[0]
+    box = Box(left=columns.start, top=rows.start, right=columns.stop, bottom=rows.stop)
+    height, width = picture.shape
+    whole = box.top > 0 and box.left > 0 and box.bottom < height and box.right < width
+    return Body(SCHEMES["verse"][value], box, picture[rows, columns] == value, whole)
+
+
 def tilts(seen: Sequence[Body], spacing_mm: tuple[float, float]) -> list[float]:
     """Return for each body how far its depth runs down from front to back, in radians.
 

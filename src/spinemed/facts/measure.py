@@ -1,4 +1,4 @@
-"""Slip and the depth of the dural sac, measured on label masks alone: an independent check of stated findings.
+"""Slip and the depth of the dural sac, measured on label masks alone: an independent check of findings.
 
 Slices are [row, column] with row 0 cranial and column 0 anterior; `spacing_mm` is (row, column).
 """
@@ -89,26 +89,31 @@ def slip_percent(above: Endplate, below: Endplate) -> float:
     """Return how far the vertebra above stands forward, in percent of the endplate's depth below.
 
     `above` is the lower endplate of the upper vertebra, `below` the upper endplate of the lower one. The
-    rear corners are compared along the endplate below (Meyerding); backward is negative.
+    rear corners are compared along the disc, midway between both endplates (Meyerding); backward is
+    negative.
 
     >>> round(slip_percent(Endplate((0, 2), (0, 32)), Endplate((10, 5), (10, 35))), 1)
     10.0
     """
-    depth = below.depth_mm
-    forward = ((below.front[0] - below.rear[0]) / depth, (below.front[1] - below.rear[1]) / depth)
-    step = (above.rear[0] - below.rear[0], above.rear[1] - below.rear[1])
-    return 100 * (step[0] * forward[0] + step[1] * forward[1]) / depth
+    along = math.radians((above.angle_deg + below.angle_deg) / 2)
+    down, back = below.rear[0] - above.rear[0], below.rear[1] - above.rear[1]
+    return 100 * (back * math.cos(along) + down * math.sin(along)) / below.depth_mm
 
 
 def sac_depth_mm(
-    structures: NDArray[np.uint16], spacing_mm: tuple[float, float], start: Point, backwards: Point
+    structures: NDArray[np.uint16],
+    spacing_mm: tuple[float, float],
+    start: Point,
+    backwards: Point,
+    reach_mm: float = 60.0,
 ) -> float:
     """Return the depth of the dural sac in mm along one line of a slice: sagittal, or axial.
 
     The line runs from `start` (row, column, in mm from the slice's corner) along the unit vector
-    `backwards` (row, column). 0 where it meets no sac.
+    `backwards` (row, column), `reach_mm` far at most. 0 where it meets no sac.
     """
-    along = np.arange(0.0, 90.0, _LINE_STEP_MM)
+    across = math.hypot(structures.shape[0] * spacing_mm[0], structures.shape[1] * spacing_mm[1])
+    along = np.arange(0.0, min(reach_mm, across), _LINE_STEP_MM)
     rows = np.floor((start[0] + along * backwards[0]) / spacing_mm[0]).astype(int)
     columns = np.floor((start[1] + along * backwards[1]) / spacing_mm[1]).astype(int)
     height, width = structures.shape

@@ -105,9 +105,9 @@ def shot_of(
     cut: Slice | None = None,
 ) -> Shot:
     """Return the picture of a window, with `scale` times as many pixels, of another slice if one is given."""
-    return shoot(
-        case.study, strip.series, cut or strip.cut, frame_of(window, scale), evidence.evidence, rng, ring_px
-    )
+    shown = cut or strip.cut
+    frame = frame_of(window, scale).within(shown)
+    return shoot(case.study, strip.series, shown, frame, evidence.evidence, rng, ring_px)
 
 
 def frame_of(window: Window, scale: float = 1.0) -> Frame:
@@ -308,7 +308,7 @@ def search_draft(
         window = window_for(strip, strip.chain.sites.index(upper), rng)
         if window is None:
             return None
-        shown = outline(strip.series, cut, frame_of(window, SEARCH_SCALE))
+        shown = outline(strip.series, cut, frame_of(window, SEARCH_SCALE).within(cut))
         if not shown.holds(finding) or not _edges_are_clear(case, kind, strip, window):
             continue
         pool = (

@@ -168,7 +168,7 @@ def _fixation(
         stated = {"numbering": strip.numbering(window), "construct": construct}
         whole = site_pool(strip, window, False) + (["S1"] if window.anchor == "sacrum" else [])
         pool = [one for one in range_pool(strip, window) if _length(one, whole) == length]
-        shown = outline(strip.series, cut, frame_of(window, SEARCH_SCALE))
+        shown = outline(strip.series, cut, frame_of(window, SEARCH_SCALE).within(cut))
         answer = the_right(case, kind, (finding.site,), pool, (shown,), stated)
         if answer is not None and shown.holds(finding):
             shot = shot_of(case, strip, window, rng, finding, scale=SEARCH_SCALE, cut=cut)

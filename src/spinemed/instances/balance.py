@@ -29,9 +29,7 @@ class PairBalance:
         group = split, instance.kind, instance.language
         right = instance.options[LETTERS.index(instance.answer)]
         others = [option for option in instance.options if option != right]
-        ahead = [
-            self._wins[(*group, right, other)] - self._wins[(*group, other, right)] for other in others
-        ]
+        ahead = [self._wins[(*group, right, other)] - self._wins[(*group, other, right)] for other in others]
         if max(ahead) > _SLACK:
             return False
         for other in others:

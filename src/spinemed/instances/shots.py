@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -73,6 +74,20 @@ class Frame:
     pixel_mm: float
     height_px: int
     width_px: int
+
+    def within(self, cut: Slice) -> Frame:
+        """Return the part of the window that lies on the slice, its edges on whole pixels of the window."""
+        top, left = (max(0, math.floor(-start / self.pixel_mm)) for start in (self.top_mm, self.left_mm))
+        height, width = cut.size_mm
+        bottom = min(self.height_px, math.ceil((height - self.top_mm) / self.pixel_mm))
+        right = min(self.width_px, math.ceil((width - self.left_mm) / self.pixel_mm))
+        return Frame(
+            round(self.top_mm + top * self.pixel_mm, 5),
+            round(self.left_mm + left * self.pixel_mm, 5),
+            self.pixel_mm,
+            max(bottom - top, 1),
+            max(right - left, 1),
+        )
 
     def pixel_of(self, row_mm: float, column_mm: float) -> tuple[float, float]:
         """Return (row, column) in the picture; the middle of the first pixel is (0, 0)."""

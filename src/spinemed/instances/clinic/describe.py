@@ -108,7 +108,12 @@ def normal_sentences(findings: Sequence[Finding], style: Style, key: str) -> lis
             fields = {"level": style.sites(sites)}
             sentences.append(say(f"normal.{pathology}", style.language, f"{key}:{pathology}", fields))
     for one in findings:
-        if one.pathology in _CURVES and not is_abnormal(one) and one.extent is not None and one.value is not None:
+        if (
+            one.pathology in _CURVES
+            and not is_abnormal(one)
+            and one.extent is not None
+            and one.value is not None
+        ):
             fields = fields_of((one,), style, key)
             sentences.append(say(f"normal.{one.pathology}", style.language, key, fields))
         elif one.pathology == "scoliosis" and not one.present:

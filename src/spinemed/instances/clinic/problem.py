@@ -155,7 +155,7 @@ def _seen_part(facts: CaseFacts) -> Part:
 
 
 def _of(*pathologies: Pathology) -> Callable[[Finding, CaseFacts], bool]:
-    return lambda one, facts: one.pathology in pathologies
+    return lambda one, _facts: one.pathology in pathologies
 
 
 def _fresh(one: Finding) -> bool:
@@ -166,7 +166,7 @@ def _is_fragile(one: Finding, facts: CaseFacts) -> bool:
     return _fresh(one) and one.grade.startswith("A") and (first_age(facts) or 0) >= FRAGILE_AGE
 
 
-def _is_cord_at_risk(one: Finding, facts: CaseFacts) -> bool:
+def _is_cord_at_risk(one: Finding, _facts: CaseFacts) -> bool:
     cervical = part_of(one.site) == "neck"
     severe = one.pathology == "canal_stenosis" and one.grade == "severe"
     return cervical and (one.pathology == "cord_signal" or severe)
@@ -190,20 +190,20 @@ def _is_lateral(one: Finding, region: str) -> bool:
     return one.pathology == "herniation" and lateral and Site.parse(one.site).region == region
 
 
-def _is_central_herniation(one: Finding, facts: CaseFacts) -> bool:
+def _is_central_herniation(one: Finding, _facts: CaseFacts) -> bool:
     return one.pathology == "herniation" and Site.parse(one.site).region == "lumbar"
 
 
-def _is_stenosis(one: Finding, facts: CaseFacts) -> bool:
+def _is_stenosis(one: Finding, _facts: CaseFacts) -> bool:
     narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
     return narrow and Site.parse(one.site).region == "lumbar"
 
 
-def _is_isthmic(one: Finding, facts: CaseFacts) -> bool:
+def _is_isthmic(one: Finding, _facts: CaseFacts) -> bool:
     return one.pathology == "slip" and one.detail == "isthmic" and (one.value or 0.0) > 0
 
 
-def _is_root_stenosis(one: Finding, facts: CaseFacts) -> bool:
+def _is_root_stenosis(one: Finding, _facts: CaseFacts) -> bool:
     narrow = one.pathology == "recess_stenosis" and one.grade in ("moderate", "severe")
     narrow = narrow or (one.pathology == "foraminal_stenosis" and one.grade in ("2", "3"))
     return narrow and one.side in ("left", "right") and bool(root_hit(one))
@@ -217,8 +217,8 @@ _RULES: Final[dict[Lead, Callable[[Finding, CaseFacts], bool]]] = {
     "fragility": _is_fragile,
     "myelopathy": _is_cord_at_risk,
     "scoliosis": _is_leading_curve,
-    "herniation": lambda one, facts: _is_lateral(one, "lumbar"),
-    "cervical_herniation": lambda one, facts: _is_lateral(one, "cervical"),
+    "herniation": lambda one, _facts: _is_lateral(one, "lumbar"),
+    "cervical_herniation": lambda one, _facts: _is_lateral(one, "cervical"),
     "central_herniation": _is_central_herniation,
     "stenosis": _is_stenosis,
     "isthmic_slip": _is_isthmic,
@@ -229,5 +229,5 @@ _RULES: Final[dict[Lead, Callable[[Finding, CaseFacts], bool]]] = {
     "old_fracture": _of("fracture", "height_loss"),
     "postoperative": _of("cage", "screws"),
     "transitional": _of("transitional"),
-    "degeneration": lambda one, facts: True,
+    "degeneration": lambda _one, _facts: True,
 }

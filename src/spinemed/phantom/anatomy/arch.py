@@ -55,7 +55,7 @@ def _lumbar(shape: VertebraShape, wall: float, height: float) -> list[Mould]:
         parts.append(Mould((root, wall + 4.0, 0.20 * height), (4.8, 9.5, 0.28 * height)))
         if not shape.laminectomy:
             lamina = (side * (width / 4 + 2.0), wall + depth + 3.2, -0.20 * height)
-            parts.append(Mould(lamina, (width / 4 + 4.5, 3.2, 0.42 * height), flare=0.45 * side))
+            parts.append(Mould(lamina, (width / 4 + 4.5, 3.2, 0.39 * height), flare=0.45 * side))
         upper = (side * (width / 2 + 6.5), wall + 0.80 * depth + 1.0, 0.50 * height)
         lower = (side * (width / 2 + 1.0), wall + 0.95 * depth + 7.2, -0.58 * height)
         parts.append(Mould(upper, (4.5, 4.2, 0.38 * height), flare=0.3 * side))

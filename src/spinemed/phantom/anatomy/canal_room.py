@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
-from spinemed.phantom.anatomy.solids import Array, Floats, Lump
+from spinemed.phantom.anatomy.solids import Array, Body, Floats, Lump
 
 SAC_SHARE: Final = 0.88
 """Share of the bony canal's depth and width that the sac fills; the rest is fat, mostly behind it."""
@@ -171,49 +171,59 @@ def body_room(anatomy: Anatomy, level: str, table: SacTable | None = None) -> Ro
 
 def _press_bone(table: SacTable, anatomy: Anatomy, z: Floats) -> None:
     """Posterior walls and discs press from the front, laminae of a slipped vertebra from behind."""
-    walls = np.full(len(z), -np.inf, np.float32)
-    laminae = np.full(len(z), np.inf, np.float32)
-    below: Array | None = None
-    discs = {disc.above: disc for disc in anatomy.placed_discs}
-    for bone in (anatomy.sacrum[0], *anatomy.vertebrae):
-        low, high = _posterior_corners(bone)
-        if below is not None and bone.level in discs:
-            disc = discs[bone.level].solid
-            middle = disc.pose.point(0.0, disc.half_depth + disc.bulge, 0.0)
-            _draw(walls, table, below, middle)
-            _draw(walls, table, middle, low)
-            arch = bone.body.pose.rotation[:, 1] * (bone.canal_depth_mm + bone.arch_back_mm)
-            beyond = (low - high) / np.linalg.norm(low - high) * (disc.height / 2 + 2.0)
-            _draw(laminae, table, low + arch + beyond, (low + high) / 2 + arch, least=True)
-        _draw(walls, table, low, high)
-        below = high
-    half = table.half_depth
-    np.maximum(walls - (table.centre_posterior - half), 0.0, out=table.front, where=np.isfinite(walls))
-    back = table.centre_posterior + half - laminae + np.float32(_FLAVUM_MM)
-    np.maximum(back, 0.0, out=table.back, where=np.isfinite(laminae))
+    wall = _wall_points(anatomy)
+    heights = np.maximum.accumulate(wall[:, 2] + 1e-6 * np.arange(len(wall)))
+    walls = np.interp(z, heights, wall[:, 1], left=-np.inf, right=-np.inf)
+    np.maximum(
+        walls - (table.centre_posterior - table.half_depth), 0.0, out=table.front, where=walls > -np.inf
+    )
+    for disc in anatomy.placed_discs:
+        if disc.shape is not None and disc.shape.slip_mm > 0:
+            _press_lamina(table, disc, anatomy.vertebra(disc.above), z)
 
 
-def _draw(rows: Floats, table: SacTable, low: Array, high: Array, *, least: bool = False) -> None:
-    """Enter a straight wall between two points into the rows: the furthest back, or with `least` front."""
-    if low[2] > high[2]:
-        low, high = high, low
-    first = max(int(np.ceil((low[2] - table.low_mm) / table.step_mm)), 0)
-    last = min(int((high[2] - table.low_mm) / table.step_mm) + 1, len(rows))
-    if first >= last:
-        return
-    heights = table.low_mm + table.step_mm * np.arange(first, last)
-    steep = (high[1] - low[1]) / max(float(high[2] - low[2]), 1e-3)
-    places = (low[1] + (heights - low[2]) * steep).astype(np.float32)
-    part = rows[first:last]
-    (np.minimum if least else np.maximum)(part, places, out=part)
+def _wall_points(anatomy: Anatomy) -> Array:
+    """Points [n, 3] up the canal's front wall from S1: each body's lower and upper corner, each disc between."""
+    bodies = [anatomy.sacrum[0].body, *(part.body for part in anatomy.vertebrae[:-1])]
+    discs = [disc.solid for disc in anatomy.placed_discs if disc.shape is not None]
+    rotations = np.array([solid.pose.rotation for solid in (*bodies, *discs)])
+    origins = np.array([solid.pose.origin_mm for solid in (*bodies, *discs)])
+    lower, upper = (
+        [(body.half_depth * (1 + side * body.taper), side * _edge(body)) for body in bodies]
+        for side in (-1, 1)
+    )
+    bulges = [(disc.half_depth + disc.bulge, 0.0) for disc in discs]
+
+    def placed(rows: slice, local: list[tuple[float, float]]) -> Array:
+        return np.asarray(origins[rows] + (rotations[rows, :, 1:] @ np.array(local)[:, :, None])[:, :, 0])
+
+    whole = slice(0, len(bodies))
+    points = np.empty((3 * len(bodies) - 1, 3))
+    points[0::3], points[1::3] = placed(whole, lower), placed(whole, upper)
+    points[2::3] = placed(slice(len(bodies), None), bulges)
+    return points
 
 
-def _posterior_corners(bone: Vertebra) -> tuple[Array, Array]:
-    """The lower and the upper corner of the posterior wall on the midline."""
-    body = bone.body
-    edge = body.half_height + body.slope * body.half_depth
-    low = body.pose.point(0.0, body.half_depth * (1 - body.taper), -edge)
-    return low, body.pose.point(0.0, body.half_depth * (1 + body.taper), edge)
+def _edge(body: Body) -> float:
+    """Height in mm of the posterior rim above the body's middle."""
+    return body.half_height + body.slope * body.half_depth
+
+
+def _press_lamina(table: SacTable, disc: PlacedDisc, bone: Vertebra, z: Floats) -> None:
+    """The laminae of a vertebra that slipped forward come with it, unless both partes are broken."""
+    solid, edge = disc.solid, _edge(bone.body)
+    back = bone.body.half_depth + bone.canal_depth_mm + bone.arch_back_mm
+    high, low = (bone.body.pose.point(0.0, back, up) for up in (0.0, -edge - solid.height / 2 - 2.0))
+    first, last = (int((point[2] - table.low_mm) / table.step_mm) for point in (low, high))
+    rows = slice(max(first, 0), min(last + 1, len(z)))
+    laminae = low[1] + (z[rows] - low[2]) * ((high[1] - low[1]) / max(float(high[2] - low[2]), 1e-3))
+    push = (
+        table.centre_posterior[rows]
+        + table.half_depth[rows]
+        - laminae.astype(np.float32)
+        + np.float32(_FLAVUM_MM)
+    )
+    np.maximum(table.back[rows], push, out=table.back[rows])
 
 
 def _press_ligament(table: SacTable, disc: PlacedDisc, above: Vertebra, z: Floats) -> None:

@@ -6,20 +6,22 @@ Everything is taken from the placed solids, never from what was drawn for the pa
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from spinemed.facts.normal import HEIGHT_POSITION
 from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
 from spinemed.phantom.anatomy.solids import Array
-from spinemed.phantom.patient.morphometry import BODY_SIZES, expected_ratio
+from spinemed.phantom.patient.morphometry import BODY_SIZES, expected_ratio, usual_hollow_mm
 from spinemed.phantom.patient.shapes import FractureForm, Side
 
 LEAST_COBB_DEG: Final = 10.0
 """A curve of less is no scoliosis."""
 
 _FEWEST_STEPS: Final = 2
+# How much lower the middle is than the mean of front and back, for each mm that one endplate is hollow.
+_RIMS: Final = 2 * HEIGHT_POSITION**2
 
 
 class Curve(NamedTuple):
@@ -140,26 +142,17 @@ def height_loss(anatomy: Anatomy, level: str) -> Loss:
     """Return the loss of height of a body from C3 down: the greatest of front, middle and back.
 
     Front against the height behind times the level's expected ratio (wedge), middle against the mean of
-    front and back (biconcave), back against the neighbours' backs in the level's usual proportion (crush).
+    front and back less the usual hollow (biconcave), back against the neighbours' backs in the level's usual proportion (crush).
     """
     heights = anatomy.vertebra(level).heights()
     mean = (heights.anterior + heights.posterior) / 2
     losses: dict[FractureForm, float] = {
         "wedge": 1 - heights.anterior / (heights.posterior * expected_ratio(level, anatomy.patient.sex)),
-        "biconcave": 1 - heights.middle / (mean - _usual_hollow_mm(anatomy, level)),
+        "biconcave": 1 - heights.middle / (mean - _RIMS * usual_hollow_mm(level, anatomy.patient.age)),
         "crush": 1 - heights.posterior / _expected_back_mm(anatomy, level),
     }
     form = max(losses, key=lambda name: losses[name])
     return Loss(form, 100.0 * losses[form])
-
-
-def _usual_hollow_mm(anatomy: Anatomy, level: str) -> float:
-    """How much lower the middle of a healthy body is than its front and back: the neighbours' mean."""
-    hollows = []
-    for bone in _sound_neighbours(anatomy, level):
-        heights = bone.heights()
-        hollows.append((heights.anterior + heights.posterior) / 2 - heights.middle)
-    return sum(hollows) / len(hollows)
 
 
 def _expected_back_mm(anatomy: Anatomy, level: str) -> float:
@@ -180,10 +173,3 @@ def _sound_neighbours(anatomy: Anatomy, level: str) -> list[Vertebra]:
         if index != place and part.shape is not None and part.shape.fracture is None
     ]
     return [bones[index] for _, index in sorted(sound)[:4]]
-
-
-def neighbours_flush(anatomy: Anatomy) -> bool:
-    """Return whether every body stands above the one below it: a check that the stack is sound."""
-    return all(
-        low.body.pose.origin_mm[2] < high.body.pose.origin_mm[2] for low, high in pairwise(anatomy.vertebrae)
-    )

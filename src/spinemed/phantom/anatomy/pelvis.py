@@ -48,7 +48,9 @@ def pelvis_moulds(patient: Patient) -> list[Mould]:
                 flare=0.95 * side,
                 lift=0.25 * side,
             ),
-            Mould((side * 54.0 * size, 42.0 * size, 84.0 * size), (15.0, 17.0, 36.0 * size), flare=0.6 * side),
+            Mould(
+                (side * 54.0 * size, 42.0 * size, 84.0 * size), (15.0, 17.0, 36.0 * size), flare=0.6 * side
+            ),
         ]
         front = [
             Mould((side * 64.0 * size, 22.0, -48.0 * size), (11.0, 14.0, 26.0), lift=0.2 * side),

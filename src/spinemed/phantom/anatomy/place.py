@@ -45,7 +45,7 @@ def place(patient: Patient, posture: Posture = "lying") -> Anatomy:
         vertebrae,
         sacrum,
         (*placed, *_remnants(segments)),
-        midline_of(vertebrae, sacrum),
+        midline_of(vertebrae, sacrum, placed),
         place_ribs(patient, vertebrae),
         tuple(parts.pelvis),
         place_metal(patient, vertebrae, placed, sacrum[0]),

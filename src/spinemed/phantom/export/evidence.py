@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -36,11 +36,12 @@ class Region:
     left: int
     flags: Flags
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Return the number of flagged pixels."""
         return int(np.count_nonzero(self.flags))
 
+    @cached_property
     def box(self) -> Box:
         """Return the least box that holds the flagged pixels; ValueError where none is flagged."""
         rows, columns = (np.flatnonzero(self.flags.any(axis=axis)) for axis in (1, 0))
@@ -55,7 +56,7 @@ class Region:
 
     def touches(self, shape: tuple[int, ...]) -> bool:
         """Return whether a flagged pixel lies on the border of slices of this (rows, columns)."""
-        box = self.box()
+        box = self.box
         return box.left == 0 or box.top == 0 or box.right == shape[1] or box.bottom == shape[0]
 
     def values(self, stack: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -79,6 +80,7 @@ class ShownSeries:
     name: str
     noises: dict[int, float] = field(default_factory=dict)
     levels: dict[tuple[int, int], float | None] = field(default_factory=dict)
+    edges: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -106,7 +108,7 @@ class ShownSeries:
         index = region.index if self.plane == "axial" else slices - 1 - region.index
         identifier = instance_uid(self.anatomy.patient, self.name, region.index)
         return Locator(
-            series=self.uid, plane=self.plane, slice_index=index, slice_id=str(identifier), box=region.box()
+            series=self.uid, plane=self.plane, slice_index=index, slice_id=str(identifier), box=region.box
         )
 
     def noise(self, index: int) -> float:
@@ -301,6 +303,13 @@ def edge_contrast(shown: ShownSeries, bone: Vertebra, region: Region) -> float:
 
     In standard deviations of noise; 0 where the slice shows no disc beside it.
     """
+    key = bone.level, region.index
+    if key not in shown.edges:
+        shown.edges[key] = _edge_contrast(shown, bone, region)
+    return shown.edges[key]
+
+
+def _edge_contrast(shown: ShownSeries, bone: Vertebra, region: Region) -> float:
     value = verse_value(bone.level)
     beside = [
         200 + value,

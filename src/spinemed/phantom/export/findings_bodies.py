@@ -66,9 +66,11 @@ def _whole(
     yield _fracture(shown, bone, region, apart)
     yield _metastasis(shown, bone, region, apart)
     yield from _endplates(shown, bone, region, apart)
-    yield _osteophyte(shown, rules, bone, region, apart)
+    if rules.shows(shown.kind, "osteophyte"):
+        yield _osteophyte(shown, rules, bone, region, apart)
     yield _screws(shown, bone, region, apart)
-    yield _pars(shown, bone)
+    if rules.shows(shown.kind, "pars_defect") or (bone.shape is not None and bone.shape.pars_defect):
+        yield _pars(shown, bone)
 
 
 def _unseen(bone: Vertebra) -> Iterator[Claim]:

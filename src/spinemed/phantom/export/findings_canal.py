@@ -49,7 +49,7 @@ def canal_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
         if shown.plane == "axial":
             yield from (_recess(shown, rules, disc, found, table, *side) for side in _SIDES)
         yield from (_foramen(shown, rules, disc, found, *side) for side in _SIDES)
-    yield from _cord(shown)
+    yield from _cord(shown, rules)
 
 
 @lru_cache(maxsize=4)
@@ -129,6 +129,8 @@ def _depth_error(shown: ShownSeries, rules: Visibility) -> float:
 
 def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room, table: SacTable) -> Claim:
     index = _middle_slice(shown, disc, 0.5 * shown.grid.steps_mm[0] + 1.0)
+    if not rules.shows(shown.kind, "canal_stenosis"):
+        index = None
     whole, lost = (None, None) if index is None else _sac(shown, disc, table, index, (-1.0, 1.0))
     grade = grade_of(found.share_lost, rules.canal_cuts)
     region = lost if grade and lost is not None else whole
@@ -186,7 +188,8 @@ def _foramen(
 ) -> Claim:
     lost = found.foramen_lost[place]
     grade = grade_of(lost, rules.foramen_cuts)
-    whole = foramen_region(shown, disc, sign)
+    able = rules.shows(shown.kind, "foraminal_stenosis")
+    whole = foramen_region(shown, disc, sign) if able else None
     changed = None if whole is None else _filled(shown, whole)
     region = changed if grade else whole
     return Claim(
@@ -239,10 +242,12 @@ def _fat_contrast(shown: ShownSeries, region: Region) -> float:
     return 0.0 if fat is None else abs(fat - median(values[~is_fat])) / shown.noise(region.index)
 
 
-def _cord(shown: ShownSeries) -> Iterator[Claim]:
+def _cord(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
     """The cord's signal beside every disc where there is cord; bright at the level of a myelopathy."""
     ill = shown.anatomy.patient.myelopathy
     for disc in discs_in_view(shown):
+        if not rules.shows(shown.kind, "cord_signal") and disc.above != ill:
+            continue
         index = _middle_slice(shown, disc, 0.6 * shown.grid.steps_mm[0])
         pose, wall = disc.solid.pose, disc.solid.half_depth
         place, extents = (0.0, wall + 9.0, 0.0), (7.0, 12.0, 0.5 * disc.solid.height + 6.0)

@@ -24,13 +24,19 @@ from spinemed.phantom.export.findings_canal import discs_in_view
 from spinemed.phantom.export.visibility import Visibility
 from spinemed.phantom.rendering.labels import verse_value
 from spinemed.phantom.rendering.tissues import Tissue
-from spinemed.records import Side
+from spinemed.records import Pathology, Side
 
 # T2 signal of a healthy and of a dry nucleus as shares of the fluid's: what a disc is told apart from.
 _HEALTHY: Final[float] = 0.85
 _DRY: Final[float] = 0.30
 _MODIC: Final[tuple[Tissue, ...]] = (Tissue.MODIC_1, Tissue.MODIC_2, Tissue.MODIC_3)
 _INFECTED: Final[tuple[Tissue, ...]] = (Tissue.INFECTED_DISC, Tissue.INFECTED_MARROW, Tissue.PHLEGMON)
+_CHANGES: Final[dict[Pathology, tuple[Tissue, ...]]] = {
+    "modic_change": _MODIC,
+    "spondylodiscitis": _INFECTED,
+    "bridging": (Tissue.BRIDGE,),
+    "cage": (Tissue.CAGE, Tissue.METAL),
+}
 _SIDEWAYS_SHARE: Final[float] = 0.6
 
 
@@ -41,11 +47,12 @@ def disc_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
         if shown.plane == "axial":
             continue
         region = disc_region(shown, disc)
-        yield _degeneration(shown, disc, region)
-        yield _of_tissue(shown, disc, region, "modic_change", _MODIC)
-        yield _of_tissue(shown, disc, region, "spondylodiscitis", _INFECTED)
-        yield _of_tissue(shown, disc, region, "bridging", (Tissue.BRIDGE,))
-        yield _of_tissue(shown, disc, region, "cage", (Tissue.CAGE, Tissue.METAL))
+        if rules.shows(shown.kind, "disc_degeneration"):
+            yield _degeneration(shown, disc, region)
+        for what, tissues in _CHANGES.items():
+            able = rules.shows(shown.kind, what)
+            if able or _has(disc, what):
+                yield _of_tissue(shown, disc, region if able else None, what, tissues)
 
 
 def disc_region(shown: ShownSeries, disc: PlacedDisc) -> Region | None:
@@ -105,7 +112,7 @@ def _herniation(shown: ShownSeries, rules: Visibility, disc: PlacedDisc) -> Clai
     shape = None if disc.shape is None else disc.shape.herniation
     error = rules.edge_error_px * shown.pixel_mm * 2**0.5
     if shape is None or disc.herniation is None:
-        return _no_herniation(shown, disc)
+        return _no_herniation(shown, disc, rules.shows(shown.kind, "herniation"))
 
     def painted(box: tuple[slice, slice, slice]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         return np.asarray(shown.rendered.tissue[box] == Tissue.HERNIATION)
@@ -137,8 +144,10 @@ def _herniation(shown: ShownSeries, rules: Visibility, disc: PlacedDisc) -> Clai
     )
 
 
-def _no_herniation(shown: ShownSeries, disc: PlacedDisc) -> Claim:
+def _no_herniation(shown: ShownSeries, disc: PlacedDisc, able: bool) -> Claim:
     """A disc without herniated tissue: seen where the disc stands out from the sac behind it."""
+    if not able:
+        return Claim(_site(disc), "herniation", None, grade="none", present=False)
     region = disc_region(shown, disc)
     if shown.plane == "axial" and region is None:
         index = shown.slice_of(disc.solid.pose.origin_mm, shown.grid.steps_mm[0])
@@ -159,20 +168,17 @@ def _no_herniation(shown: ShownSeries, disc: PlacedDisc) -> Claim:
 
 
 def _of_tissue(
-    shown: ShownSeries, disc: PlacedDisc, seen: Region | None, what: str, tissues: tuple[Tissue, ...]
+    shown: ShownSeries,
+    disc: PlacedDisc,
+    seen: Region | None,
+    what: Pathology,
+    tissues: tuple[Tissue, ...],
 ) -> Claim:
     """A change at a segment that has a tissue of its own; absent where the discs and bodies are seen without.
 
     `seen` is the disc itself, the evidence of a normal site.
     """
-    shape, solid = disc.shape, disc.solid
-    modic = 0 if shape is None else shape.modic
-    there = {
-        "modic_change": modic > 0,
-        "spondylodiscitis": shape is not None and shape.infected,
-        "bridging": shape is not None and shape.bridged,
-        "cage": shape is not None and shape.cage,
-    }[what]
+    shape, solid, there = disc.shape, disc.solid, _has(disc, what)
     above = shown.anatomy.vertebra(disc.above)
     extents = (
         solid.half_width + 4.0,
@@ -184,14 +190,28 @@ def _of_tissue(
         region = tissue_region(shown, solid.pose, (0.0, 0.0, 0.0), extents, tissues)
     return Claim(
         site=_site(disc),
-        pathology=what,  # type: ignore[arg-type]
+        pathology=what,
         evidence=None if region is None else shown.locator(region),
         pixels=0 if region is None else region.count,
         contrast=0.0 if region is None else _against_health(shown, disc, region, there, what),
-        grade=str(modic) if what == "modic_change" else "",
+        grade=str(0 if shape is None else shape.modic) if what == "modic_change" else "",
         present=there,
         cut_off=_cut(shown, region),
     )
+
+
+def _has(disc: PlacedDisc, what: Pathology) -> bool:
+    """Whether the disc was placed with a change."""
+    shape = disc.shape
+    if shape is None:
+        return False
+    there: dict[Pathology, bool] = {
+        "modic_change": shape.modic > 0,
+        "spondylodiscitis": shape.infected,
+        "bridging": shape.bridged,
+        "cage": shape.cage,
+    }
+    return there[what]
 
 
 def _against_health(shown: ShownSeries, disc: PlacedDisc, region: Region, there: bool, what: str) -> float:

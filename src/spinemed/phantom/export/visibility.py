@@ -39,6 +39,10 @@ class Visibility(Record):
     osteophyte_none: float
     findings: dict[Pathology, Needs]
 
+    def shows(self, kind: str, pathology: Pathology) -> bool:
+        """Return whether a series of this kind can show a pathology at all."""
+        return kind in self.findings[pathology].series
+
     @model_validator(mode="after")
     def _complete(self) -> Visibility:
         missing = set(get_args(Pathology)) - set(self.findings)

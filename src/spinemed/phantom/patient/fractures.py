@@ -8,7 +8,7 @@ import numpy as np
 
 from spinemed.phantom.patient.conditions import Condition
 from spinemed.phantom.patient.draft import Draft, drawn
-from spinemed.phantom.patient.morphometry import expected_ratio
+from spinemed.phantom.patient.morphometry import BODY_SIZES, expected_ratio, usual_hollow_mm
 from spinemed.phantom.patient.shapes import AoType, Fracture, FractureForm
 
 _FORMS: Final[tuple[FractureForm, ...]] = ("wedge", "biconcave", "crush")
@@ -40,27 +40,14 @@ def collapse(draft: Draft, level: str, fracture: Fracture, loss_percent: float) 
         draft.change_bone(level, fracture=fracture, height_ratio=expected * left)
     elif fracture.form == "biconcave":
         ratio = 0.5 * (expected + shape.height_ratio)
-        hollow = _usual_hollow_mm(draft, level)
+        hollow = usual_hollow_mm(level, draft.age)
         draft.change_bone(
             level, fracture=fracture, height_ratio=ratio, middle_ratio=left, concavity_mm=hollow
         )
     else:
         ratio = expected * 0.98
-        height = shape.posterior_height_mm * left
+        height = draft.scale * BODY_SIZES[level].height * left
         draft.change_bone(level, fracture=fracture, height_ratio=ratio, posterior_height_mm=height)
-
-
-def _usual_hollow_mm(draft: Draft, level: str) -> float:
-    """The mean hollow of the four nearest unbroken bodies: what the middle's loss is measured against."""
-    levels = draft.levels
-    place = levels.index(level)
-    sound = [
-        (abs(index - place), shape.concavity_mm)
-        for index, shape in enumerate(draft.bones.values())
-        if shape.fracture is None and index != place
-    ]
-    nearest = [hollow for _, hollow in sorted(sound)[:4]]
-    return sum(nearest) / len(nearest)
 
 
 def break_by_force(draft: Draft, condition: Condition, rng: np.random.Generator) -> None:

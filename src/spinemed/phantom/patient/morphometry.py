@@ -163,6 +163,16 @@ def expected_wedge_deg(level: str, sex: Sex) -> float:
     return table.get("L5" if level == "L6" else level, _UPPER_THORACIC_WEDGE)
 
 
+def usual_hollow_mm(level: str, age: int) -> float:
+    """Return how deep each endplate of a healthy body is hollowed in the middle, in mm: more with age.
+
+    >>> round(usual_hollow_mm("L3", 55), 2), usual_hollow_mm("C5", 55) < 0.5
+    (1.1, True)
+    """
+    hollow = 0.5 + 0.5 * (0.7 + age / 110)
+    return hollow if level[0] != "C" else 0.4 * hollow
+
+
 def expected_ratio(level: str, sex: Sex) -> float:
     """Return the anterior over the posterior height expected of a healthy body at `HEIGHT_POSITION`.
 

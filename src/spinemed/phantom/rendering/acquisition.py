@@ -34,7 +34,7 @@ SAGITTAL_KINDS: Final[tuple[SeriesKind, ...]] = ("ct", "t1", "t2", "stir")
 
 # The kinds whose label maps are one: they are taken on the same grid.
 _SESSIONS: Final[dict[SeriesKind, str]] = {"ct": "ct", "t1": "mr", "t2": "mr", "stir": "mr"}
-_SLICES: Final[dict[str, int]] = {"ct": 5, "mr": 7}
+_SLICES: Final[dict[str, int]] = {"ct": 9, "mr": 7}  # both partes interarticulares lie within these of CT
 _ROWS: Final[int] = 320
 _WHOLE_ROWS: Final[int] = 512
 _AXIAL_SLICES: Final[int] = 3

@@ -151,3 +151,23 @@ def _paint_lesion(tissue: TissueMap, pixels: _Inside, lesion: Lesion, body: Body
     function += ((pixels.up - np.float32(centre[2])) / np.float32(radii[2])) ** 2
     within = (function < 1) & (pixels.depth > (0.0 if lesion.kind == "lytic" else pixels.cortex))
     put(tissue, Tissue.LYTIC if lesion.kind == "lytic" else Tissue.BLASTIC, within)
+
+
+def paint_pars_gaps(maps: LabelMaps, anatomy: Anatomy, grid: Grid) -> None:
+    """Paint the gap of broken partes: a slanting cleft of scar between pedicle and lamina on both sides."""
+    for bone in anatomy.vertebrae:
+        if bone.shape is None or not bone.shape.pars_defect:
+            continue
+        body, wall = bone.body, bone.body.half_depth
+        centre = body.pose.point(0.0, wall + 0.95 * bone.canal_depth_mm + 1.0, -0.1 * body.half_height)
+        box = grid.box_around(centre, np.full(3, bone.canal_width_mm / 2 + 14.0))
+        if box is None:
+            continue
+        frame = body.pose.rotation.T
+        left, behind, up = grid.coordinates(box, frame, -(frame @ centre))
+        aside = np.abs(left) - np.float32(bone.canal_width_mm / 2)
+        gap = np.abs(0.80 * behind - 0.60 * up) < 1.3 + 0.25 * bone.arch_back_mm
+        gap &= (aside > -4.0) & (aside < 10.0) & (np.abs(up) < 1.1 * body.half_height)
+        gap &= maps.owner[box] == verse_value(bone.level)
+        put(maps.tissue[box], Tissue.SCAR, gap)
+        put(maps.owner[box], 0, gap)

@@ -23,22 +23,22 @@ from spinemed.phantom.anatomy.solids import (
 Region = Literal["lumbar", "thoracolumbar", "cervical", "whole"]
 
 _COLUMN_STEP: Final[int] = 16
-_TALLEST_MM: Final[float] = 380.0
+_TALLEST_MM: Final[float] = 430.0
 _LEAST_TALL_MM: Final[float] = 250.0
 _MARGIN_MM: Final[float] = 4.0
 # Sagittal slices as they lie on a straight patient: slice to the right, row downwards, column backwards.
 _SAGITTAL: Final[Array] = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 # Heights of crops in mm, shortest and tallest.
 _CROP_MM: Final[dict[Region, tuple[float, float]]] = {
-    "lumbar": (150.0, 300.0),
-    "thoracolumbar": (150.0, 380.0),
+    "lumbar": (130.0, 380.0),
+    "thoracolumbar": (130.0, 430.0),
     "cervical": (130.0, 230.0),
     "whole": (480.0, 640.0),
 }
 # The vertebra in the middle of a crop, counted from the lowest.
 _MIDDLES: Final[dict[Region, tuple[int, int]]] = {
-    "lumbar": (0, 6),
-    "thoracolumbar": (1, 12),
+    "lumbar": (0, 5),
+    "thoracolumbar": (0, 11),
     "cervical": (17, 22),
     "whole": (8, 13),
 }
@@ -52,10 +52,10 @@ def sample_region(rng: np.random.Generator, anatomy: Anatomy) -> tuple[Region, b
     place = float(rng.random())
     if "cervical_myelopathy" in anatomy.patient.conditions and place < 0.85:
         return "cervical", False
-    if place < 0.42:
+    if place < 0.24:
         return "lumbar", True
-    region: Region = "lumbar" if place < 0.62 else "thoracolumbar" if place < 0.87 else "cervical"
-    return ("whole" if place >= 0.94 else region), False
+    region: Region = "lumbar" if place < 0.40 else "thoracolumbar" if place < 0.88 else "cervical"
+    return ("whole" if place >= 0.95 else region), False
 
 
 def sagittal_directions(rng: np.random.Generator) -> Array:
@@ -153,7 +153,7 @@ def _around_crop(
     pixel = round(tall / rows, 4)
     tall = pixel * rows
     centre = float(directions[1] @ middle.body.pose.origin_mm)
-    row_start = centre - tall * float(rng.uniform(0.32, 0.68))
+    row_start = centre - tall * float(rng.uniform(0.25, 0.75))
     in_view = tuple(
         part
         for part in (*anatomy.vertebrae, anatomy.sacrum[0])

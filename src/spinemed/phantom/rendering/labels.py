@@ -6,7 +6,7 @@ import numpy as np
 
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.solids import Grid
-from spinemed.phantom.rendering.bodies import paint_bodies
+from spinemed.phantom.rendering.bodies import paint_bodies, paint_pars_gaps
 from spinemed.phantom.rendering.canal import gather, paint_around_canal, paint_canal, paint_roots
 from spinemed.phantom.rendering.discs import paint_discs, paint_herniations
 from spinemed.phantom.rendering.lumps import arches, paint_lumps
@@ -25,6 +25,7 @@ def paint(anatomy: Anatomy, grid: Grid) -> LabelMaps:
         paint_around_canal(maps, anatomy, canal)
     paint_ribs(maps, anatomy, grid)
     paint_lumps(maps, grid, arches(anatomy))
+    paint_pars_gaps(maps, anatomy, grid)
     if canal is not None:
         paint_canal(maps, anatomy, canal)
     paint_roots(maps, anatomy, grid)

@@ -31,7 +31,8 @@ from spinemed.phantom.rendering.radiograph_view import (
 
 __all__ = ["RADIOGRAPH_KINDS", "RenderedRadiograph", "plan_film", "posture_of", "project", "view_of"]
 
-_COARSE_PIXELS: Final[int] = 144  # soft tissue has no finer edge than about two of these
+_COARSE_PIXELS: Final[int] = 144  # soft tissue is drawn with at least as many on the longer side
+_COARSER: Final[int] = 3  # and with one for this many of the film's
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,8 @@ def project(anatomy: Anatomy, kind: RadiographKind, pixels: int | None = None) -
 def _coarse(grid: Grid) -> Grid:
     """The same plane with larger pixels."""
     _, rows, columns = grid.shape
-    share = min(_COARSE_PIXELS / max(rows, columns), 1.0)
+    longer = max(rows, columns)
+    share = min(max(_COARSE_PIXELS, longer // _COARSER) / longer, 1.0)
     few = (max(round(rows * share), 8), max(round(columns * share), 8))
     steps = (grid.steps_mm[1] * rows / few[0], grid.steps_mm[2] * columns / few[1])
     corner = (steps[0] - grid.steps_mm[1]) / 2 * grid.directions[1]

@@ -29,6 +29,7 @@ class Landmarks(NamedTuple):
     flank: float
     depth: float
     chest: float
+    cage: float
     psoas_top: float
     kidney: float
     carina: float
@@ -66,6 +67,7 @@ def landmarks(anatomy: Anatomy) -> Landmarks:
         flank=(148.0 + around.fat_mm * 0.8) * around.girth,
         depth=150.0 * around.girth,
         chest=138.0 * (0.6 + 0.4 * around.girth),
+        cage=max((float(np.abs(rib.points_mm[:, 0]).max()) for rib in anatomy.ribs), default=125.0),
         psoas_top=max(lumbar) + float(rng.normal(0.0, 25.0)),
         kidney=float(np.mean(lumbar[-2:])) + around.kidney_offset_mm + float(rng.normal(0.0, 18.0)),
         carina=high - 60.0 + float(rng.normal(0.0, 20.0)),
@@ -152,7 +154,7 @@ def _lateral(anatomy: Anatomy, marks: Landmarks, place: _Place, rng: np.random.G
     tissue -= _lateral_lungs(marks, place, front, back, wide, rng)
     tissue -= _gas(rng, place, marks, frontal=False)
     tissue -= _airway(marks, place, rng, neck)
-    skin = _rise(depth - 1.0, 3.0)
+    skin = _rise(depth - 2.0, 6.0)
     tissue += _mottle(marks, place, rng)
     found: Floats = np.maximum(tissue, 6.0) * skin
     return found
@@ -191,7 +193,7 @@ def _frontal(marks: Landmarks, place: _Place, rng: np.random.Generator) -> Float
     up = z - marks.shoulder
     neck = _rise(up, 60.0)
     chest = _rise(z - min(marks.dome), 120.0)
-    half = marks.flank * (1 - chest) + (float(place.cage.max()) + 0.10 * marks.flank) * chest
+    half = marks.flank * (1 - chest) + (marks.cage + 0.10 * marks.flank) * chest
     half = half * (1 - neck) + 62.0 * neck
     hips = _rise(-z - 20.0, 90.0)
     half = half * (1 + 0.07 * hips - 0.05 * np.exp(-(((z - 60.0) / 60.0) ** 2)))
@@ -206,7 +208,7 @@ def _frontal(marks: Landmarks, place: _Place, rng: np.random.Generator) -> Float
     wind = _rise(8.5 - np.abs(left - rng.normal(0.0, 4.0)), 4.0) * _rise(z - marks.carina, 8.0)
     tissue -= 15.0 * wind * _rise(marks.chin - 10.0 - z, 30.0)
     tissue += _mottle(marks, place, rng)
-    found: Floats = np.maximum(tissue, 5.0) * _rise(half - np.abs(x), 4.0)
+    found: Floats = np.maximum(tissue, 5.0) * _rise(half - np.abs(x), 6.0)
     return found
 
 

@@ -25,7 +25,7 @@ from spinemed.phantom.rendering.framing import sample_region
 
 RadiographKind = Literal["xr_ap", "xr_lat", "xr_flexion", "xr_extension", "xr_full_ap", "xr_full_lat"]
 View = Literal["AP", "LAT", "FULL_AP", "FULL_LAT"]
-Field = Literal["lumbar", "coned", "thoracolumbar", "thoracic", "cervical", "whole"]
+Field = Literal["lumbar", "coned", "functional", "thoracolumbar", "thoracic", "cervical", "whole"]
 
 RADIOGRAPH_KINDS: Final[tuple[RadiographKind, ...]] = (
     "xr_ap",
@@ -48,6 +48,7 @@ _VIEWS: Final[dict[str, View]] = {
 _HEIGHT_MM: Final[dict[Field, tuple[float, float]]] = {
     "lumbar": (300.0, 430.0),
     "coned": (150.0, 240.0),
+    "functional": (190.0, 290.0),
     "thoracolumbar": (280.0, 420.0),
     "thoracic": (320.0, 430.0),
     "cervical": (170.0, 250.0),
@@ -55,6 +56,7 @@ _HEIGHT_MM: Final[dict[Field, tuple[float, float]]] = {
 _MIDDLE: Final[dict[Field, tuple[str, str]]] = {
     "lumbar": ("L4", "L2"),
     "coned": ("S1", "T12"),
+    "functional": ("L5", "L2"),
     "thoracolumbar": ("L2", "T10"),
     "thoracic": ("T9", "T5"),
     "cervical": ("C6", "C3"),
@@ -140,7 +142,7 @@ def plan_film(anatomy: Anatomy, kind: RadiographKind, pixels: int | None = None)
         raise ConfigError(f"{pixels} pixels asked; a radiograph has {_LEAST_PIXELS} to {_MOST_PIXELS}")
     rng = stream(anatomy.patient.seed, f"radiograph/{kind}")
     directions, orientation = _directions(rng, view)
-    field = _field(anatomy, view)
+    field = _field(anatomy, kind)
     first, last = _extent(rng, anatomy, view, field, directions)
     collimation = _collimation(rng)
     native = int(rng.choice(_NATIVE_PIXELS))
@@ -176,10 +178,15 @@ def _directions(rng: np.random.Generator, view: View) -> tuple[Array, tuple[str,
     return np.asarray(straight @ turn.T), (towards, "F")
 
 
-def _field(anatomy: Anatomy, view: View) -> Field:
-    """What the patient's films show: the region of the other series, coned to a part or beyond it."""
-    if view in ("FULL_AP", "FULL_LAT"):
+def _field(anatomy: Anatomy, kind: RadiographKind) -> Field:
+    """What the patient's films show: the region of the other series, coned to a part or beyond it.
+
+    Films in flexion and extension show the lumbar spine alone: the postures bend the trunk, not the neck.
+    """
+    if kind in ("xr_full_ap", "xr_full_lat"):
         return "whole"
+    if kind in ("xr_flexion", "xr_extension"):
+        return "functional"
     region, whole_lumbar = sample_region(stream(anatomy.patient.seed, "region"), anatomy)
     luck = float(stream(anatomy.patient.seed, "radiograph/field").random())
     if region == "cervical":

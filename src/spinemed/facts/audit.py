@@ -1,0 +1,204 @@
+"""Stated findings held against what label masks measure, as an independent check of both.
+
+Arrays are in the order in which `records.Locator` counts: sagittal slices from the patient's right, row 0
+cranial, column 0 anterior; axial slices from below, row 0 anterior, column 0 the patient's right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemed.errors import SourceError
+from spinemed.facts.bodies import Body, bodies, tilts, whole_body
+from spinemed.facts.heights import Heights, heights
+from spinemed.facts.measure import disc_line, endplates, sac_depth_mm, slip_percent
+from spinemed.facts.measure_curves import frontal_tilts, sagittal_curve_deg
+from spinemed.facts.measure_losses import loss_of
+from spinemed.facts.measure_sides import herniation_side
+from spinemed.facts.normal import Sex
+from spinemed.level_labels import SCHEMES
+from spinemed.records import Finding, Plane
+
+_VALUES: Final[dict[str, int]] = {site: value for value, site in SCHEMES["verse"].items()}
+_DISC: Final = 200
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedSeries:
+    """The masks of one series and the findings stated for it.
+
+    `labels` holds VerSe values [slice, row, column], a radiograph's silhouettes as one slice; `structures`
+    the sac and the discs besides, or is None. `spacing_mm` is (slice, row, column). `faces_right` says that
+    a lateral radiograph shows the front on the right.
+    """
+
+    plane: Plane
+    view: str
+    labels: NDArray[np.uint8]
+    structures: NDArray[np.uint16] | None
+    spacing_mm: tuple[float, float, float]
+    findings: tuple[Finding, ...]
+    sex: Sex = "unknown"
+    faces_right: bool = False
+
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Return (row, column) spacing."""
+        return self.spacing_mm[1], self.spacing_mm[2]
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """Return the labels of one slice, turned so that the front lies at column 0."""
+        picture: NDArray[np.uint8] = self.labels[index]
+        return np.asarray(picture[:, ::-1] if self.faces_right else picture)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One finding beside its measurement: `error` is measured minus stated; for sides 0 (same) or 1."""
+
+    quantity: str
+    finding: Finding
+    error: float
+
+
+def audit(series: MaskedSeries) -> Iterator[Compared]:
+    """Yield a comparison for every finding of a series that masks alone can measure.
+
+    Quantities: level, height_loss (percent points), slip (percent points), cobb, lordosis, kyphosis
+    (degrees), sac_depth (mm), scoliosis_side, herniation_side. Findings whose place cannot be measured
+    (too few pixels of a body, say) are left out.
+    """
+    for finding in series.findings:
+        for quantity, measure in _MEASURES.get(finding.pathology, ()):
+            try:
+                error = measure(series, finding)
+            except (SourceError, KeyError, ValueError):
+                continue
+            if error is not None:
+                yield Compared(quantity, finding, error)
+
+
+def _seen(series: MaskedSeries, index: int) -> list[Body]:
+    return bodies(series.picture(index), series.pixel_mm)
+
+
+def _level(series: MaskedSeries, finding: Finding) -> float | None:
+    """0 where the middle of the evidence shows the stated vertebra and its body, 1 otherwise."""
+    box = finding.evidence.box
+    picture = series.labels[finding.evidence.slice_index]
+    part = picture[box.top : box.bottom, box.left : box.right]
+    values, counts = np.unique(part[part > 0], return_counts=True)
+    return float(not values.size or int(values[np.argmax(counts)]) != _VALUES[finding.site])
+
+
+def _bodies_of(series: MaskedSeries, index: int) -> list[Body]:
+    """All bodies of a picture from the head down; silhouettes are bodies already."""
+    if series.plane != "radiograph":
+        return _seen(series, index)
+    picture = series.picture(index)
+    found = [whole_body(picture, int(value)) for value in np.unique(picture[picture > 0])]
+    return sorted((body for body in found if body is not None), key=lambda body: body.row)
+
+
+def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
+    """The greatest of the three losses, averaged over up to three slices through the body's middle."""
+    index, losses = finding.evidence.slice_index, []
+    for at in (index - 1, index, index + 1):
+        if not 0 <= at < len(series.labels):
+            continue
+        seen = _bodies_of(series, at)
+        tilt = tilts(seen, series.pixel_mm)
+        sizes: dict[str, Heights] = {}
+        for body, lean in zip(seen, tilt, strict=True):
+            try:
+                sizes[body.site] = heights(body.pixels, series.pixel_mm, lean)
+            except SourceError:
+                continue
+        if finding.site in sizes and (at == index or _is_middle(series, finding.site, at, index)):
+            losses.append(loss_of(finding.site, sizes, series.sex))
+    return None if not losses else max(0.0, float(np.mean(losses))) - (finding.value or 0.0)
+
+
+def _is_middle(series: MaskedSeries, site: str, at: int, index: int) -> bool:
+    """Whether a neighbouring slice shows about as much of a vertebra as the slice through its middle."""
+    counts = [int((series.labels[place] == _VALUES[site]).sum()) for place in (at, index)]
+    return counts[0] > 0.9 * counts[1]
+
+
+def _slip(series: MaskedSeries, finding: Finding) -> float | None:
+    upper, _, lower = finding.site.partition("-")
+    seen = _bodies_of(series, finding.evidence.slice_index)
+    places = {body.site: place for place, body in enumerate(seen)}
+    tilt = tilts(seen, series.pixel_mm)
+    above = endplates(seen[places[upper]], series.pixel_mm, tilt[places[upper]])[1]
+    below = endplates(seen[places[lower]], series.pixel_mm, tilt[places[lower]])[0]
+    return slip_percent(above, below) - (finding.value or 0.0)
+
+
+def _curve(series: MaskedSeries, finding: Finding) -> float | None:
+    if finding.extent is None:
+        return None
+    seen = _bodies_of(series, finding.evidence.slice_index)
+    kyphosis = finding.pathology == "thoracic_kyphosis"
+    angle = sagittal_curve_deg(seen, series.pixel_mm, *finding.extent, lower_end=kyphosis)
+    return (-angle if kyphosis else angle) - (finding.value or 0.0)
+
+
+def _cobb(series: MaskedSeries, finding: Finding) -> float | None:
+    if finding.extent is None:
+        return None
+    tilt = frontal_tilts(series.labels[0], series.pixel_mm)
+    upper, lower = finding.extent
+    return abs(tilt[lower] - tilt[upper]) - (finding.value or 0.0)
+
+
+def _convexity(series: MaskedSeries, finding: Finding) -> float | None:
+    if finding.extent is None:
+        return None
+    tilt = frontal_tilts(series.labels[0], series.pixel_mm)
+    upper, lower = finding.extent
+    return float(("right" if tilt[upper] > tilt[lower] else "left") != finding.side)
+
+
+def _sac(series: MaskedSeries, finding: Finding) -> float | None:
+    """The sac's depth along the disc in a sagittal slice, or along the midline of an axial one."""
+    if series.structures is None:
+        return None
+    value = _DISC + _VALUES[finding.site.split("-")[0]]
+    picture = series.structures[finding.evidence.slice_index]
+    if series.plane == "axial":
+        columns = np.flatnonzero((picture == value).any(axis=0))
+        if not columns.size:
+            raise SourceError(f"structure {value} is not in the slice")
+        middle = (columns[0] + columns[-1] + 1) / 2 * series.pixel_mm[1]
+        return sac_depth_mm(picture, series.pixel_mm, (0.0, middle), (1.0, 0.0), reach_mm=math.inf) - (
+            finding.value or 0.0
+        )
+    start, backwards = disc_line(picture, series.pixel_mm, value)
+    return sac_depth_mm(picture, series.pixel_mm, start, backwards) - (finding.value or 0.0)
+
+
+def _herniated(series: MaskedSeries, finding: Finding) -> float | None:
+    if series.structures is None or series.plane != "axial" or not finding.present:
+        return None
+    value = _DISC + _VALUES[finding.site.split("-")[0]]
+    return float(herniation_side(series.structures, series.pixel_mm, value) != finding.side)
+
+
+_Measure = Callable[[MaskedSeries, Finding], "float | None"]
+_MEASURES: Final[dict[str, Sequence[tuple[str, _Measure]]]] = {
+    "vertebra": (("level", _level),),
+    "height_loss": (("height_loss", _height_loss),),
+    "slip": (("slip", _slip),),
+    "scoliosis": (("cobb", _cobb), ("scoliosis_side", _convexity)),
+    "lumbar_lordosis": (("lordosis", _curve),),
+    "thoracic_kyphosis": (("kyphosis", _curve),),
+    "canal_stenosis": (("sac_depth", _sac),),
+    "herniation": (("herniation_side", _herniated),),
+}

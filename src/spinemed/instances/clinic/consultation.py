@@ -1,0 +1,299 @@
+"""Consultations: dialogues of two to six turns from the facts of one study, in English or Chinese."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.describe import grouped, normal_sentences, sentence, vertebrae_seen
+from spinemed.instances.clinic.draft import Draft
+from spinemed.instances.clinic.history import Clinical, history
+from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
+from spinemed.instances.clinic.problem import Problem, problem_of
+from spinemed.instances.clinic.story import VOICES, Voice, answers, group_of, opening, story_fields
+from spinemed.instances.clinic.wording import Language, Style, joined, listed, pick, say, style_of, term
+from spinemed.records import Finding, Message, Reject, content_id
+
+STEP: Final = "instances.clinic"
+MOST_OTHERS: Final = 4
+"""Abnormal findings beside the leading one that a dialogue names; a report names all."""
+MOST_PICTURES: Final = 4
+TURNS: Final = (2, 3, 4, 5, 6)
+_EXPLAINED: Final = {
+    "stenosis": "stenosis",
+    "myelopathy": "myelopathy",
+    "scoliosis": "curve",
+    "normal": "normal",
+    "postoperative": "postoperative",
+}
+_UNSPECIFIC: Final = (
+    "degeneration",
+    "transitional",
+    "central_herniation",
+    "slip",
+    "kyphosis",
+    "old_fracture",
+)
+_MORE: Final = {
+    "radicular_leg": ("saddle", "weaker"),
+    "radicular_arm": ("hands",),
+    "stenosis": ("saddle", "weaker"),
+    "slip": ("saddle",),
+    "injury": ("deficit",),
+    "fragility": ("deficit",),
+    "tumour": ("cancer",),
+    "infection": ("infection",),
+    "myelopathy": ("cord",),
+    "curve_young": ("curve",),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that consultation and report of one study are written from."""
+
+    facts: CaseFacts
+    problem: Problem
+    clinical: Clinical
+    plan: Plan
+    style: Style
+    voice: Voice
+    key: str
+
+    @property
+    def language(self) -> Language:
+        """Return the language of the text."""
+        return self.style.language
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """Return the abnormal findings that a dialogue names, the leading one first."""
+        first = () if self.problem.finding is None else (self.problem.finding,)
+        return (*first, *self.problem.others[:MOST_OTHERS])
+
+    def say(self, name: str, **fields: str) -> str:
+        """Return a wording of an intent, with the case's fields and those given."""
+        return say(name, self.language, self.key, {**self.fields(), **fields})
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of the case: its history, its site and side, its plan's numbers."""
+        problem, plan, style = self.problem, self.plan, self.style
+        more = "至少" if self.language == "zh" else "at least "
+        value = 0.0 if problem.finding is None else problem.finding.value or 0.0
+        site = style.site(problem.site) if problem.site else ""
+        side = term(problem.side, self.language) if problem.side else ""
+        return {
+            **story_fields(problem, self.clinical, style, self.voice),
+            "level": _implants(self.facts, style) if problem.lead == "postoperative" else site,
+            "apex": site,
+            "side": side,
+            "root": style.root(problem.root) if problem.root else "",
+            "points": "" if plan.points is None else f"{more if plan.at_least else ''}{plan.points}",
+            "cobb": str(round(value)),
+            "curve": plan.detail,
+            "range": style.sites(vertebrae_seen(self.facts.findings)),
+            "modalities": modalities(self.facts, self.language),
+        }
+
+
+def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
+    """Return the case of a study for one key and language, or a Reject where no rule gives a plan."""
+    if not any(one.pathology == "vertebra" for one in facts.findings):
+        return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
+    problem = problem_of(facts)
+    clinical = history(facts, problem, key)
+    plan = plan_of(problem, clinical)
+    if isinstance(plan, NoPlan):
+        return rejected(
+            facts, key, f"{problem.lead}: {plan.reason}", "none needed: another history may be keyed"
+        )
+    return Case(
+        facts=facts,
+        problem=problem,
+        clinical=clinical,
+        plan=plan,
+        style=style_of(language, key),
+        voice=pick(f"{key}:voice", VOICES),
+        key=f"{key}:{language}",
+    )
+
+
+def consultation(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
+    """Return a dialogue about a study: two to six turns, drawn by `key`; Reject where no plan is keyed."""
+    case = case_of(facts, key, language)
+    if isinstance(case, Reject):
+        return case
+    count = pick(f"{key}:turns", TURNS)
+    turns, picture_turn = _turns(case, count)
+    messages: list[Message] = []
+    for asked, said in turns:
+        messages += [Message(role="user", content=asked), Message(role="assistant", content=said)]
+    return Draft(
+        task="dialogue",
+        kind=f"consultation_{case.problem.lead}",
+        axis="planning",
+        language=language,
+        messages=tuple(messages),
+        picture_turn=2 * picture_turn,
+        pictures=key_pictures(case),
+        sites=tuple(dict.fromkeys(one.site for one in case.told)),
+        findings=tuple(one.id for one in case.told),
+        problem=case.problem,
+        clinical=case.clinical,
+        plan=case.plan,
+    )
+
+
+def rejected(facts: CaseFacts, key: str, reason: str, fix: str) -> Reject:
+    """Return a Reject of this step for a study."""
+    name = content_id(facts.study.id, key, reason)
+    return Reject(id=name, source=facts.study.source, step=STEP, reason=reason, fix=fix)
+
+
+def modalities(facts: CaseFacts, language: Language) -> str:
+    """Return the study's series in words, such as "MRI T2 sagittal and CT sagittal"."""
+    names: dict[str, None] = {}
+    for series in facts.study.series:
+        if facts.seen_in(series.uid):
+            names[series_name(series.modality, series.sequence, series.plane, series.view, language)] = None
+    return listed(tuple(names), language)
+
+
+def series_name(modality: str, sequence: str, plane: str, view: str, language: Language) -> str:
+    """Return what a series is called.
+
+    >>> series_name("MR", "T2", "sagittal", "", "en"), series_name("XR", "", "radiograph", "LAT", "zh")
+    ('MRI T2-weighted sagittal', 'X线片侧位')
+    """
+    kind = term(modality, language)
+    if modality == "XR":
+        shown = term(view, language) if view else ""
+        return f"{kind}{shown}" if language == "zh" else f"{kind} {shown}".strip()
+    weighted = {"T1": ("T1-weighted", "T1加权"), "T2": ("T2-weighted", "T2加权")}.get(
+        sequence, (sequence,) * 2
+    )
+    if language == "zh":
+        return f"{kind}{weighted[1]}{term(plane, language)}"
+    return " ".join(part for part in (kind, weighted[0], term(plane, language)) if part)
+
+
+def key_pictures(case: Case) -> tuple[str, ...]:
+    """Return ids of the findings whose pictures are the key images, each series and site once.
+
+    A normal study shows the best seen whole vertebra of each series.
+    """
+    chosen: dict[tuple[str, str], str] = {}
+    for told in case.told:
+        for one in case.facts.at(told.site):
+            same = one.pathology == told.pathology and one.side == told.side and one.grade == told.grade
+            if same:
+                chosen.setdefault((one.evidence.series, one.site), one.id)
+    if not chosen:
+        for one in sorted(case.facts.of("vertebra", present=True), key=lambda seen: -(seen.pixels or 0)):
+            chosen.setdefault((one.evidence.series, ""), one.id)
+    return tuple(chosen.values())[:MOST_PICTURES]
+
+
+def explanation(case: Case) -> str:
+    """Return how the leading finding and the complaint belong together."""
+    problem, clinical = case.problem, case.clinical
+    if clinical.bladder:
+        return case.say("explain.cauda_equina")
+    if problem.root:
+        return case.say("explain.root")
+    if clinical.symptoms == "none":
+        return case.say("explain.painless")
+    if problem.lead in _UNSPECIFIC:
+        return case.say("explain.unspecific")
+    return case.say(f"explain.{_EXPLAINED.get(problem.lead, 'site')}")
+
+
+def changes(case: Case) -> tuple[str, ...]:
+    """Return the names of follow-up questions that fit: what would change the plan."""
+    group = group_of(case.problem, case.clinical)
+    if case.plan.act == "herniation.emergency_decompression":
+        return ("general",)
+    if case.problem.lead == "scoliosis" and case.clinical.risser is None:
+        return ("curve_adult",)
+    if case.problem.lead == "root_stenosis" and case.problem.part == "neck":
+        return ("hands",)
+    names = _MORE.get(group, ("general",))
+    if case.clinical.motor == "progressive":
+        names = tuple(name for name in names if name != "weaker")
+    if case.plan.act in ("curve.operate",):
+        return ("general",)
+    if clinical_deficit(case.clinical):
+        names = tuple(name for name in names if name != "deficit")
+    return names or ("general",)
+
+
+def clinical_deficit(clinical: Clinical) -> bool:
+    """Return whether the history has a neurological deficit of an injury."""
+    return clinical.neurology != "intact"
+
+
+def _implants(facts: CaseFacts, style: Style) -> str:
+    sites = {one.site for one in facts.findings if one.present and one.pathology in ("cage", "screws")}
+    return style.sites(sorted(sites))
+
+
+def _ask_back(case: Case) -> str:
+    group = group_of(case.problem, case.clinical)
+    lead = case.say(f"ask.lead.{case.voice}")
+    return joined([lead, case.say(f"ask.{group}")], case.language)
+
+
+def _show(case: Case) -> str:
+    today = case.problem.lead == "injury" and case.voice == "patient"
+    return case.say("show.today.patient" if today else f"show.{case.voice}")
+
+
+def _reading(case: Case) -> str:
+    """Return what the images show: abnormal findings, what is normal near by, and what it means."""
+    groups = grouped(case.told)
+    lines = [sentence(group, case.style, case.key) for group in groups]
+    normal = normal_sentences(case.facts.findings, case.style, case.key)
+    if not lines:
+        lines = [case.say("see.normal")]
+    shown = normal[: 3 if case.problem.finding is None else 1]
+    meaning = explanation(case)
+    numbering = case.say("see.numbering")
+    return joined([case.say("see.lead"), *lines, *shown, numbering, meaning], case.language)
+
+
+def _advice(case: Case) -> str:
+    name = "plain" if case.voice == "patient" else "plan"
+    act = case.say(f"{name}.{case.plan.act}")
+    if case.voice == "patient" and case.plan.stance in ("operate", "offer"):
+        act = joined([act, case.say(f"plan.{case.plan.act}")], case.language)
+    rule = case.say(f"rule.{case.plan.rule}")
+    return joined([act, rule, case.say("caveat")], case.language)
+
+
+def _more(case: Case, count: int) -> list[tuple[str, str]]:
+    """Return up to three follow-up turns: what changes the plan, how the level is known, daily life."""
+    names = changes(case)
+    change = pick(f"{case.key}:change", names)
+    found = [(case.say(f"ask.more.{change}"), case.say(f"reply.{change}"))]
+    if case.problem.site and case.problem.lead not in ("transitional", "postoperative"):
+        found.append((case.say("ask.more.count"), case.say("reply.count")))
+    found.append((case.say("ask.more.daily"), case.say(f"reply.daily.{case.plan.stance}")))
+    return found[:count]
+
+
+def _turns(case: Case, count: int) -> tuple[list[tuple[str, str]], int]:
+    """Return the turns, and the number of the one that shows the images."""
+    problem, clinical, style, voice = case.problem, case.clinical, case.style, case.voice
+    complaint = opening(problem, clinical, style, voice, case.key)
+    told = answers(problem, clinical, style, voice, case.key)
+    ask, show, reading = _ask_back(case), _show(case), _reading(case)
+    want, advice = case.say(f"want.plan.{voice}"), _advice(case)
+    if count == 2:
+        asked = joined([reading, ask], case.language)
+        return [
+            (joined([complaint, show], case.language), asked),
+            (joined([told, want], case.language), advice),
+        ], 0
+    first = [(complaint, ask), (joined([told, show], case.language), reading), (want, advice)]
+    return [*first, *_more(case, count - 3)], 1

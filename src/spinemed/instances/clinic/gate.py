@@ -1,0 +1,264 @@
+"""The gate: every level, side, grade and number of a consultation or report must stand in the findings.
+
+The level parser reads each clause; the words of `lexicon` say which pathology, grade and side it states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.consultation import rejected
+from spinemed.instances.clinic.dermatomes import root_hit
+from spinemed.instances.clinic.draft import Draft
+from spinemed.instances.clinic.history import contradiction
+from spinemed.instances.clinic.lexicon import (
+    BOTH,
+    CLAUSE_END,
+    CONDITION,
+    CURVES,
+    DETAIL_WORDS,
+    DOSE,
+    GRADE_WORDS,
+    LEFT,
+    NEGATED,
+    NUMBERS,
+    PATHOLOGY_WORDS,
+    RIGHT,
+    SAME,
+    SIDED,
+)
+from spinemed.instances.clinic.problem import is_abnormal
+from spinemed.instances.clinic.report import SECTIONS, parse_sections
+from spinemed.level_grammar import Mention, parse_levels
+from spinemed.levels import Level, Site
+from spinemed.records import Finding, Pathology, Reject
+
+_UNGRADED: Final = ("", None)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One clause of a text with what is read from it: sites, roots, pathologies and sides."""
+
+    text: str
+    sites: tuple[Mention, ...]
+    roots: tuple[Mention, ...]
+    pathologies: tuple[Pathology, ...]
+    sides: frozenset[str]
+
+
+def checked(draft: Draft, facts: CaseFacts) -> Draft | Reject:
+    """Return the draft if all that it states is supported, otherwise a Reject with the first fault."""
+    wrong = fault(draft, facts)
+    if not wrong:
+        return draft
+    fix = "mend the wording in instances/clinic/*.yaml, or the findings that contradict each other"
+    return rejected(facts, f"{draft.task}:{draft.language}", f"{draft.kind} ({draft.language}): {wrong}", fix)
+
+
+def fault(draft: Draft, facts: CaseFacts) -> str:
+    """Return the first thing that a draft states and the facts do not support, "" where there is none."""
+    wrong = contradiction(draft.clinical, facts, draft.problem)
+    if wrong:
+        return wrong
+    support = Support(facts, draft)
+    for message in draft.messages:
+        for clause in clauses(message.content):
+            wrong = support.fault(clause)
+            if wrong:
+                return f"{wrong}: {clause.text!r}"
+        dose = DOSE.search(message.content)
+        if dose:
+            return f"a drug dose is given: {dose.group()!r}"
+    return _sections_fault(draft) if draft.task == "report" else ""
+
+
+def clauses(text: str) -> Iterator[Clause]:
+    """Yield the clauses of a text with what the parser and the lexicon read from each."""
+    for piece in CLAUSE_END.split(text):
+        if not piece or not piece.strip() or piece.lstrip().startswith("#"):
+            continue
+        mentions = parse_levels(piece).mentions
+        yield Clause(
+            text=piece.strip(),
+            sites=tuple(one for one in mentions if ":" not in one.site),
+            roots=tuple(one for one in mentions if one.site.startswith("root:")),
+            pathologies=tuple(name for name, words in PATHOLOGY_WORDS.items() if words.search(piece)),
+            sides=_sides(piece),
+        )
+
+
+class Support:
+    """What the facts of one case allow a clause to state."""
+
+    def __init__(self, facts: CaseFacts, draft: Draft) -> None:
+        self.facts = facts
+        self.limb_side = draft.clinical.limb_side
+        self.ill = [one for one in facts.findings if is_abnormal(one)]
+        self.seen = {one.site for one in facts.findings}
+        self.ill_sites = {one.site for one in self.ill}
+        self.roots: dict[str, set[str]] = {}
+        for one in self.ill:
+            if root_hit(one):
+                self.roots.setdefault(root_hit(one), set()).add(one.side or "")
+
+    def fault(self, clause: Clause) -> str:
+        """Return what a clause states without support, "" where all is supported."""
+        if clause.sites and clause.pathologies:
+            return self._stated(clause)
+        return self._named(clause) or self._roots(clause) or self._free_sides(clause) or self._denied(clause)
+
+    def _named(self, clause: Clause) -> str:
+        """Levels without a pathology: seen vertebrae, or sites of which something is the matter."""
+        for one in clause.sites:
+            if one.site not in self.seen and not self._in_curve(one.site, CURVES):
+                return f"{one.site} has no finding"
+            if "-" in one.site and one.polarity == "positive" and one.site not in self.ill_sites:
+                return f"nothing is the matter at {one.site}"
+        return ""
+
+    def _stated(self, clause: Clause) -> str:
+        for one in clause.sites:
+            if not any(self._holds(one, pathology) for pathology in clause.pathologies):
+                return f"{one.polarity} {'/'.join(clause.pathologies)} at {one.site} is not in the findings"
+        meant: list[Finding] = []
+        for pathology in clause.pathologies:
+            here = [one for site in clause.sites for one in self._findings(site, pathology)]
+            if not here:
+                return f"no {pathology} is found at the sites named"
+            meant += here
+        if all(one.polarity == "negative" for one in clause.sites):
+            return ""
+        return self._details(clause, meant) or self._roots(clause)
+
+    def _holds(self, mention: Mention, pathology: Pathology) -> bool:
+        return bool(self._findings(mention, pathology))
+
+    def _findings(self, mention: Mention, pathology: Pathology) -> list[Finding]:
+        """Return the findings that bear out one mention: abnormal ones, or for a denial normal ones alone."""
+        here = [
+            one for one in self.facts.findings if one.pathology == pathology and _covers(one, mention.site)
+        ]
+        if mention.polarity == "positive":
+            return [one for one in here if is_abnormal(one) or pathology in CURVES]
+        return [] if any(is_abnormal(one) for one in here) else here
+
+    def _details(self, clause: Clause, meant: Sequence[Finding]) -> str:
+        text = clause.text
+        for pathology in clause.pathologies:
+            mine = [one for one in meant if one.pathology == pathology]
+            for words, have in (
+                (GRADE_WORDS, {one.grade for one in mine}),
+                (DETAIL_WORDS, {one.detail for one in mine} | {one.side or "" for one in mine}),
+            ):
+                read = _read(words, pathology, text)
+                if read - have:
+                    return f"{pathology} is written {sorted(read)}, found {sorted(have)}"
+                if words is GRADE_WORDS and pathology in words and len(read) != len(have) and read:
+                    return f"{pathology} of {sorted(have)} is written {sorted(read)}"
+        values = {round(abs(one.value)) for one in meant if one.value is not None}
+        for number in NUMBERS.findall(text):
+            if round(float(number)) not in values:
+                return f"the number {number} is not measured here ({sorted(values)})"
+        return self._sides(clause, [one for one in meant if one.pathology in SIDED])
+
+    def _sides(self, clause: Clause, sided: Sequence[Finding]) -> str:
+        have = {one.side for one in sided if one.side in ("left", "right")}
+        said = set(clause.sides)
+        if not sided:
+            return self._free_sides(clause)
+        if said - have:
+            return f"side {sorted(said)}, found {sorted(str(side) for side in have)}"
+        if have and not said:
+            return f"the side is missing ({sorted(str(side) for side in have)})"
+        return ""
+
+    def _roots(self, clause: Clause) -> str:
+        for one in clause.roots:
+            root = one.site.removeprefix("root:")
+            if root not in self.roots:
+                return f"no finding compresses root {root}"
+            if clause.sides and not clause.sides <= self.roots[root]:
+                return (
+                    f"root {root} is compressed on {sorted(self.roots[root])}, written {sorted(clause.sides)}"
+                )
+        return ""
+
+    def _free_sides(self, clause: Clause) -> str:
+        """A side without a pathology: where the limb hurts, or a side of a finding at the sites named."""
+        near = [
+            one for one in self.ill if not clause.sites or any(_covers(one, m.site) for m in clause.sites)
+        ]
+        have = {one.side for one in near if one.side in ("left", "right")} | {self.limb_side}
+        if not clause.sites and self.limb_side is not None:
+            have = {self.limb_side}
+        return f"side {sorted(clause.sides)} without a finding" if clause.sides - have else ""
+
+    def _denied(self, clause: Clause) -> str:
+        """A pathology denied without a level must be absent from all findings."""
+        if clause.sites or CONDITION.search(clause.text):
+            return ""
+        for pathology in clause.pathologies:
+            for match in PATHOLOGY_WORDS[pathology].finditer(clause.text):
+                denied = NEGATED.search(clause.text[: match.start()])
+                if denied and any(one.pathology == pathology for one in self.ill):
+                    return f"{pathology} is denied but found"
+        return ""
+
+    def _in_curve(self, site: str, pathologies: frozenset[Pathology]) -> bool:
+        return any(one.pathology in pathologies and _covers(one, site) for one in self.facts.findings)
+
+
+def _covers(finding: Finding, site: str) -> bool:
+    """Return whether a finding speaks of a site: its own, or for a curve one between its end vertebrae."""
+    if finding.site == site:
+        return True
+    if finding.extent is None or finding.pathology not in CURVES:
+        return False
+    first, last = (Level(end) for end in finding.extent)
+    return first <= Site.parse(site).upper <= last
+
+
+def _read(words: dict[Pathology, object], pathology: Pathology, text: str) -> set[str]:
+    pattern = words.get(pathology)
+    if pattern is None:
+        return set()
+    found = set()
+    for groups in pattern.findall(text):  # type: ignore[attr-defined]
+        word = next(part for part in ((groups,) if isinstance(groups, str) else groups) if part)
+        lowered = word if word.isupper() or not word.isascii() else word.lower()
+        found.add(SAME.get(lowered, lowered))
+    return found
+
+
+def _sides(text: str) -> frozenset[str]:
+    both = BOTH.search(text)
+    left, right = both or LEFT.search(text), both or RIGHT.search(text)
+    return frozenset([*(["left"] if left else []), *(["right"] if right else [])])
+
+
+def _sections_fault(draft: Draft) -> str:
+    """Return what contradicts between the six sections, or which is missing."""
+    parts = parse_sections(draft.answer)
+    headings = SECTIONS[draft.language]
+    missing = [heading for heading in headings if not parts.get(heading)]
+    if missing:
+        return f"sections without text: {', '.join(missing)}"
+    read = [_positive(parts[heading]) for heading in headings]
+    for heading, sites in zip(headings[1:], read[1:], strict=True):
+        more = sites - read[0]
+        if more:
+            return f"section {heading!r} names {sorted(more)}, the findings do not"
+    lead = draft.problem.site
+    if lead and lead not in read[1]:
+        return f"the diagnosis does not name {lead}"
+    return ""
+
+
+def _positive(text: str) -> set[str]:
+    return {
+        mention.site for clause in clauses(text) for mention in clause.sites if mention.polarity == "positive"
+    }
