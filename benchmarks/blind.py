@@ -1,4 +1,4 @@
-"""What a reader without pixels reaches: levels from the ring's place and scale alone, by two different learners."""
+"""What a reader without pixels reaches: levels from the ring's place and scale alone, by two learners."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def nearest(
     tried = {
         count: float((_votes(train[:cut], levels[:cut], train[cut:], count).argmax(1) == levels[cut:]).mean())
         for count in NEIGHBOURS
+        if count < cut
     }
     return _votes(train, levels, asked, max(tried, key=lambda count: tried[count]))
 
@@ -39,14 +40,16 @@ def _votes(
         part = wanted[start : start + 256]
         distance = (part**2).sum(1)[:, None] - 2 * part @ known.T + (known**2).sum(1)[None, :]
         near = levels[np.argpartition(distance, count, axis=1)[:, :count]]
-        shares[start : start + 256] = np.stack([(near == level).mean(axis=1) for level in range(len(LEVELS))], 1)
+        shares[start : start + 256] = np.stack(
+            [(near == level).mean(axis=1) for level in range(len(LEVELS))], 1
+        )
     return shares
 
 
 def fitted(
     train: NDArray[np.float32], levels: NDArray[np.int64], asked: NDArray[np.float32], seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return probabilities of each level, [n, 8], from a network of two hidden layers over the place alone."""
+    """Return probabilities of each level, [n, 8], from a network of two hidden layers over the place."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     centre, spread = train.mean(axis=0), train.std(axis=0) + 1e-6
@@ -61,7 +64,7 @@ def fitted(
         chosen = torch.from_numpy(rng.integers(0, len(known), BATCH))
         loss = F.cross_entropy(model(known[chosen]), truth[chosen])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         cycle.step()
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Draw 1,000 choice items from phantom studies and prove each: one right option, by brute force over all findings.
+"""Draw 1,000 choice items from phantom studies and prove by brute force that each has one right option.
 
     python benchmarks/items_audit.py --studies phantom-studies
 
@@ -104,7 +104,7 @@ def _proof(one: Instance, pictures: dict[str, Picture], by_uid: dict[str, CaseSe
     return ""
 
 
-def text_probe(items: Sequence[Instance]) -> tuple[float, float, int]:
+def text_probe(items: Sequence[Instance], patients: Sequence[str]) -> tuple[float, float, int]:
     """Return how often text alone is right, chance, and the items judged: a classifier of option and set.
 
     Learnt on half of the patients: how often each option is right when offered, and against each other option
@@ -112,7 +112,6 @@ def text_probe(items: Sequence[Instance]) -> tuple[float, float, int]:
     """
     wins: Counter[tuple[str, ...]] = Counter()
     met: Counter[tuple[str, ...]] = Counter()
-    patients = sorted({one.patient for one in items})
     learnt_from = set(patients[::2])
     for one in items:
         if one.patient in learnt_from:
@@ -172,10 +171,9 @@ def _report(audit: Audit, count: int, seed: int) -> int:
     order = np.random.default_rng(seed).permutation(len(choices))[:count]
     drawn = [choices[int(place)] for place in order]
     wrong = [fault for _, fault in drawn if fault]
-    per_item = 1000 * audit.seconds / max(len(audit.items), 1)
-    print(
-        f"{audit.studies} studies, {len(audit.items)} items, {len(choices)} choices, {per_item:.1f} ms an item"
-    )
+    per_item_ms = 1000 * audit.seconds / max(len(audit.items), 1)
+    count_all = len(audit.items)
+    print(f"{audit.studies} studies, {count_all} items, {len(choices)} choices, {per_item_ms:.1f} ms each")
     print(
         f"{len(drawn)} choices drawn: {len(drawn) - len(wrong)} with exactly one right option, the keyed one"
     )
@@ -210,9 +208,11 @@ def _print_probe(choices: list[Instance]) -> None:
     """Print how far text alone gets, before and after the balance of pairs."""
     with_pictures = [one for one in choices if one.kind not in TEXT_ONLY_KINDS]
     balance = PairBalance()
-    kept = [one for one in with_pictures if balance.keeps(one)]
+    patients = sorted({one.patient for one in with_pictures})
+    learnt_from = set(patients[::2])
+    kept = [one for one in with_pictures if balance.keeps(one, str(one.patient in learnt_from))]
     for name, items in (("all", with_pictures), ("balanced", kept)):
-        right, chance, count = text_probe(items)
+        right, chance, count = text_probe(items, patients)
         print(f"text alone, {name}: {right:.3f} against chance {chance:.3f} on {count} of {len(items)} items")
 
 

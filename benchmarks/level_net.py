@@ -1,4 +1,4 @@
-"""A small network that names the ringed level from a picture's pixels, and its training by the processor clock."""
+"""A small network that names the ringed level from a picture's pixels, trained by the processor clock."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spinemed.instances.options import option_set, shuffled
+from spinemed.instances.options import OPTIONS, option_set, shuffled
 
 BATCH = 64
 PEAK_RATE = 4e-3
 WARM_UP = 0.08
 WIDTHS = (24, 48, 96, 128)
+
 
 class LevelNet(nn.Module):
     """Logits of the eight levels [n, 8] from grey and ring [n, 2, 128, 64] in 0..1.
@@ -44,11 +45,14 @@ class LevelNet(nn.Module):
             before = width
         self.features = nn.Sequential(*layers)
         self.narrow = nn.Conv2d(before, 32, 1)
-        self.head = nn.Sequential(nn.Linear(32 * 8 * 4, 256), nn.ReLU(inplace=True), nn.Linear(256, len(LEVELS)))
+        self.head = nn.Sequential(
+            nn.Linear(32 * 8 * 4, 256), nn.ReLU(inplace=True), nn.Linear(256, len(LEVELS))
+        )
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the logits."""
-        return self.head(self.narrow(self.features(pictures)).flatten(1))
+        logits: Tensor = self.head(self.narrow(self.features(pictures)).flatten(1))
+        return logits
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def train(
     learning rate; its place follows the clock, so two runs differ in the last digits.
     """
     torch.manual_seed(seed)
-    model = LevelNet().to(memory_format=torch.channels_last)
+    model = LevelNet()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = np.random.default_rng(seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.05)
     order, used, seen, told, losses = rng.permutation(len(pictures)), 0.0, 0, 0.0, [0.0]
@@ -124,7 +129,7 @@ def _step(
     wanted = torch.from_numpy(pictures.level[chosen])
     loss = F.cross_entropy(model(batch), wanted)
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
     return float(loss.detach())
@@ -142,14 +147,20 @@ def chances(model: LevelNet, pictures: Marked) -> NDArray[np.float32]:
     return np.asarray(torch.cat(parts).numpy())
 
 
-def right_of_four(scores: NDArray[np.floating], levels: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]:
+def right_of_four(scores: NDArray[np.floating], pictures: Marked, seed: int = 0) -> NDArray[np.bool_]:
     """Return for each picture whether the right one of four options has the highest score.
 
-    Options are drawn as the corpus draws them, the same on every call.
+    Options are drawn as the corpus draws them, from the levels that are marked in the same patient; the
+    same on every call. Pictures of patients with fewer than four marks are left out.
     """
     rng = np.random.default_rng(seed)
+    marked = {
+        int(patient): tuple(LEVELS[level] for level in np.unique(pictures.level[pictures.patient == patient]))
+        for patient in np.unique(pictures.patient)
+    }
     right = []
-    for row, level in zip(scores, levels, strict=True):
-        offered = shuffled(option_set(LEVELS, LEVELS[level], rng), rng)
-        right.append(max(offered, key=lambda option: float(row[LEVELS.index(option)])) == LEVELS[level])
-    return np.array(right)
+    for row, level, patient in zip(scores, pictures.level, pictures.patient, strict=True):
+        if len(marked[int(patient)]) >= OPTIONS:
+            offered = shuffled(option_set(marked[int(patient)], LEVELS[level], rng), rng)
+            right.append(max(offered, key=lambda option: float(row[LEVELS.index(option)])) == LEVELS[level])
+    return np.array(right, dtype=bool)

@@ -1,7 +1,7 @@
-"""Pictures of phantoms with one vertebra ringed, made in memory on the path that the corpus takes, and cached.
+"""Pictures of phantoms with one vertebra ringed, made in memory on the corpus's path, and cached.
 
-Label map -> `facts.find` -> chain -> window -> 256 greys -> ring -> PNG -> pixels. Only pictures from which the
-level can be told are taken: the window holds the sacrum, the numbering is 12 thoracic and 5 lumbar. The
+Label map -> `facts.find` -> chain -> window -> 256 greys -> ring -> PNG -> pixels. Only pictures from which
+the level can be told are taken: the window holds the sacrum, the numbering is 12 thoracic and 5 lumbar. The
 same marks in windows that end above L5 show what is left when the level cannot be counted.
 """
 
@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import spinemed
 from numpy.typing import NDArray
 from PIL import Image
 
+import spinemed
 from spinemed.facts.find import find
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
 from spinemed.instances.chains import Chain, chain_of
-from spinemed.instances.series import RED, RING_JITTER_PX, RING_RADIUS_PX, RING_WIDTH_PX
+from spinemed.instances.shots import RED, RING_PX
 from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window
 from spinemed.phantom.anatomy.place import place
 from spinemed.phantom.patient.sample import sample_patient
@@ -40,7 +40,11 @@ from spinemed.records import Finding, Modality, Series, Study
 LEVELS = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
 SHRUNK = 2
 Shown = Literal["sacrum", "cropped"]
+SHOWN: tuple[Shown, Shown] = ("sacrum", "cropped")
 _RENDERED_PX = 320
+# As in instances.shots, which draws the same ring.
+_RING_WIDTH_PX = 1.6
+_RING_JITTER_PX = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,26 +84,32 @@ One = tuple[NDArray[np.uint8], NDArray[np.uint8], int, int, tuple[float, ...]]
 """The fields of `Marked` for one picture."""
 
 
-def marked_pictures(seeds: Sequence[int], kind: SeriesKind, shown: Shown, workers: int = 1) -> Marked:
-    """Return the marked pictures of these patients, from the cache where the code has not changed since.
+def marked_pictures(seeds: Sequence[int], kind: SeriesKind, workers: int = 1) -> dict[Shown, Marked]:
+    """Return the marked pictures of these patients, with and without the sacrum, made once and then cached.
 
     The cache lies in the system's temporary folder, one file for each list of seeds and version of the code.
     """
-    key = hashlib.sha256(f"{_code_hash()}:{GENERATOR_VERSION}:{kind}:{shown}:{list(seeds)}".encode())
-    file = Path(tempfile.gettempdir()) / "spinemed-marked" / f"{kind}-{shown}-{key.hexdigest()[:16]}.npz"
-    if not file.is_file():
+    key = hashlib.sha256(f"{_code_hash()}:{GENERATOR_VERSION}:{kind}:{list(seeds)}".encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / "spinemed-marked"
+    files: dict[Shown, Path] = {shown: folder / f"{kind}-{shown}-{key}.npz" for shown in SHOWN}
+    if not all(file.is_file() for file in files.values()):
         started = time.perf_counter()
-        _save(stacked(_of_patients(seeds, kind, shown, workers)), file)
-        print(f"{kind} {shown}: {len(seeds)} patients in {time.perf_counter() - started:.0f} s wall", flush=True)
-    with np.load(file) as saved:
-        return Marked(**{name: saved[name] for name in saved.files})
+        made = list(_of_patients(seeds, kind, workers))
+        for shown in SHOWN:
+            _save(stacked([one for patient in made for one in patient[shown]]), files[shown])
+        print(f"{kind}: {len(seeds)} patients in {time.perf_counter() - started:.0f} s wall", flush=True)
+    found: dict[Shown, Marked] = {}
+    for shown, file in files.items():
+        with np.load(file) as saved:
+            found[shown] = Marked(**{name: saved[name] for name in saved.files})
+    return found
 
 
 def seconds_a_patient(seeds: Sequence[int], kind: SeriesKind) -> float:
     """Return the processor seconds that pictures of one patient take, tried on these patients."""
     started = time.process_time()
     for seed in seeds:
-        of_patient(seed, kind, "sacrum")
+        of_patient(seed, kind)
     return (time.process_time() - started) / len(seeds)
 
 
@@ -114,25 +124,25 @@ def _code_hash() -> str:
     """Return a hash over the code that the pictures depend on."""
     package = Path(spinemed.__file__).parent
     folders = [package / name for name in ("phantom", "facts", "imaging", "instances")]
-    files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in (".py", ".yaml"))
+    files = sorted(
+        file for folder in folders for file in folder.rglob("*") if file.suffix in (".py", ".yaml")
+    )
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _of_patients(seeds: Sequence[int], kind: SeriesKind, shown: Shown, workers: int) -> Iterator[One]:
-    work = partial(of_patient, kind=kind, shown=shown)
+def _of_patients(seeds: Sequence[int], kind: SeriesKind, workers: int) -> Iterator[dict[Shown, list[One]]]:
+    work = partial(of_patient, kind=kind)
     if workers == 1:
-        for seed in seeds:
-            yield from work(seed)
+        yield from map(work, seeds)
         return
     with get_context("spawn").Pool(workers) as pool:
-        for made in pool.imap(work, seeds, chunksize=16):
-            yield from made
+        yield from pool.imap(work, seeds, chunksize=16)
 
 
-def stacked(pictures: Iterator[One] | Sequence[One]) -> Marked:
+def stacked(pictures: Sequence[One]) -> Marked:
     """Return pictures as arrays; ValueError for none."""
     grey, ring, level, patient, where = zip(*pictures, strict=True)
     return Marked(
@@ -140,10 +150,12 @@ def stacked(pictures: Iterator[One] | Sequence[One]) -> Marked:
     )
 
 
-def of_patient(seed: int, kind: SeriesKind, shown: Shown) -> list[One]:
+def of_patient(seed: int, kind: SeriesKind) -> dict[Shown, list[One]]:
     """Return one picture for every vertebra T10 to L5 of a patient that can be marked; [] where none can."""
     cut = phantom_slice(seed, kind)
-    return [] if cut is None else marked(cut, shown, stream(seed, f"benchmark/{kind}/{shown}"))
+    if cut is None:
+        return {shown: [] for shown in SHOWN}
+    return {shown: marked(cut, shown, stream(seed, f"benchmark/{kind}/{shown}")) for shown in SHOWN}
 
 
 def phantom_slices(seeds: Sequence[int], kind: SeriesKind) -> Iterator[Slice]:
@@ -192,15 +204,14 @@ def slice_in(
 def lps_volume(rendered: RenderedSeries) -> tuple[Volume, NDArray[np.uint8]]:
     """Return a rendered series and its mask as the reader would after writing: [z, y, x] in LPS."""
     steps = rendered.acquisition.grid.steps_mm
-    turned = [array.transpose(1, 2, 0)[::-1, :, ::-1] for array in (rendered.pixels, rendered.mask)]
     volume = Volume(
-        array=turned[0],
+        array=rendered.pixels.transpose(1, 2, 0)[::-1, :, ::-1],
         spacing_mm=(steps[1], steps[2], steps[0]),
         origin_mm=(0.0, 0.0, 0.0),
         direction=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
         stored_orientation="SIR",
     )
-    return volume, turned[1].astype(np.uint8)
+    return volume, rendered.mask.transpose(1, 2, 0)[::-1, :, ::-1]
 
 
 def marked(cut: Slice, shown: Shown, rng: np.random.Generator) -> list[One]:
@@ -219,9 +230,7 @@ def above_l5(chain: Chain) -> Chain:
     return replace(chain, spans=chain.spans[:-1], sacrum=None)
 
 
-def _window(
-    cut: Slice, chain: Chain, shown: Shown, index: int, rng: np.random.Generator
-) -> Window | None:
+def _window(cut: Slice, chain: Chain, shown: Shown, index: int, rng: np.random.Generator) -> Window | None:
     slice_mm = cut.grey.shape[0] * cut.spacing_mm[0], cut.grey.shape[1] * cut.spacing_mm[1]
     if shown == "sacrum":
         return draw_window(chain, "sacrum", slice_mm, rng, holding=index)
@@ -238,12 +247,19 @@ def _picture(cut: Slice, chain: Chain, window: Window, index: int, rng: np.rando
         cut.grey, cut.spacing_mm, window.top_mm, window.left_mm, HEIGHT_PX, WIDTH_PX, window.pixel_mm
     ).astype(np.uint8)
     span = chain.spans[index]
-    column, row = np.array(window.column_row(span)) + rng.uniform(-RING_JITTER_PX, RING_JITTER_PX, 2)
-    png = encode_png(draw_ring(grey, column, row, RING_RADIUS_PX, RED, RING_WIDTH_PX))
+    column, row = np.array(window.column_row(span)) + rng.uniform(-_RING_JITTER_PX, _RING_JITTER_PX, 2)
+    radius = float(rng.uniform(*RING_PX))
+    png = encode_png(draw_ring(grey, column, row, radius, RED, _RING_WIDTH_PX))
     colours = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
     shrunk_grey, shrunk_ring = channels(colours)
     size = (span.right - span.left) / window.pixel_mm, span.height / window.pixel_mm
-    return shrunk_grey, shrunk_ring, LEVELS.index(span.site), cut.patient, (column, row, window.pixel_mm, *size)
+    return (
+        shrunk_grey,
+        shrunk_ring,
+        LEVELS.index(span.site),
+        cut.patient,
+        (column, row, window.pixel_mm, *size),
+    )
 
 
 def channels(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -251,6 +267,7 @@ def channels(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.
     values = colours.astype(np.float32)
     both = values[..., 1], np.clip(values[..., 0] - values[..., 1], 0, None)
     grey, ring = (
-        array.reshape(HEIGHT_PX // SHRUNK, SHRUNK, WIDTH_PX // SHRUNK, SHRUNK).mean(axis=(1, 3)) for array in both
+        array.reshape(HEIGHT_PX // SHRUNK, SHRUNK, WIDTH_PX // SHRUNK, SHRUNK).mean(axis=(1, 3))
+        for array in both
     )
     return grey.astype(np.uint8), ring.astype(np.uint8)

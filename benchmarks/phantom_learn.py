@@ -1,6 +1,6 @@
 """Can the level be learnt from a marked picture, and only from its pixels? A small network, and blind probes.
 
-    OMP_NUM_THREADS=1 python benchmarks/phantom_learn.py [--patients 3900] [--minutes 4.5] [--workers 1]
+    OMP_NUM_THREADS=1 python benchmarks/phantom_learn.py [--patients 3000] [--minutes 4.5] [--workers 1]
 
 One thread; minutes are this process's processor time in training, reading the curve and making pictures not
 counted (both are reported). Held-out patients; 4 options are drawn as the corpus draws them, close neighbours
@@ -67,7 +67,7 @@ def both_shares(scores: NDArray[np.floating], pictures: Marked) -> dict[str, dic
     """Return how often the highest score is right among all eight levels and among four options."""
     return {
         "eight_way": share(scores.argmax(axis=1) == pictures.level),
-        "four_options": share(right_of_four(scores, pictures.level)),
+        "four_options": share(right_of_four(scores, pictures)),
     }
 
 
@@ -77,7 +77,9 @@ def learn(name: str, known: Marked, asked: Marked, seconds: float) -> tuple[Leve
 
     def tell(point: Point) -> None:
         found = both_shares(point.chances, asked)
-        curve.append({"seconds": round(point.seconds, 1), "seen": point.seen, "loss": round(point.loss, 3), **found})
+        curve.append(
+            {"seconds": round(point.seconds, 1), "seen": point.seen, "loss": round(point.loss, 3), **found}
+        )
         eight, four = found["eight_way"], found["four_options"]
         print(
             f"{name}: {point.seconds:5.0f} s, {point.seen} pictures: 8-way {eight['value']:.3f} "
@@ -118,7 +120,8 @@ def blind_probes(known: Marked, asked: Marked) -> dict[str, Any]:
             for learner in (nearest, fitted)
         ]
         found[name] = {
-            figure: max((one[figure] for one in tried), key=lambda value: value["value"]) for figure in tried[0]
+            figure: max((one[figure] for one in tried), key=lambda value: value["value"])
+            for figure in tried[0]
         }
     counts = np.bincount(known.level, minlength=len(LEVELS))
     found["commonest_level"] = both_shares(np.tile(counts / counts.sum(), (len(asked), 1)), asked)
@@ -126,8 +129,10 @@ def blind_probes(known: Marked, asked: Marked) -> dict[str, Any]:
 
 
 def corpus_probes(corpus: Path) -> dict[str, Any]:
-    """Return the probes of the choice items of a corpus, all splits together, every kind and marked levels."""
-    items = [item for split in ("train", "validation", "test") for item in read_items(corpus, "choice", split)]
+    """Return the probes of a corpus's choice items, all splits together: every kind, and marked levels."""
+    items = [
+        item for split in ("train", "validation", "test") for item in read_items(corpus, "choice", split)
+    ]
     marked = pick(items, kinds=["marked_level"])
     balance, doubles = letter_balance(items), duplicates(items)
     return {
@@ -157,10 +162,19 @@ def plot(report: dict[str, Any], file: Path) -> None:
         axes.plot(minutes, values[:, 0], color=colour, label=label, marker="o", markersize=3)
         axes.fill_between(minutes, values[:, 1], values[:, 2], color=colour, alpha=0.15, linewidth=0)
     ring = report["blind"]["ring"]
-    axes.axhline(ring["four_options"]["value"], color="tab:red", linestyle=":", label="ring place alone, 4 options")
-    axes.axhline(ring["eight_way"]["value"], color="tab:red", linestyle="--", label="ring place alone, 8 levels")
+    axes.axhline(
+        ring["four_options"]["value"], color="tab:red", linestyle=":", label="ring place alone, 4 options"
+    )
+    axes.axhline(
+        ring["eight_way"]["value"], color="tab:red", linestyle="--", label="ring place alone, 8 levels"
+    )
     axes.axhline(LEARN_BAR, color="black", linewidth=0.6)
-    axes.set(xlabel="processor minutes, one thread", ylabel="right, held-out patients", ylim=(0, 1.02), xlim=(0, None))
+    axes.set(
+        xlabel="processor minutes, one thread",
+        ylabel="right, held-out patients",
+        ylim=(0, 1.02),
+        xlim=(0, None),
+    )
     axes.legend(frameon=False, fontsize=8, loc="center right")
     axes.set_title("Naming the ringed vertebra (T10 to L5) in sagittal T2 phantom pictures")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -171,16 +185,19 @@ def run(patients: int, minutes: float, workers: int) -> dict[str, Any]:
     """Return the whole report but the corpus probes; saves the weights."""
     first_held_out = int(patients * (1 - TEST_SHARE))
     per_patient = seconds_a_patient(range(20), "t2")
-    known, asked = parted(marked_pictures(range(patients), "t2", "sacrum", workers), first_held_out)
+    pictures = marked_pictures(range(patients), "t2", workers)
+    known, asked = parted(pictures["sacrum"], first_held_out)
     blind = blind_probes(known, asked)
-    print("blind:", json.dumps({name: {k: v["value"] for k, v in one.items()} for name, one in blind.items()}))
+    print(
+        "blind:", json.dumps({name: {k: v["value"] for k, v in one.items()} for name, one in blind.items()})
+    )
     model, network = learn("network", known, asked, minutes * 60)
     weights_file("t2").parent.mkdir(exist_ok=True)
     torch.save(model.state_dict(), weights_file("t2"))
     rng = np.random.default_rng(0)
     wrong = Marked(known.grey, known.ring, rng.permutation(known.level), known.patient, known.place)
     _, shuffled = learn("shuffled labels", wrong, asked, min(minutes * 60, 60.0))
-    cropped_known, cropped_asked = parted(marked_pictures(range(patients), "t2", "cropped", workers), first_held_out)
+    cropped_known, cropped_asked = parted(pictures["cropped"], first_held_out)
     _, cropped = learn("above L5", cropped_known, cropped_asked, minutes * 60)
     return {
         "parameters": sum(part.numel() for part in model.parameters()),
@@ -198,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--patients", type=int, default=3900)
+    parser.add_argument("--patients", type=int, default=3000)
     parser.add_argument("--minutes", type=float, default=4.5)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--corpus", type=Path)

@@ -1,4 +1,4 @@
-"""Grey-value histograms and power spectra of phantom slices beside real ones, in one plot, and their distances.
+"""Grey-value histograms and power spectra of phantom slices beside real ones, and how far they are apart.
 
     SPINEMED_DATA=... python benchmarks/phantom_realism.py [--patients 60]
 
@@ -75,8 +75,10 @@ def crop(cut: Slice, pixel_mm: float) -> NDArray[np.uint8]:
     return resample_window(cut.grey, cut.spacing_mm, top, left, height, width, pixel_mm).astype(np.uint8)
 
 
-def spectrum_db(picture: NDArray[np.uint8], pixel_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return cycles a millimetre and the radially averaged power in dB of a picture scaled to unit variance."""
+def spectrum_db(
+    picture: NDArray[np.uint8], pixel_mm: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return cycles a millimetre and the radially averaged power in dB, at unit variance."""
     values = picture.astype(np.float64)
     values = (values - values.mean()) / max(float(values.std()), 1e-6)
     values *= np.hanning(values.shape[0])[:, None] * np.hanning(values.shape[1])[None, :]
@@ -100,7 +102,16 @@ def look_of(cuts: Iterable[Slice], pixel_mm: float) -> Look:
         greys.append(np.histogram(inside, bins=BINS, range=(0, 256))[0] / inside.size)
         frequencies, spectrum = spectrum_db(picture, pixel_mm)
         spectra.append(spectrum)
-        rows.append((inside.mean(), inside.std(), (inside < 8).mean(), (inside > 247).mean(), *_marrow(cut), _edges(picture)))
+        rows.append(
+            (
+                inside.mean(),
+                inside.std(),
+                (inside < 8).mean(),
+                (inside > 247).mean(),
+                *_marrow(cut),
+                _edges(picture),
+            )
+        )
     if not rows:
         raise ValueError("no slice shows L1 to L5 on the sacrum")
     means = [round(float(value), 3) for value in np.mean(rows, axis=0)]
@@ -132,7 +143,7 @@ def _marrow(cut: Slice) -> tuple[float, float]:
 
 
 def distances(real: Look, made: Look) -> dict[str, float]:
-    """Return the Wasserstein distance of the histograms in greys, and the mean difference of the spectra in dB."""
+    """Return how far histograms (Wasserstein, greys) and spectra (dB, phantom minus real) are apart."""
     middles = (np.arange(BINS) + 0.5) * 256 / BINS
     off = made.spectrum - real.spectrum
     third = len(off) // 3
@@ -155,7 +166,9 @@ def plot(pairs: dict[SeriesKind, tuple[Look, Look]], file: Path) -> None:
             label = f"{name}, {look.texture.slices} slices"
             axes[0, column].plot(middles, look.greys, color=colour, label=label)
             axes[1, column].plot(look.frequencies, look.spectrum, color=colour, label=label)
-        axes[0, column].set(title=kind.upper(), xlabel="grey", ylabel="share of pixels", yscale="log", ylim=(1e-4, 0.5))
+        axes[0, column].set(
+            title=kind.upper(), xlabel="grey", ylabel="share of pixels", yscale="log", ylim=(1e-4, 0.5)
+        )
         axes[1, column].set(xlabel="cycles a millimetre", ylabel="power in dB")
         axes[0, column].legend(frameon=False)
     figure.suptitle("Mid-sagittal slices, L1 to S1: greys and radially averaged power spectra")
@@ -185,7 +198,7 @@ def main() -> None:
         kind: {"real": asdict(real.texture), "phantom": asdict(made.texture), **distances(real, made)}
         for kind, (real, made) in pairs.items()
     }
-    report = {"generator_version": GENERATOR_VERSION, **found}
+    report: dict[str, object] = {"generator_version": GENERATOR_VERSION, **found}
     RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     plot(pairs, PLOT)
     print(json.dumps(report, indent=1))

@@ -76,12 +76,21 @@ def in_memory(one: StudySeries, patient: Patient) -> MaskedSeries:
         faces_right = not rendered.film.frontal and bool(rendered.grid.directions[2, 1] < 0)
         spacing = (1.0, *rendered.spacing_mm)
         return MaskedSeries(
-            "radiograph", rendered.view, rendered.masks[None], None, spacing, findings, patient.sex, faces_right
+            "radiograph",
+            rendered.view,
+            rendered.masks[None],
+            None,
+            spacing,
+            findings,
+            patient.sex,
+            faces_right,
         )
     steps = rendered.acquisition.grid.steps_mm
     way = 1 if one.kind == "t2_axial" else -1
     plane = "axial" if one.kind == "t2_axial" else "sagittal"
-    return MaskedSeries(plane, "", rendered.mask[::way], rendered.structures[::way], steps, findings, patient.sex)
+    return MaskedSeries(
+        plane, "", rendered.mask[::way], rendered.structures[::way], steps, findings, patient.sex
+    )
 
 
 def written(study: Study, series: Series, findings: Sequence[Finding]) -> MaskedSeries:
@@ -108,9 +117,7 @@ def written(study: Study, series: Series, findings: Sequence[Finding]) -> Masked
     faces_right = series.view.endswith("LAT") and _faces_right(series.image)
     labels, structures = arrays
     assert labels is not None
-    return MaskedSeries(
-        series.plane, series.view, labels, structures, spacing, here, study.sex, faces_right
-    )
+    return MaskedSeries(series.plane, series.view, labels, structures, spacing, here, study.sex, faces_right)
 
 
 def _faces_right(folder: Path) -> bool:
@@ -187,7 +194,9 @@ def run(studies: int, workers: int, written_every: int) -> list[Row]:
 
 def main() -> None:
     """Run the audit, print the table and the worst of each quantity, write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--written-every", type=int, default=20)

@@ -52,7 +52,9 @@ def spider_slices(data: Path, sequence: Literal["t1", "t2"]) -> Iterator[Slice]:
         name = f"{patient}_{sequence}"
         pixels = np.asarray(Image.open(folder / "midsag_png" / f"{name}.png").convert("L"))
         field_mm = pixels.shape[1] * float(json.loads(spacing[name])[1])
-        placed = {site: (row * field_mm / 100, column * field_mm / 100) for site, (column, row) in centres.items()}
+        placed = {
+            site: (row * field_mm / 100, column * field_mm / 100) for site, (column, row) in centres.items()
+        }
         spacing_mm = field_mm / pixels.shape[0], field_mm / pixels.shape[1]
         yield Slice(to_uint8(pixels, "MR"), spacing_mm, chain_from(placed), int(patient))
 

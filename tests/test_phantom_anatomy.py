@@ -1,4 +1,4 @@
-"""The placed anatomy: what was asked for is there, postures share bones, and the measures are near their targets."""
+"""The placed anatomy: what was asked for is there, postures share bones, measures are near their targets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from spinemed.facts.normal import HEIGHT_POSITION
 from spinemed.phantom.anatomy.canal_room import Room, body_room, encroachment, room
 from spinemed.phantom.anatomy.measure import (
     cobb,
@@ -19,10 +21,13 @@ from spinemed.phantom.anatomy.measure import (
 )
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.place import place
-from spinemed.phantom.anatomy.solids import Body, Dent, Lump, Mould, Pose, lump
+from spinemed.phantom.anatomy.solids import Body, Dent, Grid, Lump, Mould, Pose, lump
+from spinemed.phantom.patient.morphometry import FRACTURE_LEVELS
 from spinemed.phantom.patient.sample import sample_patient
 from spinemed.phantom.patient.settings import PatientSettings
 from spinemed.phantom.patient.shapes import POSTURES, Variant
+from spinemed.phantom.rendering.labels import paint
+from spinemed.phantom.rendering.maps import verse_value
 
 VARIANTS: tuple[Variant, ...] = ("none", "L6", "T13", "L4_only", "L5_sacralised")
 
@@ -417,3 +422,29 @@ def test_dents_hollow_one_endplate_only() -> None:
         assert float(
             plain.depth_inside(zero, zero, place_up)[0] - dented.depth_inside(zero, zero, place_up)[0]
         ) == pytest.approx(lost)
+
+
+def body_plane(anatomy: Anatomy, level: str, pixel_mm: float) -> NDArray[np.bool_]:
+    """The mask of one vertebra in the mid-sagittal plane of its body's own frame (row down, column back)."""
+    pose = anatomy.vertebra(level).body.pose
+    directions = np.stack([-pose.rotation[:, 0], -pose.rotation[:, 2], pose.rotation[:, 1]])
+    size = 96
+    origin = pose.origin_mm - (size - 1) / 2 * pixel_mm * (directions[1] + directions[2])
+    grid = Grid(origin, directions, (1.0, pixel_mm, pixel_mm), (1, size, size))
+    return np.asarray(paint(anatomy, grid).vertebra[0] == verse_value(level))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_heights_measured_on_the_painted_mask_are_those_of_the_placed_body(seed: int) -> None:
+    anatomy = spine(seed, "osteoporotic_fracture", "kyphosis")
+    pixel_mm = 0.5
+    for level in FRACTURE_LEVELS:
+        mask = body_plane(anatomy, level, pixel_mm)
+        vertebra = anatomy.vertebra(level)
+        measured = []
+        for share in (-HEIGHT_POSITION, 0.0, HEIGHT_POSITION):
+            column = (mask.shape[1] - 1) / 2 + share * vertebra.body.half_depth / pixel_mm
+            measured.append(mask[:, round(column)].sum() * pixel_mm)
+        if not vertebra.body.dents:
+            expected = [vertebra.heights().anterior, vertebra.heights().middle, vertebra.heights().posterior]
+            assert np.allclose(measured, expected, atol=1.3 * pixel_mm), (level, measured, expected)

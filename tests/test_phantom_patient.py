@@ -9,7 +9,7 @@ import pytest
 
 from spinemed.errors import ConfigError
 from spinemed.levels import Level
-from spinemed.phantom.patient.conditions import known_conditions, read_conditions
+from spinemed.phantom.patient.conditions import check_complete, known_conditions, read_conditions
 from spinemed.phantom.patient.morphometry import FRACTURE_LEVELS
 from spinemed.phantom.patient.profile import levels_of
 from spinemed.phantom.patient.sample import sample_patient
@@ -258,6 +258,16 @@ def test_a_wrong_line_in_the_conditions_file_is_named() -> None:
             read_conditions(good + wrong)
     with pytest.raises(ConfigError, match="needs a share from 0 to 1"):
         read_conditions(good.replace("40-59: 0.1", "40-59: 1.5"))
+
+
+def test_a_missing_condition_or_severity_is_named() -> None:
+    known = known_conditions()
+    with pytest.raises(ConfigError, match="see kyphosis"):
+        check_complete({name: condition for name, condition in known.items() if name != "kyphosis"})
+    bands = "{18-39: 0.1, 40-59: 0.1, 60-74: 0.1, 75-100: 0.1}"
+    text = f"spondylodiscitis:\n  title: t\n  source: s\n  prevalence:\n    F: {bands}\n    M: {bands}\n"
+    with pytest.raises(ConfigError, match="no erosion_mm, height_left among its shares and severity"):
+        read_conditions(text)
 
 
 def test_every_condition_cites_a_source_and_has_a_title() -> None:

@@ -41,8 +41,8 @@ def chance(items: Sequence[Item]) -> float:
 def text_only(train: Sequence[Item], items: Sequence[Item]) -> list[str]:
     """Return the letter that question and options alone suggest for each item.
 
-    A conditional logit over hashed features of each option (letter, rank, wording, wording with each word of
-    the question), fitted on `train` by full-batch gradient steps. Deterministic.
+    A conditional logit over hashed features of each option (letter, rank, length, wording, wording with each
+    word of the question), fitted on `train` by full-batch gradient steps. Deterministic.
     """
     weights = fit_logit(train)
     return [best_letter(item, option_scores(item, weights)) for item in items]
@@ -91,12 +91,26 @@ def starts_of(groups: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def option_features(item: Item, letter: str) -> list[int]:
-    """Return the hashed features of one option as the text shows it."""
+    """Return the hashed features of one option as the text shows it: of its kind, and its style in any kind.
+
+    Style is letter, length against the other options, words, last character and words shared with the
+    question: what can give an answer away in kinds that are too rare to be learnt one by one.
+    """
     text = item.lettered[letter]
     rank = sorted(item.options, key=anatomical).index(text)
-    names = [f"letter {letter}", f"rank {rank} of {len(item.options)}", f"text {text}"]
-    names += [f"{word} > {text}" for word in set(words_of(item.question))]
-    return [zlib.crc32(f"{item.kind} {name}".encode()) % WIDTH for name in names]
+    asked, said = set(words_of(item.question)), set(words_of(text))
+    names = [f"rank {rank} of {len(item.options)}", f"text {text}"]
+    names += [f"{word} > {text}" for word in asked]
+    style = [
+        f"letter {letter}",
+        f"longer than {sum(len(other) < len(text) for other in item.options)}",
+        f"shorter than {sum(len(other) > len(text) for other in item.options)}",
+        f"ends {text[-1:]}",
+        f"shares {len(asked & said)}",
+        *(f"word {word}" for word in said),
+    ]
+    hashed = [f"{item.kind} {name}" for name in names + style] + [f"any {name}" for name in style]
+    return [zlib.crc32(name.encode()) % WIDTH for name in hashed]
 
 
 def anatomical(text: str) -> tuple[float, str]:

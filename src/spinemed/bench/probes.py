@@ -1,4 +1,4 @@
-"""Shortcut probes: how far question text or the marker's place alone, learnt on other patients, gives answers away.
+"""Shortcut probes: how far question text or the marker's place alone gives answers away.
 
 For the gate in continuous integration: on clean choice items both stay near what guessing reaches. Every
 item is answered by a probe that has learnt from the items of other patients; same items, same numbers.
@@ -84,7 +84,9 @@ def cross_validated(items: Sequence[Item], answerer: Answerer, folds: int = FOLD
         held = [place for place, item in enumerate(asked) if fold_of[item.patient] == fold]
         train = [item for item in asked if fold_of[item.patient] != fold]
         letters = answerer(train, [asked[place] for place in held])
-        right.update({place: is_right(letter, asked[place]) for place, letter in zip(held, letters, strict=True)})
+        right.update(
+            {place: is_right(letter, asked[place]) for place, letter in zip(held, letters, strict=True)}
+        )
     scores = [float(right[place]) for place in range(len(asked))]
     return ProbeResult(
         accuracy=sum(scores) / len(scores),
@@ -104,8 +106,8 @@ def patient_folds(patients: Sequence[str], folds: int) -> dict[str, int]:
     names = sorted(set(patients), key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     if not 2 <= folds <= len(names):
         raise ValueError(
-            f"{len(names)} patients with choice items cannot make {folds} folds; give at least 2 folds and as "
-            "many patients, or probe a larger corpus"
+            f"{len(names)} patients with choice items cannot make {folds} folds; give at least 2 folds and "
+            "as many patients, or probe a larger corpus"
         )
     return {name: place % folds for place, name in enumerate(names)}
 

@@ -43,6 +43,8 @@ from spinemed.corpus.task import StudyRows
 from spinemed.corpus.workers import rows_in_order
 from spinemed.errors import SourceError
 from spinemed.instances import Asking
+from spinemed.instances.balance import PairBalance, out_of_balance
+from spinemed.instances.draft import STEP as LEVEL_STEP
 from spinemed.records import Instance, Reject, Split, Study, content_id
 
 REJECT_SPLIT = "rejects"
@@ -101,6 +103,7 @@ class _Corpus:
         self._folder = folder
         self._writers: dict[tuple[Config, str], ShardWriter] = {}
         self._balance = GradeBalance()
+        self._pairs = PairBalance()
         self._slices: dict[str, str] = {}
 
     def kept(self, found: Iterator[Study | Reject]) -> Iterator[Study]:
@@ -174,12 +177,13 @@ class _Corpus:
         )
 
     def _instance(self, instance: Instance, rows: StudyRows, grades: dict[str, str], split: Split) -> None:
-        if instance.kind == "height_loss":
+        of_case = instance.provenance.step != LEVEL_STEP
+        if instance.kind == "height_loss" and not of_case:
             grade = grades[instance.findings[0]]
             if not self._balance.keeps(instance, grade, split):
                 self._reject(unbalanced(instance, grade))
                 return
-        elif instance.kind not in FROM_LEVELS and not self._pairs.keeps(instance, split):
+        elif of_case and not self._pairs.keeps(instance, split):
             self._reject(out_of_balance(instance))
             return
         pictures = [rows.pictures[identity] for identity in instance.pictures]

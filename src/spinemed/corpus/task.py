@@ -12,7 +12,7 @@ import SimpleITK as sitk  # noqa: N813  the field's name
 
 from spinemed.errors import SourceError
 from spinemed.facts import find
-from spinemed.facts.stated import stated_findings
+from spinemed.facts.stated import stated_findings, stated_rejects
 from spinemed.imaging.radiograph import read_radiograph
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
@@ -46,6 +46,7 @@ def rows_of(study: Study, asking: Asking) -> StudyRows:
     rows = StudyRows(study)
     try:
         stated = stated_findings(study)
+        rows.rejects.extend(stated_rejects(study))
     except SourceError as error:
         stated = ()
         _refuse(rows, study.id, error)

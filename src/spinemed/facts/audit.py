@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.errors import SourceError
-from spinemed.facts.bodies import Body, bodies, tilts, whole_body
+from spinemed.facts.bodies import SACRUM, Body, bodies, tilts, whole_body
 from spinemed.facts.heights import Heights, heights
-from spinemed.facts.measure import disc_line, endplates, sac_depth_mm, slip_percent
+from spinemed.facts.measure import boxed_tilt, disc_line, endplates, sac_depth_mm, slip_percent
 from spinemed.facts.measure_curves import frontal_tilts, sagittal_curve_deg
-from spinemed.facts.measure_losses import loss_of
+from spinemed.facts.measure_losses import losses_of
 from spinemed.facts.measure_sides import herniation_side
 from spinemed.facts.normal import Sex
 from spinemed.level_labels import SCHEMES
-from spinemed.records import Finding, Plane
+from spinemed.levels import Level
+from spinemed.records import Box, Finding, Plane
 
 _VALUES: Final[dict[str, int]] = {site: value for value, site in SCHEMES["verse"].items()}
 _DISC: Final = 200
@@ -89,25 +90,42 @@ def _seen(series: MaskedSeries, index: int) -> list[Body]:
 
 
 def _level(series: MaskedSeries, finding: Finding) -> float | None:
-    """0 where the middle of the evidence shows the stated vertebra and its body, 1 otherwise."""
+    """0 where the label whose box fits the evidence best is the stated vertebra's, 1 otherwise."""
     box = finding.evidence.box
     picture = series.labels[finding.evidence.slice_index]
     part = picture[box.top : box.bottom, box.left : box.right]
-    values, counts = np.unique(part[part > 0], return_counts=True)
-    return float(not values.size or int(values[np.argmax(counts)]) != _VALUES[finding.site])
+    fits = {int(value): _overlap(picture, int(value), box) for value in np.unique(part[part > 0])}
+    return float(not fits or max(fits, key=lambda value: fits[value]) != _VALUES[finding.site])
+
+
+def _overlap(picture: NDArray[np.uint8], value: int, box: Box) -> float:
+    """Common area of a label's box and another over the area of both."""
+    body = whole_body(picture, value)
+    if body is None:
+        return 0.0
+    own = body.box
+    wide = min(own.right, box.right) - max(own.left, box.left)
+    tall = min(own.bottom, box.bottom) - max(own.top, box.top)
+    common = max(wide, 0) * max(tall, 0)
+    areas = [(one.right - one.left) * (one.bottom - one.top) for one in (own, box)]
+    return common / (sum(areas) - common)
 
 
 def _bodies_of(series: MaskedSeries, index: int) -> list[Body]:
     """All bodies of a picture from the head down; silhouettes are bodies already."""
     if series.plane != "radiograph":
-        return _seen(series, index)
+        sacrum = whole_body(series.picture(index), _VALUES[SACRUM])
+        seen = [body for body in _seen(series, index) if body.site != SACRUM]
+        return sorted([*seen, *([sacrum] if sacrum else [])], key=lambda body: Level(body.site).order)
     picture = series.picture(index)
     found = [whole_body(picture, int(value)) for value in np.unique(picture[picture > 0])]
-    return sorted((body for body in found if body is not None), key=lambda body: body.row)
+    return sorted((body for body in found if body is not None), key=lambda body: Level(body.site).order)
 
 
 def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
-    """The greatest of the three losses, averaged over up to three slices through the body's middle."""
+    """The loss of the stated form, averaged over up to three slices through the body's middle."""
+    if series.plane == "radiograph" and finding.detail == "biconcave":
+        return None  # the rims hide the hollow in a silhouette
     index, losses = finding.evidence.slice_index, []
     for at in (index - 1, index, index + 1):
         if not 0 <= at < len(series.labels):
@@ -117,11 +135,17 @@ def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
         sizes: dict[str, Heights] = {}
         for body, lean in zip(seen, tilt, strict=True):
             try:
-                sizes[body.site] = heights(body.pixels, series.pixel_mm, lean)
+                rows, columns = np.nonzero(body.pixels)
+                rows_mm, columns_mm = rows * series.pixel_mm[0], columns * series.pixel_mm[1]
+                sizes[body.site] = heights(
+                    body.pixels, series.pixel_mm, boxed_tilt(rows_mm, columns_mm, lean)
+                )
             except SourceError:
                 continue
         if finding.site in sizes and (at == index or _is_middle(series, finding.site, at, index)):
-            losses.append(loss_of(finding.site, sizes, series.sex))
+            found = losses_of(finding.site, sizes, series.sex)
+            # A healthy body is stated with the loss of its front.
+            losses.append(found[finding.detail or "wedge"])
     return None if not losses else max(0.0, float(np.mean(losses))) - (finding.value or 0.0)
 
 
@@ -133,6 +157,8 @@ def _is_middle(series: MaskedSeries, site: str, at: int, index: int) -> bool:
 
 def _slip(series: MaskedSeries, finding: Finding) -> float | None:
     upper, _, lower = finding.site.partition("-")
+    if upper == "C2":
+        return None  # the dens belongs to its mask: its lower endplate is not what is found first
     seen = _bodies_of(series, finding.evidence.slice_index)
     places = {body.site: place for place, body in enumerate(seen)}
     tilt = tilts(seen, series.pixel_mm)

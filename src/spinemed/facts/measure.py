@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.errors import SourceError
-from spinemed.facts.bodies import Body
+from spinemed.facts.bodies import SACRUM, Body
 from spinemed.facts.heights import endplate_angle
 
 Floats = NDArray[np.floating[Any]]
@@ -25,6 +25,7 @@ SAC_VALUES: Final = (100, 101)
 _BAND: Final = 0.3  # of the body's height: how much beside an endplate tells where its corners are
 _INNER: Final = 0.4  # of the depth, to both sides of the middle: endplates are fitted there
 _WALL_PERCENT: Final = (2.0, 98.0)
+_SACRAL_MM: Final = 15.0
 _LINE_STEP_MM: Final = 0.05
 
 
@@ -55,7 +56,11 @@ def endplates(body: Body, spacing_mm: tuple[float, float], tilt: float) -> tuple
     rows, columns = np.nonzero(body.pixels)
     down: Floats = (rows + body.box.top + 0.5) * spacing_mm[0]
     back: Floats = (columns + body.box.left + 0.5) * spacing_mm[1]
-    angle = endplate_angle(body.pixels, spacing_mm, tilt)
+    if body.site == SACRUM:
+        angle, kept = _upper_part(down, back, max(spacing_mm))
+        down, back = down[kept], back[kept]
+    else:
+        angle = endplate_angle(body.pixels, spacing_mm, boxed_tilt(down, back, tilt))
     cosine, sine = math.cos(angle), math.sin(angle)
     along, across = back * cosine + down * sine, down * cosine - back * sine
     found = []
@@ -70,6 +75,46 @@ def endplates(body: Body, spacing_mm: tuple[float, float], tilt: float) -> tuple
         found.append([(a * sine + c * cosine, a * cosine - c * sine) for a, c in points])
     upper_points, lower_points = found
     return Endplate(*upper_points), Endplate(*lower_points)
+
+
+def _upper_part(down: Floats, back: Floats, strip: float) -> tuple[float, NDArray[np.bool_]]:
+    """The tilt of the sacrum's upper endplate and the points within some mm of it: what lies below tapers.
+
+    The endplate is the longest straight edge that faces upwards.
+    """
+    best, angle, kept = -1, 0.0, np.ones(len(down), bool)
+    for candidate in np.radians(np.arange(-80.0, 16.0, 2.0)):
+        along = back * math.cos(candidate) + down * math.sin(candidate)
+        across = down * math.cos(candidate) - back * math.sin(candidate)
+        bins = np.floor((along - along.min()) / strip).astype(int)
+        edge = np.full(bins.max() + 1, np.inf)
+        np.minimum.at(edge, bins, across)
+        top = float(np.percentile(edge[np.isfinite(edge)], 10))
+        straight = int((np.abs(edge - top) < strip).sum())
+        if straight > best:
+            best, angle, kept = straight, float(candidate), across < top + _SACRAL_MM
+    return angle, kept
+
+
+def boxed_tilt(down: Floats, back: Floats, prior: float) -> float:
+    """Return the tilt in radians of the least rectangle around points, within 40 degrees of a prior.
+
+    `down` and `back` are the points' coordinates in mm. Beside a slip the line through the neighbours'
+    centres, which the prior comes from, leans with the slip and not with the body.
+
+    >>> points = np.mgrid[0:20, 0:30].reshape(2, -1).astype(float)
+    >>> round(boxed_tilt(points[0], points[1], 0.4), 2)
+    0.0
+    """
+    angles = prior + np.radians(np.arange(-40.0, 40.1, 2.0))
+    # Away from the prior only for a clear gain: a body as high as deep has no least rectangle.
+    areas = [_boxed_area(down, back, angle) * (1 + 0.1 * abs(angle - prior)) for angle in angles]
+    return float(angles[int(np.argmin(areas))])
+
+
+def _boxed_area(down: Floats, back: Floats, angle: float) -> float:
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return float(np.ptp(back * cosine + down * sine) * np.ptp(down * cosine - back * sine))
 
 
 def _edge(along: Floats, across: Floats, strip: float, upper: bool) -> tuple[Floats, Floats]:

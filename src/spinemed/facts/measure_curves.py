@@ -13,13 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinemed.facts.bodies import Body, tilts
+from spinemed.facts.bodies import Body, tilts, whole_body
+from spinemed.facts.heights import endplate_angle
 from spinemed.facts.measure import endplates
-from spinemed.level_labels import SCHEMES
 from spinemed.levels import Level
 
 _FEWEST_PIXELS: Final = 60
-_INNER: Final = 0.35  # of the width, to both sides of the middle: edges are fitted there
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,14 @@ def frontal_tilts(silhouettes: NDArray[np.uint8], spacing_mm: tuple[float, float
     Falling to the patient's left is positive. `silhouettes` holds VerSe labels of bodies. Bodies cut by the
     border of the picture and slivers are left out.
     """
-    found: dict[str, float] = {}
-    for value, level in SCHEMES["verse"].items():
-        mask = silhouettes == value
-        if mask.sum() >= _FEWEST_PIXELS and not _touches_border(mask):
-            found[level] = _tilt_deg(mask, spacing_mm)
-    return {level: found[level] for level in sorted(found, key=lambda name: Level(name).order)}
+    seen = [whole_body(silhouettes, int(value)) for value in np.unique(silhouettes[silhouettes > 0])]
+    bodies = sorted((body for body in seen if body is not None), key=lambda body: Level(body.site).order)
+    leans = tilts(bodies, spacing_mm)
+    return {
+        body.site: math.degrees(endplate_angle(body.pixels, spacing_mm, lean))
+        for body, lean in zip(bodies, leans, strict=True)
+        if body.whole and body.pixels.sum() >= _FEWEST_PIXELS
+    }
 
 
 def cobb_deg(tilt_deg: Mapping[str, float], upper: str, lower: str) -> float:
@@ -84,19 +85,4 @@ def sagittal_curve_deg(
     first, second = places[upper], places[lower]
     above = endplates(seen[first], spacing_mm, tilt[first])[0]
     below = endplates(seen[second], spacing_mm, tilt[second])[1 if lower_end else 0]
-    return above.angle_deg * -1 + below.angle_deg
-
-
-def _tilt_deg(mask: NDArray[np.bool_], spacing_mm: tuple[float, float]) -> float:
-    """The mean slope of the upper and the lower edge of a silhouette, falling to the right side positive."""
-    columns = np.flatnonzero(mask.any(axis=0))
-    middle, half = (columns[0] + columns[-1]) / 2, (columns[-1] - columns[0]) / 2
-    inner = columns[np.abs(columns - middle) <= 2 * _INNER * half]
-    top = mask[:, inner].argmax(axis=0)
-    bottom = mask.shape[0] - 1 - mask[::-1, inner].argmax(axis=0)
-    slopes = [np.polyfit(inner * spacing_mm[1], edge * spacing_mm[0], 1)[0] for edge in (top, bottom)]
-    return float(np.mean([math.degrees(math.atan(slope)) for slope in slopes]))
-
-
-def _touches_border(mask: NDArray[np.bool_]) -> bool:
-    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+    return above.angle_deg - below.angle_deg

@@ -21,24 +21,24 @@ _REAR_MM: Final[dict[str, float]] = {
 }  # fmt: skip
 
 
-def loss_of(site: str, sizes: Mapping[str, Heights], sex: Sex) -> float:
-    """Return the greatest loss of front, middle and rear height of one body, in percent.
+def losses_of(site: str, sizes: Mapping[str, Heights], sex: Sex) -> dict[str, float]:
+    """Return form -> loss in percent of one body: wedge of the front, biconcave of the middle, crush of all.
 
     `sizes` holds the heights of the bodies in the same picture; the nearest of them whose front is intact
-    tell the usual hollow and, in the usual proportion, the usual rear height. KeyError for a level outside
-    T9 to L5, whose healthy wedge is not published.
+    tell the usual hollow and, in the usual proportion, the usual rear height: without any, wedge alone is
+    told. KeyError for a level outside T9 to L5, whose healthy wedge is not published.
     """
     own = sizes[site]
-    losses = [1 - own.ratio / expected_ratio(site, sex)]
+    losses = {"wedge": 1 - own.ratio / expected_ratio(site, sex)}
     near = _intact_neighbours(site, sizes, sex)
     if near:
         hollow = float(
             np.mean([(size.anterior + size.posterior) / 2 - size.middle for size in near.values()])
         )
-        losses.append(1 - own.middle / ((own.anterior + own.posterior) / 2 - hollow))
+        losses["biconcave"] = 1 - own.middle / ((own.anterior + own.posterior) / 2 - hollow)
         rear = np.mean([size.posterior * rear_mm(site) / rear_mm(level) for level, size in near.items()])
-        losses.append(1 - own.posterior / float(rear))
-    return 100 * max(losses)
+        losses["crush"] = 1 - own.posterior / float(rear)
+    return {form: 100 * loss for form, loss in losses.items()}
 
 
 def _intact_neighbours(site: str, sizes: Mapping[str, Heights], sex: Sex) -> dict[str, Heights]:

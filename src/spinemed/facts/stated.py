@@ -3,40 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
 from spinemed.errors import SourceError
-from spinemed.records import Finding, Study
+from spinemed.records import Finding, Record, Reject, Study
+
+REJECTS_FILE: Final = "rejects.jsonl"
+"""Beside the file of findings: what is there but cannot be seen, or lies too close to a cut."""
+
+_Line = TypeVar("_Line", bound=Record)
 
 
 def stated_findings(study: Study) -> tuple[Finding, ...]:
     """Return the findings in the file that the study names; none where it names none.
 
-    SourceError, with file and line, for a file that cannot be read, a line that is no Finding, or one of
-    another study.
+    SourceError for a file that cannot be read, a line (named) that is no Finding, or one of another study.
     """
     if study.stated is None:
         return ()
-    return tuple(_finding(line, number, study.stated, study) for number, line in _lines(study.stated))
+    findings = _lines(study.stated, Finding)
+    others = {finding.study for finding in findings} - {study.id}
+    if others:
+        raise SourceError(
+            f"{study.stated}: findings of other studies ({', '.join(sorted(others))}), not of {study.id}"
+        )
+    return findings
 
 
-def _lines(file: Path) -> list[tuple[int, str]]:
+def stated_rejects(study: Study) -> tuple[Reject, ...]:
+    """Return what the source itself held back, from `REJECTS_FILE` beside its findings; none without it.
+
+    SourceError as `stated_findings`.
+    """
+    file = None if study.stated is None else study.stated.with_name(REJECTS_FILE)
+    return () if file is None or not file.is_file() else _lines(file, Reject)
+
+
+def _lines(file: Path, kind: type[_Line]) -> tuple[_Line, ...]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{file}: cannot be read ({error}); write the study again") from error
-    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return tuple(
+        _read(line, kind, f"{file}, line {number}")
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip()
+    )
 
 
-def _finding(line: str, number: int, file: Path, study: Study) -> Finding:
-    place = f"{file}, line {number}"
+def _read(line: str, kind: type[_Line], place: str) -> _Line:
     try:
-        finding = Finding.model_validate_json(line)
+        return kind.model_validate_json(line)
     except ValidationError as error:
+        name = kind.__name__
         raise SourceError(
-            f"{place}: no finding ({error.error_count()} faults); write the study again"
+            f"{place}: no {name} ({error.error_count()} faults); write the study again"
         ) from error
-    if finding.study != study.id:
-        raise SourceError(f"{place}: a finding of study {finding.study}, not of {study.id}")
-    return finding

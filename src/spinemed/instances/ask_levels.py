@@ -12,8 +12,10 @@ import numpy as np
 from spinemed.instances.chains import Chain, chain_beside_cut, chain_of
 from spinemed.instances.drafts import Case, Draft, the_right
 from spinemed.instances.options import OPTIONS, option_set
+from spinemed.instances.premise import view_of
 from spinemed.instances.series import anchor_groups
 from spinemed.instances.shots import (
+    SMALL_RING_PX,
     CaseSeries,
     Frame,
     Shot,
@@ -60,8 +62,8 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
 
     With a variant of numbering nothing is counted from the sacrum.
     """
-    bodies = series.of("vertebra", "vertebra_in_part")
-    whole = series.of("vertebra")
+    bodies = [one for one in series.of("vertebra", "vertebra_in_part") if _is_told(series, one)]
+    whole = [one for one in bodies if one.pathology == "vertebra"]
     if not whole:
         return None
     cut = slice_of(series, whole[0].evidence.plane, usual_slice(whole))
@@ -71,6 +73,11 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     if chain.sacrum is not None and case.known.variant:
         chain = Chain(chain.spans, None, chain.above, chain.below)
     return Strip(series, cut, chain, anchor_groups(chain, cut.size_mm[0]))
+
+
+def _is_told(series: CaseSeries, body: Finding) -> bool:
+    """Return whether a body can be told apart: in frontal films jaw and skull lie over those of the neck."""
+    return view_of(series.series) != "XR frontal" or body.site[0] != "C"
 
 
 def strips(case: Case) -> tuple[Strip, ...]:
@@ -100,14 +107,16 @@ def shot_of(
     window: Window,
     rng: np.random.Generator,
     evidence: Finding,
-    ring_px: tuple[float, float] | None = None,
+    ring_at: tuple[float, float] | None = None,
     scale: float = 1.0,
     cut: Slice | None = None,
 ) -> Shot:
     """Return the picture of a window, with `scale` times as many pixels, of another slice if one is given."""
     shown = cut or strip.cut
     frame = frame_of(window, scale).within(shown)
-    return shoot(case.study, strip.series, shown, frame, evidence.evidence, rng, ring_px)
+    return shoot(
+        case.study, strip.series, shown, frame, evidence.evidence, rng, ring_at, ring_px=SMALL_RING_PX
+    )
 
 
 def frame_of(window: Window, scale: float = 1.0) -> Frame:
@@ -183,9 +192,11 @@ def _drafted(
     return Draft(kind, sites, answer[1], answer[0], (shot,), tuple(one.id for one in bodies), fields)
 
 
-def _ringed(case: Case, strip: Strip, window: Window, site: str, rng: np.random.Generator) -> Shot:
+def _ringed(
+    case: Case, strip: Strip, window: Window, site: str, rng: np.random.Generator, scale: float = 1.0
+) -> Shot:
     place = place_of(strip.series, site)
-    return shot_of(case, strip, window, rng, strip.series.bodies()[site.split("-")[0]], place)
+    return shot_of(case, strip, window, rng, strip.series.bodies()[site.split("-")[0]], place, scale)
 
 
 def _marked_disc(
@@ -199,7 +210,7 @@ def _marked_disc(
     lower = lowers.get(site, "")
     if not lower or (lower not in whole and lower != _SACRUM):
         return None
-    shot = _ringed(case, strip, window, f"{site}-{lower}", rng)
+    shot = _ringed(case, strip, window, f"{site}-{lower}", rng, SEARCH_SCALE)
     return _drafted(
         case, "marked_disc", (f"{site}-{lower}",), pool, shot, {"numbering": strip.numbering(window)}
     )

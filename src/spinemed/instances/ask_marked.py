@@ -41,7 +41,7 @@ class Marked:
 
     `ring` on the site (body or disc), on the finding's box, or none; `side_mm` bounds the window's side,
     None shows the whole slice. Where findings lie beside the middle (`beside`), normal sites are shown there
-    as well.
+    as well. `regions` are those for which the grades were published.
     """
 
     kind: Kind
@@ -50,27 +50,28 @@ class Marked:
     ring: Ring = "site"
     side_mm: tuple[float, float] | None = (90.0, 140.0)
     beside: bool = False
+    regions: str = "CTL"
 
 
 _MR: Final = ("T1 sagittal", "T2 sagittal", "STIR sagittal")
 _SIDE_VIEWS: Final = ("CT sagittal", "T1 sagittal", "T2 sagittal", "XR lateral")
 MARKED: Final[tuple[Marked, ...]] = (
     Marked("height_loss", "height_loss", (*_SIDE_VIEWS, "STIR sagittal")),
-    Marked("disc_degeneration", "disc_degeneration", ("T2 sagittal",)),
+    Marked("disc_degeneration", "disc_degeneration", ("T2 sagittal",), regions="L"),
     Marked("herniation_type", "herniation", ("T2 sagittal",), beside=True),
     Marked("herniation_side", "herniation", ("T2 axial",), "none", (75.0, 120.0)),
     Marked("herniation_zone", "herniation", ("T2 axial",), "none", (75.0, 120.0)),
     Marked("canal_stenosis", "canal_stenosis", ("T2 axial",), "none", (75.0, 120.0)),
-    Marked("recess_side", "recess_stenosis", ("T2 axial",), "none", (75.0, 120.0)),
-    Marked("foraminal_grade", "foraminal_stenosis", ("T1 sagittal", "T2 sagittal"), "finding"),
-    Marked("slip_grade", "slip", _SIDE_VIEWS),
+    Marked("recess_side", "recess_stenosis", ("T2 axial",), "none", (75.0, 120.0), regions="L"),
+    Marked("foraminal_grade", "foraminal_stenosis", ("T1 sagittal", "T2 sagittal"), "finding", regions="L"),
+    Marked("slip_grade", "slip", _SIDE_VIEWS, regions="L"),
     Marked("bridging", "bridging", ("CT sagittal", "XR lateral"), beside=True),
     Marked("bridging", "spondylodiscitis", _MR, beside=True),
-    Marked("metastasis_kind", "metastasis", ("CT sagittal", *_MR), beside=True),
-    Marked("fracture_type", "fracture", ("CT sagittal",)),
-    Marked("scoliosis_side", "scoliosis", ("XR frontal",), "none", None),
-    Marked("scoliosis_severity", "scoliosis", ("XR frontal",), "none", None),
-    Marked("transitional", "transitional", ("XR frontal", "XR lateral"), "none", None),
+    Marked("metastasis_kind", "metastasis", ("CT sagittal", "T1 sagittal", "T2 sagittal"), beside=True),
+    Marked("fracture_type", "fracture", ("CT sagittal",), regions="TL"),
+    Marked("scoliosis_side", "scoliosis", ("XR full frontal",), "none", None),
+    Marked("scoliosis_severity", "scoliosis", ("XR full frontal",), "none", None),
+    Marked("transitional", "transitional", ("XR full frontal", "XR full lateral"), "none", None),
 )
 
 Asked = tuple[CaseSeries, Finding, str, tuple[str, ...]]
@@ -95,7 +96,7 @@ def _asked(case: Case, mark: Marked, series: CaseSeries) -> Iterator[Asked]:
     keys = template_of(mark.kind).keys
     seen: set[str] = set()
     for finding in series.of(mark.pathology):
-        if mark.ring != "finding" and finding.site in seen:
+        if (mark.ring != "finding" and finding.site in seen) or finding.site[0] not in mark.regions:
             continue
         seen.add(finding.site)
         sites = () if mark.side_mm is None else (finding.site,)

@@ -83,7 +83,7 @@ def _both(
 
 
 def _postures(case: Case) -> Iterator[Draft]:
-    """Ask for the slip of a segment in flexion and extension."""
+    """Ask for the slip of a lumbar segment in flexion and extension."""
     kind: Kind = "unstable_slip"
     lateral = case.seen_as("XR lateral")
     flexions = [one for one in lateral if one.series.posture == "flexion"]
@@ -94,7 +94,7 @@ def _postures(case: Case) -> Iterator[Draft]:
         twins = {one.site: one for one in second.of("slip")}
         for finding in first.of("slip"):
             twin = twins.get(finding.site)
-            if twin is None:
+            if twin is None or finding.site[0] != "L":
                 continue
             shown = bare(first, finding), bare(second, twin)
             answer = the_right(case, kind, (finding.site,), template_of(kind).keys, shown)

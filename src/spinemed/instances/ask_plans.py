@@ -19,7 +19,7 @@ from spinemed.instances.ask_levels import (
     window_for,
 )
 from spinemed.instances.ask_marked import rests_on
-from spinemed.instances.drafts import Case, Draft, spread, the_right
+from spinemed.instances.drafts import SHARE_NORMAL, Case, Draft, spread, the_right
 from spinemed.instances.premise import Premise
 from spinemed.instances.rules_truth import TLICS_OF_AO, the_herniation
 from spinemed.instances.shots import (
@@ -184,7 +184,7 @@ def _length(key: str, whole: list[str]) -> int:
 def _scoliosis(case: Case) -> Iterator[Draft]:
     kind: Kind = "scoliosis_plan"
     rng = case.rng(kind)
-    for series in case.seen_as("XR frontal"):
+    for series in case.seen_as("XR full frontal"):
         found = series.of("scoliosis")
         if not found:
             continue
@@ -192,7 +192,7 @@ def _scoliosis(case: Case) -> Iterator[Draft]:
         cut = slice_of(series, found[0].evidence.plane, found[0].evidence.slice_index)
         shot = shoot(case.study, series, cut, whole_frame(cut, rng), found[0].evidence, rng)
         answer = the_right(case, kind, (), template_of(kind).keys, (shot.shown,), stated)
-        if answer is not None:
+        if answer is not None and (found[0].present or float(rng.random()) < SHARE_NORMAL):
             ids = tuple(one.id for one in found)
             yield Draft(kind, (), answer[1], answer[0], (shot,), ids, stated)
 

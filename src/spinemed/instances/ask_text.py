@@ -51,7 +51,7 @@ def text_draft(case: Case, kind: Kind, rng: np.random.Generator) -> Draft | None
     for _ in range(_TRIES):
         fields = _DRAWS[kind](rng) if kind in _DRAWS else {}
         for name, words in template.fields.items():
-            if isinstance(words, Words):
+            if isinstance(words, Words) and name not in fields:
                 fields[name] = list(words.en)[int(rng.integers(len(words.en)))]
         near = _region_of(kind, pool, fields)
         answer = the_right(case, kind, (), near, (), fields)
@@ -72,8 +72,11 @@ def _arithmetic(rng: np.random.Generator) -> dict[str, str]:
 
 
 def _root(rng: np.random.Generator) -> dict[str, str]:
-    segments = _LUMBAR + _CERVICAL
-    return {"segment": segments[int(rng.integers(len(segments)))]}
+    """Return a disc and a zone; there is no lateral recess in the neck."""
+    segments = _LUMBAR * 2 + _CERVICAL
+    segment = segments[int(rng.integers(len(segments)))]
+    zones = ("subarticular", "foraminal") if segment in _LUMBAR else ("foraminal",)
+    return {"segment": segment, "zone": zones[int(rng.integers(len(zones)))]}
 
 
 def _curve(rng: np.random.Generator) -> dict[str, str]:

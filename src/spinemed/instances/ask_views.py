@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from spinemed.instances.drafts import Case, Draft, the_right
+from spinemed.instances.drafts import SHARE_NORMAL, Case, Draft, the_right
 from spinemed.instances.options import OPTIONS
 from spinemed.instances.shots import (
     CaseSeries,
@@ -98,7 +98,9 @@ def _which_seen(case: Case) -> Iterator[Draft]:
         for one in series.of(*PATHOLOGIES)
         if one.present
     ]
-    nothing = float(rng.random()) < _SHARE_NONE or not there
+    nothing = float(rng.random()) < (_SHARE_NONE if there else SHARE_NORMAL)
+    if not there and not nothing:
+        return
     if nothing:
         whole = [
             one for one in case.seen_as("CT sagittal", "T2 sagittal", "XR lateral") if one.of("vertebra")

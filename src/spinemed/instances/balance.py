@@ -6,17 +6,15 @@ from collections import Counter
 
 from spinemed.records import Instance, Reject
 
-_SLACK = 1
 LETTERS = "ABCDE"
 
 
 class PairBalance:
     """Counts of which option was right against which other, by kind, language and split; ask in build order.
 
-    One study cannot balance its answers: it has one pattern of disease. Over a corpus, an item stays while
-    its right option is not ahead of any other option offered with it by more than one. So the text alone
-    tells nothing, whatever the prevalences; answers that are rare limit how often common ones are asked
-    beside them.
+    One study cannot balance its answers: it has one pattern of disease. Over a corpus, an item stays if its
+    right option has not won against any other option offered more often than lost to it. So the text alone
+    tells nothing, whatever the prevalences; rare answers limit how often common ones are asked beside them.
     """
 
     def __init__(self) -> None:
@@ -30,7 +28,7 @@ class PairBalance:
         right = instance.options[LETTERS.index(instance.answer)]
         others = [option for option in instance.options if option != right]
         ahead = [self._wins[(*group, right, other)] - self._wins[(*group, other, right)] for other in others]
-        if max(ahead) > _SLACK:
+        if max(ahead) > 0:
             return False
         for other in others:
             self._wins[(*group, right, other)] += 1

@@ -64,7 +64,7 @@ def _instance(case: Case, draft: Draft, key: str) -> Instance:
     language: Language = asking.languages[draw(f"{key}:language", len(asking.languages))]
     as_open = draw(f"{key}:form", _PER_MILLE) < asking.open_share * _PER_MILLE
     few = len(draft.offered or draft.pool) < OPTIONS
-    task: Task = "open" if as_open or few else "choice"
+    task: Task = "open" if (as_open and not template.choice_only) or few else "choice"
     key = f"{key}:{language}:{task}"
     text = question_text(template, language, draft.fields, key)
     right = answer_text(template, language, draft.right, style_of(language, key))

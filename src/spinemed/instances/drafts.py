@@ -16,8 +16,11 @@ from spinemed.instances.series import Asking
 from spinemed.instances.shots import CaseSeries, Shot
 from spinemed.records import Kind, Reject, Study, content_id
 
-STEP = "instances"
-_SHARE_NORMAL = 0.25
+STEP = "case"
+_NORMAL = ("none", "0")
+SHARE_NORMAL = 0.08
+"""Share of studies without any abnormal site of a kind in which a normal one is asked."""
+_SHARE_BESIDE = 1 / 3
 Candidate = TypeVar("Candidate")
 
 
@@ -44,8 +47,16 @@ class Case:
         return np.random.default_rng(int(content_id(self.asking.seed, self.study.id, *purpose), 16))
 
     def seen_as(self, *views: str) -> tuple[CaseSeries, ...]:
-        """Return the series of these views (`T2 sagittal`, `XR lateral`, ...) that have findings."""
-        return tuple(one for one in self.series if one.findings and view_of(one.series) in views)
+        """Return the series of these views (`T2 sagittal`, `XR lateral`, ...) that have findings.
+
+        `XR full frontal` and `XR full lateral` are radiographs of the whole spine alone.
+        """
+        return tuple(
+            one
+            for one in self.series
+            if one.findings
+            and {view_of(one.series), view_of(one.series).replace("XR", _film(one))} & {*views}
+        )
 
 
 @dataclass(frozen=True)
@@ -92,11 +103,16 @@ def spread(
 ) -> Iterator[Candidate]:
     """Yield up to `count` candidates, their classes drawn uniformly, each class in turn.
 
-    So a rare grade of a study is asked as often as its common one. Of studies that are normal throughout
-    only a quarter gives an item, and one alone: otherwise "normal" would be the right answer too often.
+    So a rare grade of a study is asked as often as its common one. Normal sites, of which there are most,
+    are asked beside abnormal ones in a third of the studies, and of studies that are normal throughout few
+    give an item: otherwise "normal" would be the right answer too often.
     """
-    if list(candidates) in (["none"], ["0"]):
-        count = int(float(rng.random()) < _SHARE_NORMAL)
+    abnormal = {key: members for key, members in candidates.items() if key not in _NORMAL and members}
+    keep = float(rng.random())
+    if not abnormal:
+        count = int(keep < SHARE_NORMAL)
+    elif keep > _SHARE_BESIDE:
+        candidates = abnormal
     left = {
         key: list(rng.permutation(len(members))) for key, members in sorted(candidates.items()) if members
     }
@@ -108,6 +124,10 @@ def spread(
                 given += 1
             if not left[key]:
                 del left[key]
+
+
+def _film(one: CaseSeries) -> str:
+    return "XR full" if one.series.view.startswith("FULL") else "XR"
 
 
 def reject(case: Case, place: str, reason: str, fix: str = "none needed") -> Reject:

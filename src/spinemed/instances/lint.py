@@ -36,10 +36,15 @@ FEWEST_WORDINGS: Final = 4
 LONGEST_RATIO: Final[Mapping[Language, float]] = {"en": 1.9, "zh": 2.2}
 """The longest answer of a kind may be this many times as long as the shortest."""
 _SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "site": ("C5", "T11", "L4"),
+    "site": ("C5", "T1", "T2", "T11", "L4"),
     "segment": ("C5-C6", "T12-L1", "L5-S1"),
     "number": ("3", "12"),
-    "numbering": ("sacrum", "C2", "reference T11", "cut_above L3", "cut_below L3"),
+    "numbering": (
+        "sacrum",
+        "C2",
+        *(f"reference {site}" for site in ("C3", "C7", "T1", "T2", "T10", "T12", "L1", "L3")),
+        *(f"{cut} {site}" for cut in ("cut_above", "cut_below") for site in ("T1", "T2", "T11", "L4")),
+    ),
 }
 _SAMPLE_ANSWERS: Final[Mapping[str, tuple[str, ...]]] = {
     "site": ("C5", "T11", "L4", "C7-T1", "L4-L5", "L5-S1"),

@@ -51,9 +51,12 @@ def decompression(premise: Premise, key: str) -> bool | None:
     finding = the_herniation(premise)
     if finding is None or finding.side not in ("left", "right"):
         return None
-    plan = herniation_decompression(
-        finding.site, cast(HerniationZone, finding.detail), cast(HerniationSide, finding.side)
-    )
+    try:
+        plan = herniation_decompression(
+            finding.site, cast(HerniationZone, finding.detail), cast(HerniationSide, finding.side)
+        )
+    except ValueError:  # a thoracic disc, for which there is no rule
+        return None
     segment, _, _ = key.partition(" ")
     if segment != plan.segment and premise.present("herniation", segment) is not False:
         return None

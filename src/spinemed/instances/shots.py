@@ -21,9 +21,11 @@ from spinemed.records import Finding, Locator, Marker, Picture, Plane, Series, S
 
 RED: Final = (255, 48, 48)
 RING_PX: Final = (9.0, 13.0)
-"""Radius of rings, drawn at random so that its size tells nothing."""
+"""Radius of rings in close views, drawn at random so that its size tells nothing."""
+SMALL_RING_PX: Final = (6.5, 9.0)
+"""Radius of rings in views of many levels."""
 _RING_WIDTH_PX: Final = 1.6
-_RING_JITTER_PX: Final = 2.0
+_RING_JITTER_PX: Final = 1.5
 _STACK_RATIO: Final = 1.5
 """The axis whose steps are this much longer than the others' is the one that slices follow each other on."""
 
@@ -240,6 +242,7 @@ def shoot(
     rng: np.random.Generator,
     ring_at_px: tuple[float, float] | None = None,
     turn: Turn = 0,
+    ring_px: tuple[float, float] = RING_PX,
 ) -> Shot:
     """Return the picture of a frame, with a ring about a point of the slice (row, column in pixels).
 
@@ -251,7 +254,7 @@ def shoot(
     ).astype(np.uint8)
     marker = None
     if ring_at_px is not None:
-        marker = _ring(frame, cut, ring_at_px, rng)
+        marker = _ring(frame, cut, ring_at_px, rng, ring_px)
         pixels = draw_ring(pixels, marker.column, marker.row, marker.radius, RED, _RING_WIDTH_PX)
     pixels = np.rot90(pixels, turn // 90)
     png = encode_png(np.ascontiguousarray(pixels))
@@ -275,13 +278,19 @@ def shoot(
     return Shot(picture, shown_of(picture, case.series, cut.spacing_mm))
 
 
-def _ring(frame: Frame, cut: Slice, at_px: tuple[float, float], rng: np.random.Generator) -> Marker:
+def _ring(
+    frame: Frame,
+    cut: Slice,
+    at_px: tuple[float, float],
+    rng: np.random.Generator,
+    ring_px: tuple[float, float],
+) -> Marker:
     row, column = frame.pixel_of(at_px[0] * cut.spacing_mm[0], at_px[1] * cut.spacing_mm[1])
     shift = rng.uniform(-_RING_JITTER_PX, _RING_JITTER_PX, 2)
     return Marker(
         column=round(column + float(shift[0]), 2),
         row=round(row + float(shift[1]), 2),
-        radius=round(float(rng.uniform(*RING_PX)), 2),
+        radius=round(float(rng.uniform(*ring_px)), 2),
     )
 
 

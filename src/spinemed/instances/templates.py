@@ -86,6 +86,9 @@ class Template(Record):
     facts: tuple[Pathology, ...]
     fields: dict[str, FieldType | Words]
     answers: Answers
+    choice_only: bool = Field(
+        default=False, description="whether the answer makes sense beside options alone"
+    )
     en: tuple[str, ...]
     zh: tuple[str, ...]
 

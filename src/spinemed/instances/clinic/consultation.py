@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.clinic.describe import grouped, normal_sentences, sentence, vertebrae_seen
+from spinemed.instances.clinic.describe import by_level, grouped, normal_sentences, sentence, vertebrae_seen
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.history import Clinical, history
 from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
@@ -18,7 +18,7 @@ from spinemed.records import Finding, Message, Reject, content_id
 STEP: Final = "instances.clinic"
 MOST_OTHERS: Final = 4
 """Abnormal findings beside the leading one that a dialogue names; a report names all."""
-MOST_PICTURES: Final = 4
+MOST_PICTURES: Final = 6
 TURNS: Final = (2, 3, 4, 5, 6)
 _EXPLAINED: Final = {
     "stenosis": "stenosis",
@@ -27,6 +27,7 @@ _EXPLAINED: Final = {
     "normal": "normal",
     "postoperative": "postoperative",
 }
+_NOT_COUNTED: Final = ("transitional", "postoperative", "scoliosis", "kyphosis")
 _UNSPECIFIC: Final = (
     "degeneration",
     "transitional",
@@ -79,7 +80,6 @@ class Case:
     def fields(self) -> dict[str, str]:
         """Return the fields of the case: its history, its site and side, its plan's numbers."""
         problem, plan, style = self.problem, self.plan, self.style
-        more = "至少" if self.language == "zh" else "at least "
         value = 0.0 if problem.finding is None else problem.finding.value or 0.0
         site = style.site(problem.site) if problem.site else ""
         side = term(problem.side, self.language) if problem.side else ""
@@ -89,7 +89,7 @@ class Case:
             "apex": site,
             "side": side,
             "root": style.root(problem.root) if problem.root else "",
-            "points": "" if plan.points is None else f"{more if plan.at_least else ''}{plan.points}",
+            "points": points_text(plan, self.language),
             "cobb": str(round(value)),
             "curve": plan.detail,
             "range": style.sites(vertebrae_seen(self.facts.findings)),
@@ -174,25 +174,33 @@ def series_name(modality: str, sequence: str, plane: str, view: str, language: L
         sequence, (sequence,) * 2
     )
     if language == "zh":
-        return f"{kind}{weighted[1]}{term(plane, language)}"
+        # A blank parts the two Latin words of "MRI T2加权".
+        return f"{kind}{' ' if weighted[1] else ''}{weighted[1]}{term(plane, language)}"
     return " ".join(part for part in (kind, weighted[0], term(plane, language)) if part)
 
 
 def key_pictures(case: Case) -> tuple[str, ...]:
-    """Return ids of the findings whose pictures are the key images, each series and site once.
+    """Return ids of the findings whose pictures are the key images: each series first once, then the rest.
 
-    A normal study shows the best seen whole vertebra of each series.
+    In each series the finding told first that it shows comes first; a series that shows none of them gives
+    its best seen whole vertebra.
     """
-    chosen: dict[tuple[str, str], str] = {}
-    for told in case.told:
-        for one in case.facts.at(told.site):
-            same = one.pathology == told.pathology and one.side == told.side and one.grade == told.grade
-            if same:
-                chosen.setdefault((one.evidence.series, one.site), one.id)
-    if not chosen:
-        for one in sorted(case.facts.of("vertebra", present=True), key=lambda seen: -(seen.pixels or 0)):
-            chosen.setdefault((one.evidence.series, ""), one.id)
-    return tuple(chosen.values())[:MOST_PICTURES]
+    by_series: dict[str, list[str]] = {}
+    for series in case.facts.study.series:
+        seen = case.facts.seen_in(series.uid)
+        ids = [one.id for told in case.told for one in seen if _is_same(one, told)]
+        whole = [one for one in seen if one.pathology == "vertebra"]
+        if not ids and whole:
+            ids = [max(whole, key=lambda one: one.pixels or 0).id]
+        if ids:
+            by_series[series.uid] = list(dict.fromkeys(ids))
+    first = [ids[0] for ids in by_series.values()]
+    return (*first, *(one for ids in by_series.values() for one in ids[1:]))[:MOST_PICTURES]
+
+
+def _is_same(one: Finding, told: Finding) -> bool:
+    alike = one.pathology == told.pathology and one.site == told.site
+    return alike and one.side == told.side and one.grade == told.grade
 
 
 def explanation(case: Case) -> str:
@@ -212,8 +220,8 @@ def explanation(case: Case) -> str:
 def changes(case: Case) -> tuple[str, ...]:
     """Return the names of follow-up questions that fit: what would change the plan."""
     group = group_of(case.problem, case.clinical)
-    if case.plan.act == "herniation.emergency_decompression":
-        return ("general",)
+    if case.clinical.bladder or case.clinical.neurology != "intact":
+        return ("recovery",)
     if case.problem.lead == "scoliosis" and case.clinical.risser is None:
         return ("curve_adult",)
     if case.problem.lead == "root_stenosis" and case.problem.part == "neck":
@@ -223,24 +231,37 @@ def changes(case: Case) -> tuple[str, ...]:
         names = tuple(name for name in names if name != "weaker")
     if case.plan.act in ("curve.operate",):
         return ("general",)
-    if clinical_deficit(case.clinical):
-        names = tuple(name for name in names if name != "deficit")
     return names or ("general",)
 
 
-def clinical_deficit(clinical: Clinical) -> bool:
-    """Return whether the history has a neurological deficit of an injury."""
-    return clinical.neurology != "intact"
+def points_text(plan: Plan, language: Language) -> str:
+    """Return a score's total in words, "" without a score.
+
+    >>> points_text(Plan(act="a", rule="sins", source="sins_2010", points=8, at_least=True), "en")
+    'at least 8 points'
+    """
+    if plan.points is None:
+        return ""
+    if language == "zh":
+        return f"{'至少' if plan.at_least else ''}{plan.points}分"
+    unit = "point" if plan.points == 1 else "points"
+    return f"{'at least ' if plan.at_least else ''}{plan.points} {unit}"
+
+
+def implant_sites(facts: CaseFacts) -> list[str]:
+    """Return the sites of cages and screws from the head down."""
+    there = [one for one in facts.findings if one.present and one.pathology in ("cage", "screws")]
+    return list(dict.fromkeys(one.site for one in by_level(there)))
 
 
 def _implants(facts: CaseFacts, style: Style) -> str:
-    sites = {one.site for one in facts.findings if one.present and one.pathology in ("cage", "screws")}
-    return style.sites(sorted(sites))
+    return style.sites(implant_sites(facts))
 
 
-def _ask_back(case: Case) -> str:
+def _ask_back(case: Case, after: bool) -> str:
+    """Return the questions; `after` the images the lead is another one."""
     group = group_of(case.problem, case.clinical)
-    lead = case.say(f"ask.lead.{case.voice}")
+    lead = case.say("ask.after" if after else f"ask.lead.{case.voice}")
     return joined([lead, case.say(f"ask.{group}")], case.language)
 
 
@@ -276,7 +297,7 @@ def _more(case: Case, count: int) -> list[tuple[str, str]]:
     names = changes(case)
     change = pick(f"{case.key}:change", names)
     found = [(case.say(f"ask.more.{change}"), case.say(f"reply.{change}"))]
-    if case.problem.site and case.problem.lead not in ("transitional", "postoperative"):
+    if case.problem.site and case.problem.lead not in _NOT_COUNTED:
         found.append((case.say("ask.more.count"), case.say("reply.count")))
     found.append((case.say("ask.more.daily"), case.say(f"reply.daily.{case.plan.stance}")))
     return found[:count]
@@ -287,7 +308,7 @@ def _turns(case: Case, count: int) -> tuple[list[tuple[str, str]], int]:
     problem, clinical, style, voice = case.problem, case.clinical, case.style, case.voice
     complaint = opening(problem, clinical, style, voice, case.key)
     told = answers(problem, clinical, style, voice, case.key)
-    ask, show, reading = _ask_back(case), _show(case), _reading(case)
+    ask, show, reading = _ask_back(case, after=count == 2), _show(case), _reading(case)
     want, advice = case.say(f"want.plan.{voice}"), _advice(case)
     if count == 2:
         asked = joined([reading, ask], case.language)

@@ -46,7 +46,7 @@ def roots() -> dict[str, Root]:
 
 
 def root_of(segment: str, zone: Zone) -> str:
-    """Return the root that a herniation or stenosis of this segment and zone compresses, "" where none is sure.
+    """Return the root that a herniation or stenosis here compresses, "" where none is sure.
 
     Lumbar: the traversing root in the canal and the lateral recess, the exiting one in the foramen.
     Cervical: the exiting root, named for the lower vertebra (C8 at C7-T1). Thoracic segments and those

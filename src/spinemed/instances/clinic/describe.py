@@ -1,4 +1,4 @@
-"""Sentences of findings: what is abnormal, one sentence a finding or a list of like ones, and what is normal."""
+"""Sentences of findings: what is abnormal, like findings gathered in one sentence, and what is normal."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def number(value: float | None) -> str:
 
 
 def _normal_sites(findings: Sequence[Finding], pathology: Pathology) -> list[str]:
-    """Return the sites at which a pathology was looked for and is absent, on both sides where it has sides."""
+    """Return the sites where a pathology was looked for and is absent, on both sides where it has sides."""
     stated = [one for one in findings if one.pathology == pathology]
     there = {one.site for one in stated if is_abnormal(one)}
     free = {one.site for one in stated if not one.present or one.grade in ("none", "0", "1")} - there

@@ -5,11 +5,12 @@ The level parser reads each clause; the words of `lexicon` say which pathology, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from spinemed.facts.case import CaseFacts
+from spinemed.facts.planning import cite
 from spinemed.instances.clinic.consultation import rejected
 from spinemed.instances.clinic.dermatomes import root_hit
 from spinemed.instances.clinic.draft import Draft
@@ -35,8 +36,6 @@ from spinemed.instances.clinic.report import SECTIONS, parse_sections
 from spinemed.level_grammar import Mention, parse_levels
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Pathology, Reject
-
-_UNGRADED: Final = ("", None)
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,15 @@ def fault(draft: Draft, facts: CaseFacts) -> str:
         return wrong
     support = Support(facts, draft)
     for message in draft.messages:
-        for clause in clauses(message.content):
+        # A reference may hold words such as "Right"; it is the table's own text, not a statement.
+        for clause in clauses(message.content.replace(cite(draft.plan.source), "")):
             wrong = support.fault(clause)
             if wrong:
                 return f"{wrong}: {clause.text!r}"
         dose = DOSE.search(message.content)
         if dose:
             return f"a drug dose is given: {dose.group()!r}"
-    return _sections_fault(draft) if draft.task == "report" else ""
+    return _sections_fault(draft, facts) if draft.task == "report" else ""
 
 
 def clauses(text: str) -> Iterator[Clause]:
@@ -222,12 +222,12 @@ def _covers(finding: Finding, site: str) -> bool:
     return first <= Site.parse(site).upper <= last
 
 
-def _read(words: dict[Pathology, object], pathology: Pathology, text: str) -> set[str]:
+def _read(words: Mapping[Pathology, re.Pattern[str]], pathology: Pathology, text: str) -> set[str]:
     pattern = words.get(pathology)
     if pattern is None:
         return set()
     found = set()
-    for groups in pattern.findall(text):  # type: ignore[attr-defined]
+    for groups in pattern.findall(text):
         word = next(part for part in ((groups,) if isinstance(groups, str) else groups) if part)
         lowered = word if word.isupper() or not word.isascii() else word.lower()
         found.add(SAME.get(lowered, lowered))
@@ -240,16 +240,17 @@ def _sides(text: str) -> frozenset[str]:
     return frozenset([*(["left"] if left else []), *(["right"] if right else [])])
 
 
-def _sections_fault(draft: Draft) -> str:
+def _sections_fault(draft: Draft, facts: CaseFacts) -> str:
     """Return what contradicts between the six sections, or which is missing."""
     parts = parse_sections(draft.answer)
     headings = SECTIONS[draft.language]
     missing = [heading for heading in headings if not parts.get(heading)]
     if missing:
         return f"sections without text: {', '.join(missing)}"
+    curves = [one for one in facts.findings if one.pathology in CURVES]
     read = [_positive(parts[heading]) for heading in headings]
     for heading, sites in zip(headings[1:], read[1:], strict=True):
-        more = sites - read[0]
+        more = {site for site in sites - read[0] if not any(_covers(one, site) for one in curves)}
         if more:
             return f"section {heading!r} names {sorted(more)}, the findings do not"
     lead = draft.problem.site

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from spinemed.records import Pathology
 
-PATHOLOGY_WORDS: Final[dict[Pathology, re.Pattern[str]]] = {
-    name: re.compile(words, re.IGNORECASE)
-    for name, words in {
-        "fracture": r"\bfractur\w*|骨折(?!风险)",
-        "height_loss": r"\bheight loss|\blost height|高度丢失|高度未见丢失",
-        "disc_degeneration": r"disc degeneration|椎间盘\S{0,6}退变",
-        "herniation": r"\bherniat|\bprotrusion|\bextrusion|突出(?!处)|脱出",
-        "canal_stenosis": r"canal stenosis|stenosis of the (?:central )?canal|椎管\S{0,2}狭窄",
-        "recess_stenosis": r"lateral recess|侧隐窝",
-        "foraminal_stenosis": r"foraminal stenosis|stenosis of the foramen|椎间孔狭窄",
-        "slip": r"listhesis|vertebral slip|滑脱",
-        "pars_defect": r"\bpars (?:defect|interarticularis)|spondylolysis|峡部裂(?!性)|峡部不连",
-        "scoliosis": r"\bscoliosis|侧弯",
-        "thoracic_kyphosis": r"thoracic kyphosis|胸椎后凸",
-        "lumbar_lordosis": r"lumbar lordosis|腰椎前凸",
-        "modic_change": r"\bModic",
-        "osteophyte": r"osteophyte|骨赘",
-        "endplate_defect": r"Schmorl|endplate defect|许莫氏",
-        "metastasis": r"\bmetastas[ie]s|转移瘤",
-        "spondylodiscitis": r"discitis|椎间盘炎|椎间隙感染",
-        "bridging": r"bony bridging|ankylosis|骨桥",
-        "cord_signal": r"cord signal|脊髓\S{0,4}信号",
-        "transitional": r"transitional anatomy|移行椎",
-        "cage": r"\bcage|融合器",
-        "screws": r"\bscrews?\b|螺钉",
-    }.items()
-}  # fmt: skip
+_WORDS: Final[dict[Pathology, str]] = {
+    "fracture": r"\bfractur\w*|骨折(?!风险)",
+    "height_loss": r"\bheight loss|\blost height|高度丢失|高度未见丢失",
+    "disc_degeneration": r"disc degeneration|椎间盘\S{0,6}退变",
+    "herniation": r"\bherniat|\bprotrusion|\bextrusion|突出(?!处)|脱出",
+    "canal_stenosis": r"canal stenosis|stenosis of the (?:central )?canal|椎管\S{0,2}狭窄",
+    "recess_stenosis": r"lateral recess|侧隐窝",
+    "foraminal_stenosis": r"foraminal stenosis|stenosis of the foramen|椎间孔狭窄",
+    "slip": r"listhesis|vertebral slip|滑脱",
+    "pars_defect": r"\bpars (?:defect|interarticularis)|spondylolysis|峡部裂(?!性)|峡部不连",
+    "scoliosis": r"\bscoliosis|侧弯",
+    "thoracic_kyphosis": r"thoracic kyphosis|胸椎后凸",
+    "lumbar_lordosis": r"lumbar lordosis|腰椎前凸",
+    "modic_change": r"\bModic",
+    "osteophyte": r"osteophyte|骨赘",
+    "endplate_defect": r"Schmorl|endplate defect|许莫氏",
+    "metastasis": r"\bmetastas[ie]s|转移瘤",
+    "spondylodiscitis": r"discitis|椎间盘炎|椎间隙感染",
+    "bridging": r"bony bridging|ankylosis|骨桥",
+    "cord_signal": r"cord signal|脊髓\S{0,4}信号",
+    "transitional": r"transitional anatomy|移行椎",
+    "cage": r"\bcage|融合器",
+    "screws": r"\bscrews?\b|螺钉",
+}
+PATHOLOGY_WORDS: Final = {name: re.compile(words, re.IGNORECASE) for name, words in _WORDS.items()}
 """What names a pathology. Words of plans and symptoms (pain, weakness, implants) are left out on purpose."""
 
 CURVES: Final[frozenset[Pathology]] = frozenset({"scoliosis", "thoracic_kyphosis", "lumbar_lordosis"})
@@ -41,7 +40,7 @@ SIDED: Final[frozenset[Pathology]] = frozenset(
     {"herniation", "recess_stenosis", "foraminal_stenosis", "scoliosis"}
 )
 
-GRADE_WORDS: Final[dict[Pathology, re.Pattern[str]]] = {
+GRADE_WORDS: Final[Mapping[Pathology, re.Pattern[str]]] = {
     "height_loss": re.compile(r"Genant (?:grade )?(\d)"),
     "fracture": re.compile(r"\bAO (?:type )?([ABC]\d?)(?!\d)|AO分型([ABC]\d?)"),
     "disc_degeneration": re.compile(r"Pfirrmann (?:grade )?([IV]+)|Pfirrmann分级为([IV]+)"),
@@ -55,7 +54,7 @@ GRADE_WORDS: Final[dict[Pathology, re.Pattern[str]]] = {
 }
 """How each pathology's grade is written."""
 
-DETAIL_WORDS: Final[dict[Pathology, re.Pattern[str]]] = {
+DETAIL_WORDS: Final[Mapping[Pathology, re.Pattern[str]]] = {
     "herniation": re.compile(r"\b(subarticular|foraminal|central)\b|(旁中央型|椎间孔型|(?<!旁)中央型)"),
     "fracture": re.compile(r"\b(fresh|old)\w*\b|(新鲜|陈旧)", re.IGNORECASE),
     "slip": re.compile(
@@ -70,16 +69,17 @@ SAME: Final = {
     "溶骨": "lytic", "成骨": "blastic", "轻度": "mild", "中度": "moderate", "重度": "severe",
     "突出": "protrusion", "脱出": "extrusion", "旁中央型": "subarticular", "椎间孔型": "foraminal",
     "中央型": "central", "新鲜": "fresh", "陈旧": "old", "峡部裂性": "isthmic", "退变性": "degenerative",
-    "创伤性": "traumatic", "后滑脱": "retrolisthesis", "retro": "retrolisthesis", "上": "upper", "下": "lower",
+    "创伤性": "traumatic", "后滑脱": "retrolisthesis", "retro": "retrolisthesis",
+    "上": "upper", "下": "lower",
     "楔形": "wedge", "双凹形": "biconcave", "扁平形": "crush",
     "I": "1", "II": "2", "III": "3", "IV": "4", "V": "5",
 }  # fmt: skip
 """Written grade or detail -> as `Finding` has it."""
 
 NUMBERS: Final = re.compile(r"(\d+(?:\.\d+)?) ?(?:mm|%|°)")
-LEFT: Final = re.compile(r"\bleft\b|左")
-RIGHT: Final = re.compile(r"\bright\b|右")
-BOTH: Final = re.compile(r"\bbilateral\b|双侧")
+LEFT: Final = re.compile(r"\bleft\b|左", re.IGNORECASE)
+RIGHT: Final = re.compile(r"\bright\b|右", re.IGNORECASE)
+BOTH: Final = re.compile(r"\bbilateral\b|双侧", re.IGNORECASE)
 CLAUSE_END: Final = re.compile(r"(?<=[.!?;])\s+|(?<=[。；！？])|\n")
 CONDITION: Final = re.compile(
     r"^(?:- )?(?:\d\. )?(?:what if|and if|if|then|could|when|rule|by)\b|如果|要是|若|依据", re.IGNORECASE

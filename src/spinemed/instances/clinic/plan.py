@@ -1,13 +1,20 @@
-"""The plan of a case: what a published rule says from the findings and the stated history, or why none does."""
+"""The plan of a case: what a published rule says from findings and stated history, or why none does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from spinemed.facts import planning
 from spinemed.facts.planning.ruling import Ruling, Scored
+from spinemed.facts.planning.trauma import (
+    AoMorphology,
+    InjuryScore,
+    Ligaments,
+    SlicNeurology,
+    TlicsMorphology,
+)
 from spinemed.facts.planning.tumour import (
     SinsAlignment,
     SinsBone,
@@ -21,10 +28,6 @@ from spinemed.levels import Level, Site
 from spinemed.records import Finding, Record
 
 Stance = Literal["operate", "offer", "conserve", "observe", "investigate"]
-RULES: Final = (
-    "herniation", "stenosis", "slip", "aosis", "slic", "sins", "infection", "fragile", "myelopathy",
-    "cobb", "schwab", "screen",
-)  # fmt: skip
 _STANCES: Final[dict[str, Stance]] = {
     "herniation.emergency_decompression": "operate",
     "herniation.urgent_surgery": "operate",
@@ -79,33 +82,38 @@ def plan_of(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     return _PLANS.get(problem.lead, _screen)(problem, clinical)
 
 
-def fracture_scores(finding: Finding, clinical: Clinical) -> tuple[Scored, ...]:
+def fracture_scores(finding: Finding, clinical: Clinical) -> tuple[InjuryScore, ...]:
     """Return the injury scores that apply to a fracture: TL AOSIS and TLICS, or SLIC; none at C1 and C2.
 
     The tension band or ligaments follow from the AO type: whole in type A, torn in B and C.
     """
-    level, letter = Level(finding.site), finding.grade[:1]
-    torn = letter in ("B", "C")
-    cord = clinical.neurology == "incomplete_cord"
-    burst = finding.grade in ("A3", "A4")
+    level = Level(finding.site)
+    morphology, ligaments = _morphology(finding.grade)
     if level > Level.C7:
-        body = "burst" if burst else "compression"
-        morphology = {"B": "distraction", "C": "translation_rotation"}.get(letter, body)
-        n_type = "N0" if clinical.neurology == "intact" else "N3"
-        return (
-            planning.thoracolumbar_aosis(finding.grade, n_type),  # type: ignore[arg-type]
-            planning.tlics(morphology, "disrupted" if torn else "intact", clinical.neurology),  # type: ignore[arg-type]
-        )
+        ao = planning_type(finding.grade)
+        first = planning.thoracolumbar_aosis(ao, "N0" if clinical.neurology == "intact" else "N3")
+        return first, planning.tlics(morphology, ligaments, clinical.neurology)
     if level <= Level.C2:
         return ()
-    morphology = {"B": "distraction", "C": "translation_rotation"}.get(
-        letter, "burst" if burst else "compression"
-    )
-    return (
-        planning.slic(
-            morphology, "disrupted" if torn else "intact", "incomplete_cord" if cord else "intact", False
-        ),
-    )  # type: ignore[arg-type]
+    cord: SlicNeurology = "incomplete_cord" if clinical.neurology == "incomplete_cord" else "intact"
+    return (planning.slic(morphology, ligaments, cord, ongoing_compression=False),)
+
+
+def planning_type(grade: str) -> AoMorphology:
+    """Return an AO type as the rules know it; a ValueError for any other text."""
+    for known in get_args(AoMorphology):
+        if grade == known:
+            ao: AoMorphology = known
+            return ao
+    raise ValueError(f"{grade!r} is no AO type; pass one of {', '.join(get_args(AoMorphology))}")
+
+
+def _morphology(grade: str) -> tuple[TlicsMorphology, Ligaments]:
+    if grade.startswith("B"):
+        return "distraction", "disrupted"
+    if grade.startswith("C"):
+        return "translation_rotation", "disrupted"
+    return ("burst" if grade in ("A3", "A4") else "compression"), "intact"
 
 
 def sins_range(problem: Problem, clinical: Clinical) -> tuple[SinsScore, SinsScore]:
@@ -152,9 +160,10 @@ def _keyed(ruling: Ruling, act: str, rule: str) -> Plan | NoPlan:
     return Plan(act=act, rule=rule, source=ruling.source, points=points)
 
 
-def _herniation(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+def _herniation(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     ruling = planning.herniation_plan(clinical.bladder, clinical.motor, True, clinical.treated_weeks)
-    return _keyed(ruling, f"herniation.{ruling.plan}", "herniation")
+    rule = "cauda_equina" if clinical.bladder else "herniation"
+    return _keyed(ruling, f"herniation.{ruling.plan}", rule)
 
 
 def _stenosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
@@ -183,7 +192,7 @@ def _injury(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     scores = fracture_scores(problem.finding, clinical)
     if not scores:
         return NoPlan(reason=f"no injury score of facts/planning is made for {problem.site}")
-    treatments = {score.treatment for score in scores if hasattr(score, "treatment")}
+    treatments: set[str] = {score.treatment for score in scores}
     if len(treatments) != 1 or not all(score.keyed for score in scores):
         return NoPlan(reason="the injury scores leave a choice or differ for this fracture")
     group = "fragility" if problem.lead == "fragility" else "injury"
@@ -211,12 +220,12 @@ def _metastasis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     return NoPlan(reason="SINS lies on both sides of 7 points while parts of it are not on the images")
 
 
-def _discitis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+def _discitis(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     ruling = planning.most_urgent(clinical.flags)
     return _keyed(ruling, "infection.workup", "infection")
 
 
-def _myelopathy(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+def _myelopathy(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     if clinical.mjoa is None:
         return NoPlan(reason="no mJOA in the history")
     ruling = planning.cervical_myelopathy_plan(clinical.mjoa)

@@ -19,8 +19,8 @@ Lead = Literal[
     "scoliosis",
     "herniation",
     "cervical_herniation",
-    "central_herniation",
     "stenosis",
+    "central_herniation",
     "isthmic_slip",
     "root_stenosis",
     "slip",
@@ -117,7 +117,7 @@ def first_age(facts: CaseFacts) -> int | None:
 
 
 def problem_of(facts: CaseFacts) -> Problem:
-    """Return the leading problem of a case: what is most dangerous first, then what explains symptoms best."""
+    """Return the leading problem: what is most dangerous first, then what explains symptoms best."""
     found = abnormal(facts)
     for lead in LEADS:
         rule = _RULES.get(lead)

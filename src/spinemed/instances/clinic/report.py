@@ -1,7 +1,8 @@
-"""Reports in six sections (findings, diagnosis, treatment, risk, postoperative issues, rationale), en and zh."""
+"""Reports in six sections: findings, diagnosis, treatment, risk, postoperative issues, rationale."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
@@ -11,6 +12,7 @@ from spinemed.instances.clinic.consultation import (
     case_of,
     changes,
     explanation,
+    implant_sites,
     key_pictures,
     series_name,
 )
@@ -24,7 +26,7 @@ from spinemed.instances.clinic.describe import (
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.problem import is_abnormal, severity
 from spinemed.instances.clinic.story import answers, opening
-from spinemed.instances.clinic.wording import Language, joined, say
+from spinemed.instances.clinic.wording import Language, joined, say, term
 from spinemed.records import Finding, Message, Reject, Series
 
 _NAMES: Final = ("findings", "impression", "treatment", "risk", "postoperative", "rationale")
@@ -58,8 +60,15 @@ _RISKS: Final = {
 }
 
 
+_FOUND: Final = {
+    "cervical_herniation": "herniation",
+    "isthmic_slip": "slip",
+    "fragility": "injury",
+}
+
+
 def report(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
-    """Return a request with the history and the six-section report as its answer; Reject without a keyed plan."""
+    """Return a request with the history, answered by a six-section report; Reject without a keyed plan."""
     case = case_of(facts, key, language)
     if isinstance(case, Reject):
         return case
@@ -122,7 +131,7 @@ def _request(case: Case) -> str:
     history = joined(
         [
             case.say("history.lead"),
-            opening(case.problem, case.clinical, case.style, "colleague", case.key),
+            opening(case.problem, case.clinical, case.style, "note", case.key),
             answers(case.problem, case.clinical, case.style, "colleague", case.key),
         ],
         case.language,
@@ -131,34 +140,40 @@ def _request(case: Case) -> str:
 
 
 def _findings(case: Case) -> str:
-    """Return the findings by series, by level: abnormal ones, then what is normal."""
-    parts = []
+    """Return the findings by kind of series, by level: abnormal ones, then what is normal."""
+    parts: dict[str, list[Finding]] = {}
     for series in case.facts.study.series:
         seen = case.facts.seen_in(series.uid)
         if seen:
-            parts.append(_series_part(case, series, seen))
-    return "\n\n".join(parts)
+            parts.setdefault(_series_heading(case, series), []).extend(seen)
+    return "\n\n".join(_series_part(case, heading, seen) for heading, seen in parts.items())
 
 
-def _series_part(case: Case, series: Series, seen: tuple[Finding, ...]) -> str:
-    language, style = case.language, case.style
-    key = f"{case.key}:{series.uid}"
-    name = series_name(series.modality, series.sequence, series.plane, series.view, language)
-    posture = f" ({say(f'term.{series.posture}', language, key)})" if series.posture != "unknown" else ""
-    lines = [
-        f"### {name}{posture.lower() if language == 'en' else posture.replace(' (', '（').replace(')', '）')}"
-    ]
+def _series_heading(case: Case, series: Series) -> str:
+    """Return what a series is called, with the posture where it is known."""
+    name = series_name(series.modality, series.sequence, series.plane, series.view, case.language)
+    if series.posture == "unknown":
+        return name
+    posture = term(series.posture, case.language)
+    return f"{name}（{posture}）" if case.language == "zh" else f"{name} ({posture})"
+
+
+def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
+    style, key = case.style, f"{case.key}:{heading}"
+    lines = [f"### {heading}"]
     whole = vertebrae_seen(seen)
     if whole:
-        lines.append(f"- {say('normal.vertebra', language, key, {'level': style.sites(whole)})}")
-    ill = [
-        sentence(group, style, key) for group in grouped(by_level([one for one in seen if is_abnormal(one)]))
-    ]
-    well = normal_sentences(seen, style, key)
-    lines += [f"- {line}" for line in ill or [case.say("group.nothing")]]
-    if well:
-        lines += [f"- {line}" for line in well]
+        lines.append(f"- {say('normal.vertebra', case.language, key, {'level': style.sites(whole)})}")
+    ill = grouped(by_level(_once([one for one in seen if is_abnormal(one)])))
+    said = [sentence(group, style, key) for group in ill] or [case.say("group.nothing")]
+    lines += [f"- {line}" for line in (*said, *normal_sentences(seen, style, key))]
     return "\n".join(lines)
+
+
+def _once(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings without repeats: stacks of one kind may show the same finding twice."""
+    seen = {(one.site, one.pathology, one.side, one.grade, one.detail): one for one in reversed(findings)}
+    return [one for one in findings if seen[one.site, one.pathology, one.side, one.grade, one.detail] is one]
 
 
 def _impression(case: Case) -> str:
@@ -178,28 +193,29 @@ def _impression(case: Case) -> str:
 
 
 def _treatment(case: Case) -> str:
-    problem = case.problem
-    if problem.finding is None:
-        found = case.say("impression.normal")
-    else:
-        found = sentence((problem.finding,), case.style, f"{case.key}:plain")
+    found = case.say(f"found.{_FOUND.get(case.problem.lead, case.problem.lead)}")
     change = changes(case)[0]
-    warning = case.say(f"reply.{change}")
+    own = "change" if change in ("general", "recovery") else "reply"
     patient = [
         case.say("patient.what", finding=found),
         case.say("patient.do", advice=case.say(f"plain.{case.plan.act}")),
-        case.say("patient.when", warning=case.say("reply.general")),
+        case.say("patient.when", warning=_inside(case.say("warning"))),
     ]
     doctor = [
         _first_step(case),
         case.say("tree.rule", rule=case.say(f"rule.{case.plan.rule}")),
         case.say("tree.plan", plan=case.say(f"plan.{case.plan.act}")),
-        case.say("tree.if", change=warning),
+        case.say("tree.if", change=_inside(case.say(f"{own}.{change}"))),
     ]
     marked = [f"- {line}" for line in patient]
     return "\n".join(
         [f"### {case.say('part.patient')}", *marked, "", f"### {case.say('part.doctor')}", *doctor]
     )
+
+
+def _inside(text: str) -> str:
+    """Return a text as it stands behind a colon: English without a capital, Chinese unchanged."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _first_step(case: Case) -> str:
@@ -222,17 +238,19 @@ def _risk(case: Case) -> str:
         name = "emergency"
     elif lead == "root_stenosis":
         name = "arm" if case.problem.part == "neck" else "stenosis"
+    elif lead == "scoliosis" and case.clinical.risser is None:
+        name = "curve_adult"
     return case.say(f"risk.{name}")
 
 
 def _postoperative(case: Case) -> str:
     parts = []
     if case.clinical.operated_years is not None:
-        sites = {
-            one.site for one in case.facts.findings if one.present and one.pathology in ("cage", "screws")
-        }
-        parts.append(case.say("post.implants", level=case.style.sites(sorted(sites))))
-    name = {"operate": "surgery_now", "offer": "if_offered"}.get(case.plan.stance, "none")
+        level = case.style.sites(implant_sites(case.facts))
+        parts.append(case.say("post.implants", level=level))
+    name = {"operate": "surgery_now", "offer": "if_offered", "investigate": "undecided"}.get(
+        case.plan.stance, "none"
+    )
     if name != "none" or not parts:
         parts.append(case.say(f"post.{name}"))
     return joined(parts, case.language)

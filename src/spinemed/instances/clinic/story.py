@@ -1,4 +1,4 @@
-"""What the patient or a colleague tells: complaint, answers to the questions asked back, all from `Clinical`."""
+"""What the patient or a colleague tells: the complaint and the answers, all from `Clinical`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from spinemed.instances.clinic.problem import Lead, Problem
 from spinemed.instances.clinic.wording import Language, Style, joined, say, term
 
 Voice = Literal["patient", "colleague"]
+Frame = Literal["patient", "colleague", "note"]
 VOICES: Final[tuple[Voice, Voice]] = ("patient", "colleague")
 _GROUPS: Final[dict[Lead, str]] = {
     "herniation": "radicular_leg",
@@ -50,8 +51,10 @@ def duration(weeks: int, language: Language) -> str:
 
 
 def person(clinical: Clinical, language: Language) -> str:
-    """Return man, woman or patient."""
-    return term({"M": "man", "F": "woman", "unknown": "person"}[clinical.sex], language)
+    """Return man, woman or patient; boy or girl below 16."""
+    grown = clinical.age >= 16
+    words = {"M": "man" if grown else "boy", "F": "woman" if grown else "girl", "unknown": "person"}
+    return term(words[clinical.sex], language)
 
 
 def story_fields(problem: Problem, clinical: Clinical, style: Style, voice: Voice) -> dict[str, str]:
@@ -88,15 +91,19 @@ def story_fields(problem: Problem, clinical: Clinical, style: Style, voice: Voic
     return fields
 
 
-def opening(problem: Problem, clinical: Clinical, style: Style, voice: Voice, key: str) -> str:
-    """Return how the case is put: age and complaint, with an earlier operation where there are implants."""
+def opening(problem: Problem, clinical: Clinical, style: Style, frame: Frame, key: str) -> str:
+    """Return how the case is put: age and complaint, with an earlier operation where there are implants.
+
+    The frame "note" is a colleague's history without an address, as requests for reports have it.
+    """
+    voice: Voice = "patient" if frame == "patient" else "colleague"
     fields = story_fields(problem, clinical, style, voice)
     name = f"complaint.{_complaint(problem, clinical)}.{voice}"
     parts = [say(name, style.language, key, fields)]
     if clinical.operated_years is not None and problem.lead != "postoperative":
         parts.append(say(f"operated.{voice}", style.language, key, fields))
     fields["complaint"] = joined(parts, style.language)
-    return say(f"opening.{voice}", style.language, key, fields)
+    return say(f"opening.{frame}", style.language, key, fields)
 
 
 def answers(problem: Problem, clinical: Clinical, style: Style, voice: Voice, key: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeVar
 
 import yaml
 
-from spinemed.levels import Level, above, render
+from spinemed.levels import Level, Site, above, render
 from spinemed.records import Record
 
 Language = Literal["en", "zh"]
@@ -115,7 +115,7 @@ class Style(Record):
         return {"C": "颈", "T": "胸", "L": "腰", "S": "骶"}[root[0]] + root[1:]
 
     def sites(self, sites: Sequence[str]) -> str:
-        """Return sites as a list in words; three or more vertebrae that follow each other as a range."""
+        """Return sites as a list in words; three or more that follow each other as a range."""
         return listed([self._run(run) for run in _runs(sites)], self.language)
 
     def _run(self, run: tuple[str, str]) -> str:
@@ -133,9 +133,9 @@ def style_of(language: Language, key: str) -> Style:
 
 
 def _runs(sites: Sequence[str]) -> list[tuple[str, str]]:
-    """Return first and last of each run of three or more vertebrae; all other sites alone.
+    """Return first and last of each run of three or more sites; all other sites alone.
 
-    Vertebrae follow each other in the usual numbering, because that is how readers expand a range.
+    Sites follow each other in the usual numbering, because that is how readers expand a range.
     """
     runs: list[list[str]] = []
     for site in sites:
@@ -150,5 +150,9 @@ def _runs(sites: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _follows(upper: str, lower: str) -> bool:
-    usual = not {upper, lower} & {"T13", "L6"} and "-" not in upper + lower and lower != "C1"
-    return usual and above(Level(lower)).value == upper
+    """Return whether two sites of one kind follow each other in the usual numbering."""
+    before, after = Site.parse(upper), Site.parse(lower)
+    named = {before.upper, before.lower, after.upper, after.lower}
+    if named & {Level.T13, Level.L6} or before.is_segment != after.is_segment or after.upper is Level.C1:
+        return False
+    return above(after.upper) is before.upper

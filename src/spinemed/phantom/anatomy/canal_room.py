@@ -14,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
-from spinemed.phantom.anatomy.solids import Array, Body, Floats, Lump
+from spinemed.phantom.anatomy.solids import Array, Body, Disc, Flags, Floats, Lump
 
 SAC_SHARE: Final = 0.88
 """Share of the bony canal's depth and width that the sac fills; the rest is fat, mostly behind it."""
 
 SAC_FORWARD: Final = 0.10
 """How far in front of the canal's middle the sac lies, as a share of the canal's half depth."""
+
+RIM_MM: Final = 0.8
+"""How much of the ligament around herniated tissue and broken bone takes room besides."""
 
 RECESS_PLACE: Final = 0.7
 """The lateral recess is measured at this share of the sac's half width."""
@@ -147,9 +150,9 @@ def room(anatomy: Anatomy, disc_above: str, table: SacTable | None = None) -> Ro
     disc = anatomy.disc(disc_above)
     lumps = [] if disc.herniation is None else [disc.herniation]
     centre = _canal_crossing(table, disc.solid.pose.origin_mm, disc.solid.pose.rotation[:, 2])
-    middle = _chord(table, lumps, centre, disc.solid.pose.rotation, 0.0)
+    middle = _chord(table, lumps, centre, disc.solid.pose.rotation, 0.0, disc.solid)
     sides = [
-        _chord(table, lumps, centre, disc.solid.pose.rotation, place)
+        _chord(table, lumps, centre, disc.solid.pose.rotation, place, disc.solid)
         for place in (RECESS_PLACE, -RECESS_PLACE)
     ]
     lost = (0.0, 0.0) if disc.shape is None else disc.shape.narrowing.foramen
@@ -183,13 +186,19 @@ def _press_bone(table: SacTable, anatomy: Anatomy, z: Floats) -> None:
 
 
 def _wall_points(anatomy: Anatomy) -> Array:
-    """Points [n, 3] up the canal's front wall from S1: each body's lower and upper corner, each disc between."""
+    """Points [n, 3] up the canal's front wall from S1: corners of each body, and the disc between two."""
     bodies = [anatomy.sacrum[0].body, *(part.body for part in anatomy.vertebrae[:-1])]
     discs = [disc.solid for disc in anatomy.placed_discs if disc.shape is not None]
-    rotations = np.array([solid.pose.rotation for solid in (*bodies, *discs)])
-    origins = np.array([solid.pose.origin_mm for solid in (*bodies, *discs)])
+    poses = [*(body.pose for body in bodies), *(disc.pose for disc in discs)]
+    rotations = np.array([pose.rotation for pose in poses])
+    origins = np.array([pose.origin_mm for pose in poses])
+    # An osteophyte widens the rim, so its ridge stands out into the canal (solids.Body: 9 % for each).
+    rims = [1 + 0.075 * body.osteophyte for body in bodies]
     lower, upper = (
-        [(body.half_depth * (1 + side * body.taper), side * _edge(body)) for body in bodies]
+        [
+            (body.half_depth * (rim + side * body.taper), side * _edge(body))
+            for body, rim in zip(bodies, rims, strict=True)
+        ]
         for side in (-1, 1)
     )
     bulges = [(disc.half_depth + disc.bulge, 0.0) for disc in discs]
@@ -256,7 +265,12 @@ def _canal_crossing(table: SacTable, base: Array, up: Array) -> Array:
 
 
 def _chord(
-    table: SacTable, lumps: list[Lump], centre: Array, rotation: Array, place: float
+    table: SacTable,
+    lumps: list[Lump],
+    centre: Array,
+    rotation: Array,
+    place: float,
+    disc: Disc | None = None,
 ) -> tuple[float, float, float, float]:
     """Healthy depth, depth left, and what is taken in front and behind along one line through the sac."""
     row = int(table.at(centre[2:].astype(np.float32))[0])
@@ -267,8 +281,9 @@ def _chord(
     normal = table.depth_inside(x, y, z, healthy=True) > 0
     left = table.depth_inside(x, y, z) > 0
     for part in lumps:
-        local = part.matrix @ (points - part.centre_mm[:, None])
-        left &= (local * local).sum(axis=0) > 1.0
+        left &= ~_within_rim(part, points)
+    if disc is not None:
+        left &= ~_within_disc(disc, points)
     if not normal.any():
         return 0.0, 0.0, 0.0, 0.0
     lost = along[normal & ~left]
@@ -276,3 +291,21 @@ def _chord(
     front = _LINE_STEP_MM * int((lost < middle).sum())
     back = _LINE_STEP_MM * int((lost >= middle).sum())
     return _LINE_STEP_MM * int(normal.sum()), _LINE_STEP_MM * int((normal & left).sum()), front, back
+
+
+def _within_rim(part: Lump, points: Array) -> Flags:
+    """Which points [3, n] lie in a lump or in the ligament that it lifts off, as the painter draws both."""
+    local = part.matrix @ (points - part.centre_mm[:, None])
+    squares = local * local
+    gradient = np.sqrt((squares / np.square(np.asarray(part.radii))[:, None]).sum(axis=0))
+    return np.asarray((1.0 - squares.sum(axis=0)) / (2.0 * gradient + 1e-3) > -RIM_MM)
+
+
+def _within_disc(disc: Disc, points: Array) -> Flags:
+    """Which points [3, n] lie in a disc with its bulge: the painter draws it over the sac."""
+    left, posterior, up = disc.pose.rotation.T @ (points - disc.pose.origin_mm[:, None])
+    width2 = (left / (disc.half_width + disc.bulge)) ** 2
+    depth2 = (posterior / (disc.half_depth + disc.bulge)) ** 2
+    rounded = 0.62 * (width2 + depth2) + 0.38 * (width2 * width2 + depth2 * depth2)
+    half = disc.height / 2 - disc.tangent / 2 * posterior + disc.side_tangent / 2 * left
+    return np.asarray((rounded < 1.0) & (np.abs(up) < half))

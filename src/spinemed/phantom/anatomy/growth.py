@@ -1,4 +1,4 @@
-"""All ellipsoid parts of one anatomy, made in one go: arches, sacral wings, pelvis, fragments, disc tissue."""
+"""All ellipsoid parts of one anatomy, made in one go: arches, sacrum, pelvis, fragments, disc tissue."""
 
 from __future__ import annotations
 

@@ -142,7 +142,8 @@ def height_loss(anatomy: Anatomy, level: str) -> Loss:
     """Return the loss of height of a body from C3 down: the greatest of front, middle and back.
 
     Front against the height behind times the level's expected ratio (wedge), middle against the mean of
-    front and back less the usual hollow (biconcave), back against the neighbours' backs in the level's usual proportion (crush).
+    front and back less the usual hollow (biconcave), back against the neighbours' backs in the level's usual
+    proportion (crush).
     """
     heights = anatomy.vertebra(level).heights()
     mean = (heights.anterior + heights.posterior) / 2

@@ -43,7 +43,7 @@ def _rising(heights: Array) -> Array:
 
 
 class _Knot(NamedTuple):
-    """A place on the line: pose, half depth of bone or disc, canal depth and width, its middle behind the wall."""
+    """A place on the line: pose and half depth of bone or disc, the canal's sizes and place."""
 
     pose: Pose
     half_depth: float

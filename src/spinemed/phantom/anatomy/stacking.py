@@ -78,7 +78,7 @@ def _poses(
     angles in the coronal plane.
     """
     heights, turns, shifts = [], [], []
-    # The posterior walls stand flush where nothing has slipped: S1's endplate is 0.95 as deep as the last body.
+    # The posterior walls stand flush where nothing has slipped; S1's endplate is 0.95 of the last body.
     below = 0.95 * patient.vertebrae[0].depth_mm
     for disc, shape, block, wedge in zip(patient.discs, patient.vertebrae, blocks, wedges, strict=False):
         heights += [disc.height_mm, 2 * block.half_height]

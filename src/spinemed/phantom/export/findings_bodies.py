@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from spinemed.facts.normal import distance_to_cut, genant_grade
 from spinemed.phantom.anatomy.measure import height_loss
-from spinemed.phantom.anatomy.parts import Vertebra
+from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
 from spinemed.phantom.anatomy.solids import Box as GridBox
-from spinemed.phantom.anatomy.solids import Flags, Floats
+from spinemed.phantom.anatomy.solids import Flags, Floats, Grid
 from spinemed.phantom.export.claim import Claim
 from spinemed.phantom.export.evidence import (
     Region,
@@ -24,6 +25,7 @@ from spinemed.phantom.export.evidence import (
     tissue_region,
 )
 from spinemed.phantom.export.visibility import Visibility
+from spinemed.phantom.patient.morphometry import expected_ratio, height_loss_percent
 from spinemed.phantom.rendering.tissues import Tissue
 from spinemed.records import Pathology
 
@@ -119,12 +121,39 @@ def _height(
         contrast=apart,
         grade=str(grade),
         present=grade > 0,
-        value=max(found.percent, 0.0),
+        value=stated_loss(shown.anatomy, bone),
         unit="%",
         detail=found.form if grade else "",
         error=error,
         off_cut=distance_to_cut(found.percent),
+        hidden=without_height(shown.anatomy, bone) or turned(bone, shown.grid, rules),
     )
+
+
+def stated_loss(anatomy: Anatomy, bone: Vertebra) -> float:
+    """Return the greatest loss of a broken body, the loss of the front of a sound one; percent, never < 0."""
+    found = height_loss(anatomy, bone.level)
+    if genant_grade(found.percent):
+        return found.percent
+    front = height_loss_percent(bone.heights(), expected_ratio(bone.level, anatomy.patient.sex))
+    return max(front, 0.0)
+
+
+def turned(bone: Vertebra, grid: Grid, rules: Visibility) -> str:
+    """Return why heights and slips are not told of a body in a picture, "" where it lies in its plane."""
+    aside = abs(float(grid.directions[0] @ bone.body.pose.rotation[:, 0]))
+    out_of_plane = math.degrees(math.acos(min(aside, 1.0)))
+    return "it is turned out of the picture's plane" if out_of_plane > rules.turned_deg else ""
+
+
+def without_height(anatomy: Anatomy, bone: Vertebra) -> str:
+    """Return why no loss of height is told of a body, "" where it is: its endplates are not whole."""
+    if bone.shape is not None and bone.shape.defects:
+        return "a dent in its endplate hides what height was lost"
+    for disc in anatomy.placed_discs:
+        if bone.level in (disc.above, disc.below) and disc.shape is not None and disc.shape.infected:
+            return "infection has eaten its endplate"
+    return ""
 
 
 def is_graded(level: str) -> bool:

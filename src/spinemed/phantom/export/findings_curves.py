@@ -16,8 +16,10 @@ from spinemed.phantom.anatomy.measure import (
     slip_percent,
 )
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
+from spinemed.phantom.anatomy.solids import Grid
 from spinemed.phantom.export.claim import Claim, union
 from spinemed.phantom.export.evidence import ShownSeries, body_region, body_slice, edge_contrast
+from spinemed.phantom.export.findings_bodies import turned
 from spinemed.phantom.export.visibility import Visibility
 from spinemed.records import Box, Locator, Pathology
 
@@ -49,7 +51,7 @@ def slice_curve_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]
         # The slice through the middle of the lower body, where it shows both.
         at = [middles[level] for level in (disc.below, disc.above) if middles.get(level) is not None]
         here = by_slice.get(at[0] if at and at[0] is not None else -1, {})
-        yield _slip(shown.anatomy, disc, here, rules, shown.pixel_mm)
+        yield _slip(shown.anatomy, disc, here, rules, shown.grid)
     most = max(by_slice.values(), key=len, default={})
     yield from _sagittal_curves(shown.anatomy, most, rules, shown.pixel_mm)
     yield from transitional_claims(shown.anatomy, most)
@@ -70,7 +72,7 @@ def lateral_claims(film: ShownFilm, rules: Visibility) -> Iterator[Claim]:
     """Yield the claims of alignment that a lateral radiograph supports."""
     seen = _whole(film)
     for disc in _slipping(film.anatomy):
-        yield _slip(film.anatomy, disc, seen, rules, film.pixel_mm)
+        yield _slip(film.anatomy, disc, seen, rules, film.rendered.grid)
     yield from _sagittal_curves(film.anatomy, seen, rules, film.pixel_mm)
     yield from transitional_claims(film.anatomy, seen)
 
@@ -96,13 +98,13 @@ def _slipping(anatomy: Anatomy) -> tuple[PlacedDisc, ...]:
 
 
 def _slip(
-    anatomy: Anatomy, disc: PlacedDisc, seen: Mapping[str, Seen], rules: Visibility, pixel_mm: float
+    anatomy: Anatomy, disc: PlacedDisc, seen: Mapping[str, Seen], rules: Visibility, grid: Grid
 ) -> Claim:
     percent = slip_percent(anatomy, disc.above)
     size = abs(percent)
     depth = 2 * anatomy.vertebra(disc.below).body.half_depth
     grade = 0 if size < rules.slip_none_percent else 1 + sum(size > cut for cut in _MEYERDING)
-    error = 100 * rules.edge_error_px * pixel_mm * 2**0.5 / depth
+    error = 100 * rules.edge_error_px * grid.steps_mm[1] * 2**0.5 / depth
     bodies = [seen.get(disc.above), seen.get(disc.below)]
     both = [one for one in bodies if one is not None]
     return Claim(
@@ -118,6 +120,8 @@ def _slip(
         detail=_kind_of_slip(anatomy, disc, percent) if grade else "",
         error=error,
         off_cut=min(abs(size - cut) for cut in (rules.slip_none_percent, *_MEYERDING)),
+        hidden=turned(anatomy.vertebra(disc.above), grid, rules)
+        or turned(anatomy.vertebra(disc.below), grid, rules),
     )
 
 

@@ -16,7 +16,7 @@ from spinemed.phantom.anatomy.parts import Anatomy, Metal, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.solids import Flags
 from spinemed.phantom.export.claim import Claim
 from spinemed.phantom.export.dicom import instance_uid
-from spinemed.phantom.export.findings_bodies import is_graded
+from spinemed.phantom.export.findings_bodies import is_graded, stated_loss, turned, without_height
 from spinemed.phantom.export.findings_curves import frontal_claims, lateral_claims
 from spinemed.phantom.export.visibility import Visibility
 from spinemed.phantom.rendering.labels import verse_value
@@ -161,12 +161,13 @@ def _height(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette
         seen.contrast,
         grade=str(grade),
         present=grade > 0,
-        value=max(found.percent, 0.0),
+        value=stated_loss(film.anatomy, bone),
         unit="%",
         detail=found.form if grade else "",
         # The rays cross both rims of a tilted body: the outline is blurred by more than a pixel.
         error=max(error, _FILM_LOSS_ERROR),
         off_cut=distance_to_cut(found.percent),
+        hidden=without_height(film.anatomy, bone) or turned(bone, film.rendered.grid, rules),
     )
 
 

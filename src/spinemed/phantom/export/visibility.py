@@ -37,6 +37,7 @@ class Visibility(Record):
     slip_none_percent: float
     osteophyte_large: float
     osteophyte_none: float
+    turned_deg: float
     findings: dict[Pathology, Needs]
 
     def shows(self, kind: str, pathology: Pathology) -> bool:

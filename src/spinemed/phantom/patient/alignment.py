@@ -1,4 +1,4 @@
-"""The patient's sagittal curves put into the discs, lying, so that the placed spine comes near its targets."""
+"""The patient's sagittal curves, lying, put into discs so that the placed spine comes near its targets."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from spinemed.phantom.patient.draft import Draft
 from spinemed.phantom.patient.healthy import clipped_normals, wedge_deg
 from spinemed.phantom.patient.morphometry import (
     KYPHOSIS,
+    KYPHOSIS_PER_LEAN,
     LORDOSIS,
     LORDOSIS_PER_SLOPE,
     LORDOSIS_REST_DEG,
     LORDOSIS_SHARES,
-    LORDOTIC_NECK_SHARE,
     LYING_SLOPE_LOSS_DEG,
     NECK_LORDOSIS,
     NECK_PER_LEAN,
     PELVIC_INCIDENCE,
     PELVIC_TILT,
     STANDING_GAIN,
-    STRAIGHT_NECK,
+    USUAL_BACK_DEG,
     USUAL_LEAN_DEG,
 )
 from spinemed.phantom.patient.wedges import shared_out, steepest_deg
 
 # What the vertebrae above T4 and the disc below T12 add to the forward lean, about.
-_UPPER_THORAX_DEG: Final[float] = 6.0
+_UPPER_THORAX_DEG: Final[float] = 3.0
 
 
 class Pelvis(NamedTuple):
-    """What of the alignment stays with the patient: incidence, lying sacral slope, gain on standing; degrees."""
+    """What stays with the patient: pelvic incidence, lying sacral slope, gain on standing; degrees."""
 
     incidence_deg: float
     slope_deg: float
@@ -44,7 +44,7 @@ def align(draft: Draft, rng: np.random.Generator) -> Pelvis:
 
     Targets: lordosis L1 upper to S1 upper endplate, kyphosis T4 upper to T12 lower, neck C2 to C7 lower.
     """
-    normals, uniform = clipped_normals(rng, (8,)).tolist(), float(rng.random())
+    normals = clipped_normals(rng, (8,)).tolist()
     incidence = PELVIC_INCIDENCE.mean + PELVIC_INCIDENCE.deviation * normals[0]
     tilt = PELVIC_TILT.mean + PELVIC_TILT.deviation * normals[1] + 0.25 * (incidence - PELVIC_INCIDENCE.mean)
     slope = incidence - tilt
@@ -55,15 +55,16 @@ def align(draft: Draft, rng: np.random.Generator) -> Pelvis:
     if draft.settings.lordosis_deg is not None:
         standing = draft.settings.lordosis_deg
     gain = STANDING_GAIN.mean + STANDING_GAIN.deviation * normals[3]
-    kyphosis = KYPHOSIS.mean + KYPHOSIS.deviation * normals[4] + 0.08 * max(draft.age - 50, 0)
+    # The chest meets how far the first lumbar vertebra leans back, so that the head stays over the pelvis.
+    back = (standing - gain) - (slope - LYING_SLOPE_LOSS_DEG)
+    kyphosis = KYPHOSIS.mean + KYPHOSIS.deviation * normals[4] + KYPHOSIS_PER_LEAN * (back - USUAL_BACK_DEG)
+    kyphosis += 0.08 * max(draft.age - 50, 0)
     kyphosis = draft.settings.kyphosis_deg or draft.kyphosis_deg or kyphosis
-    neck = STRAIGHT_NECK
-    if uniform < LORDOTIC_NECK_SHARE:
-        neck = NECK_LORDOSIS[draft.sex]
     _bend_lumbar(draft, standing - gain)
     _bend_thoracic(draft, kyphosis)
     _set(draft, ["C7"], [1.0 + normals[6]])
-    lean = slope - LYING_SLOPE_LOSS_DEG - (standing - gain) + kyphosis + _UPPER_THORAX_DEG
+    lean = kyphosis - back + _UPPER_THORAX_DEG
+    neck = NECK_LORDOSIS[draft.sex]
     upright = NECK_PER_LEAN * (lean - USUAL_LEAN_DEG)
     _bend_neck(draft, neck.mean + neck.deviation * normals[5] + upright)
     _hinge(draft)
@@ -83,7 +84,7 @@ def _bend_thoracic(draft: Draft, kyphosis_deg: float) -> None:
     bodies = [level for level in thoracic if 4 <= int(level[1:]) <= 12]
     discs = [level for level in bodies if level != "T12"]
     _share(draft, discs, wedge_sum_deg(draft, bodies) - kyphosis_deg, [1.0] * len(discs))
-    _set(draft, [level for level in thoracic if int(level[1:]) < 4], [0.5] * 3)
+    _set(draft, [level for level in thoracic if int(level[1:]) < 4], [1.5] * 3)
     _set(draft, ["T12"] if last == "T12" else ["T12", "T13"], [1.5, 1.5])
 
 
@@ -108,7 +109,7 @@ def _set(draft: Draft, levels: list[str], wedges: list[float]) -> None:
 
 
 def _hinge(draft: Draft) -> None:
-    """Discs beside a wedged body open in front to take back a quarter of its angle each [assumed]; torn ones gape."""
+    """Open discs beside a wedged body in front by a quarter of its angle each [assumed], torn ones behind."""
     for level, ratio in draft.healthy_ratio.items():
         shape = draft.bones[level]
         lost = wedge_deg(shape, shape.height_ratio) - wedge_deg(shape, ratio)

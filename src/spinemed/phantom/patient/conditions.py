@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 import yaml
-from pydantic import ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from spinemed.errors import ConfigError
 from spinemed.phantom.patient.shapes import Sex
@@ -28,6 +28,28 @@ _ORDER: Final[tuple[str, ...]] = (
 )
 
 
+# What the sampling asks of each condition; a name that the file lacks is refused when it is read.
+_FORMS: Final[dict[str, str]] = {
+    "disc_degeneration": "4 5 bulge_mm osteophyte schmorl_depth_mm schmorl_radius_mm",
+    "disc_herniation": "protrusion extrusion central subarticular foraminal protrusion_mm extrusion_mm "
+    "neck_mm width_mm migration_mm foramen_lost",
+    "spinal_stenosis": "none mild moderate severe foramen_1 foramen_2 foramen_3",
+    "spondylolisthesis": "isthmic degenerative retrolisthesis unstable isthmic_1 isthmic_2 isthmic_3 "
+    "degenerative_1 degenerative_2 unstable_mm foramen_lost",
+    "osteoporotic_fracture": "wedge biconcave crush fresh burst grade_1 grade_2 grade_3 retropulsion_mm",
+    "traumatic_fracture": "A1 A2 A3 A4 B1 B2 C wedge_percent burst_percent retropulsion_mm splay_mm "
+    "hinge_deg translation_percent",
+    "scoliosis": "main_thoracic double_major thoracolumbar lumbar cobb_deg old_cobb_deg rotation_per_degree",
+    "kyphosis": "kyphosis_deg wedge_deg schmorl_depth_mm",
+    "metastasis": "lytic blastic pedicle radius",
+    "spondylodiscitis": "height_left erosion_mm",
+    "ankylosing_spondylitis": "",
+    "cervical_myelopathy": "share_lost",
+    "transitional_anatomy": "L6 T13 L4_only L5_sacralised I II III IV disc_left",
+    "post_operative": "cage laminectomy",
+}
+
+
 class Condition(Record):
     """One condition: `prevalence` by sex and age band (0 to 1), `levels` with weights, severity ranges.
 
@@ -38,10 +60,10 @@ class Condition(Record):
     name: str
     title: str
     prevalence: dict[Sex, dict[str, float]]
-    levels: dict[str, float] = {}
+    levels: dict[str, float] = Field(default_factory=dict)
     count: tuple[int, int] = (1, 1)
-    shares: dict[str, float] = {}
-    severity: dict[str, tuple[float, float]] = {}
+    shares: dict[str, float] = Field(default_factory=dict)
+    severity: dict[str, tuple[float, float]] = Field(default_factory=dict)
     source: str
 
     @field_validator("prevalence")
@@ -69,6 +91,13 @@ class Condition(Record):
             spelt |= dict.fromkeys(_ORDER[start : end + 1], weight)
         return spelt
 
+    @model_validator(mode="after")
+    def _forms_are_there(self) -> Condition:
+        missing = set(_FORMS.get(self.name, "").split()) - set(self.shares) - set(self.severity)
+        if missing:
+            raise ValueError(f"no {', '.join(sorted(missing))} among its shares and severity")
+        return self
+
     def chance(self, sex: Sex, age: int) -> float:
         """Return the prevalence at an age."""
         for name, _, last in AGE_BANDS:
@@ -94,7 +123,7 @@ def known_conditions() -> dict[str, Condition]:
     Raises ConfigError that names the condition and the field where the file is wrong.
     """
     text = resources.files("spinemed.phantom.patient").joinpath("conditions.yaml").read_text("utf-8")
-    return read_conditions(text)
+    return check_complete(read_conditions(text))
 
 
 def read_conditions(text: str) -> dict[str, Condition]:
@@ -106,3 +135,11 @@ def read_conditions(text: str) -> dict[str, Condition]:
         except (ValidationError, TypeError) as error:
             raise ConfigError(f"conditions.yaml, {name}: {error}") from error
     return found
+
+
+def check_complete(conditions: dict[str, Condition]) -> dict[str, Condition]:
+    """Return the conditions; ConfigError where one that the phantom can draw is missing, or one too many."""
+    odd = sorted(set(_FORMS) ^ set(conditions))
+    if odd:
+        raise ConfigError(f"conditions.yaml must name exactly the phantom's conditions; see {', '.join(odd)}")
+    return conditions

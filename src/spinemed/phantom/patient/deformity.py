@@ -142,6 +142,8 @@ def slip(draft: Draft, condition: Condition, rng: np.random.Generator) -> None:
             percent = draft.settings.slip_percent
         wear(draft, above, 3)
         sides = [condition.drawn(rng, "foramen_lost") if rng.random() < 0.6 else 0.0 for _ in range(2)]
+        # Worn facets thicken the yellow ligament besides [assumed].
+        thick = 0.35 * draft.sac_depth_mm(above) * float(rng.random()) if kind == "degenerative" else 0.0
         unstable = rng.random() < condition.shares["unstable"] and 0 < percent < 80
         draft.change_disc(
             above,
@@ -149,7 +151,7 @@ def slip(draft: Draft, condition: Condition, rng: np.random.Generator) -> None:
             unstable_mm=condition.drawn(rng, "unstable_mm") * (1.0 if above[0] == "L" else 0.4)
             if unstable
             else 0.0,
-            narrowing=Narrowing(foramen=(sides[0], sides[1])),
+            narrowing=Narrowing(flavum_mm=thick, foramen=(sides[0], sides[1])),
         )
         if kind == "isthmic":
             draft.change_bone(above, pars_defect=True)

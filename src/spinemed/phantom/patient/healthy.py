@@ -106,6 +106,6 @@ def surroundings(rng: np.random.Generator, age: int) -> Surroundings:
 
 
 def wedge_deg(shape: VertebraShape, ratio: float) -> float:
-    """Return the sagittal angle between the endplates of a body of that height ratio, lower in front positive."""
+    """Return the sagittal angle between the endplates of a body of that height ratio, degrees."""
     slope = shape.posterior_height_mm * (1 - ratio) / (2 * HEIGHT_POSITION * shape.depth_mm)
     return 2 * math.degrees(math.atan(slope))

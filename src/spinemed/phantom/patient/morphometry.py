@@ -130,15 +130,15 @@ LORDOSIS_REST_DEG: Final[float] = 8.0
 STANDING_GAIN: Final[Alignment] = Alignment(13.0, 2.5)
 # Thoracic kyphosis T4 upper to T12 lower endplate, lying; published ranges of 30 to 50 degrees are for
 # T2-T12 standing.
-KYPHOSIS: Final[Alignment] = Alignment(34.0, 7.0)
-# Neck: lordotic in 64 % with C2-C7 12.7 degrees, else straight or kyphotic: PMC6003173; men more than women.
-LORDOTIC_NECK_SHARE: Final[float] = 0.64
-NECK_LORDOSIS: Final[dict[Sex, Alignment]] = {"F": Alignment(11.7, 4.5), "M": Alignment(13.7, 4.5)}
-STRAIGHT_NECK: Final[Alignment] = Alignment(-2.0, 3.5)
-# The neck bends back by this much more for each degree that the first rib's vertebra leans further forward
-# than usual, to keep the gaze level [assumed].
-NECK_PER_LEAN: Final[float] = 0.5
-USUAL_LEAN_DEG: Final[float] = 35.0
+KYPHOSIS: Final[Alignment] = Alignment(30.0, 7.0)
+KYPHOSIS_PER_LEAN: Final[float] = 0.5
+USUAL_BACK_DEG: Final[float] = 4.8
+# Neck C2 to C7 lower endplate: lordotic in 64 %, these with 12.7 degrees, men more (PMC6003173). One
+# normal law gives both: the neck bends back for each degree that the chest leans further forward than
+# usual, which keeps the gaze level [assumed split].
+NECK_LORDOSIS: Final[dict[Sex, Alignment]] = {"F": Alignment(5.8, 5.0), "M": Alignment(7.8, 5.0)}
+NECK_PER_LEAN: Final[float] = 0.85
+USUAL_LEAN_DEG: Final[float] = 28.0
 
 
 class Heights(Record):

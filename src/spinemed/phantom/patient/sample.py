@@ -15,7 +15,7 @@ from spinemed.phantom.patient.deformity import bend_forward, curve_sideways, sli
 from spinemed.phantom.patient.disc_disease import degenerate, herniate, narrow, squeeze_cord
 from spinemed.phantom.patient.draft import Draft
 from spinemed.phantom.patient.fractures import break_by_force, break_osteoporotic
-from spinemed.phantom.patient.healthy import aged_discs, healthy_vertebrae, surroundings
+from spinemed.phantom.patient.healthy import aged_discs, clipped_normals, healthy_vertebrae, surroundings
 from spinemed.phantom.patient.lesions import fuse_discs, infect, seed_metastases
 from spinemed.phantom.patient.profile import profile
 from spinemed.phantom.patient.settings import PatientSettings
@@ -62,37 +62,24 @@ def sample_patient(
     rng = stream(seed, "anatomy")
     sex: Sex = fixed.sex or ("F" if rng.random() < 0.5 else "M")
     age = int(rng.integers(18, 92)) if fixed.age is None else fixed.age
-    varied = _SCALES[sex] * (1.0 + 0.04 * float(np.clip(rng.standard_normal(), -2.0, 2.0)))
-    scale = varied if fixed.scale is None else fixed.scale
     chosen = _conditions(seed, conditions, sex, age, fixed)
-    mean = profile(_variant(seed, chosen, fixed), sex)
-    draft = Draft(
-        seed,
-        sex,
-        age,
-        scale,
-        _variant(seed, chosen, fixed),
-        fixed,
-        healthy_vertebrae(rng, mean, age, scale),
-        aged_discs(rng, mean, age, scale),
-    )
-    curve = float(np.clip(rng.standard_normal(), -2.0, 2.0)), float(rng.uniform(0.0, 2 * math.pi))
+    draft = _healthy(seed, rng, sex, age, _variant(seed, chosen, fixed), fixed)
     for name in chosen:
         _STEPS[name](draft, known_conditions()[name], stream(seed, f"condition/{name}"))
     pelvis = align(draft, stream(seed, "alignment"))
-    around = surroundings(stream(seed, "surroundings"), age)
+    bow, phase, curve = rng.random(3).tolist()
     return Patient(
         seed=seed,
         version=GENERATOR_VERSION,
         sex=sex,
         age=age,
-        scale=scale,
+        scale=draft.scale,
         sacral_slope_deg=pelvis.slope_deg,
-        sacral_curve=float(np.clip(rng.normal(1.0, 0.25), 0.5, 1.5)),
-        lateral_mm=(0.0, 0.0) if draft.curved else (1.6 * curve[0], curve[1]),
+        sacral_curve=0.7 + 0.6 * curve,
+        lateral_mm=(0.0, 0.0) if draft.curved else (3.2 * bow, 2 * math.pi * phase),
         vertebrae=tuple(draft.bones.values()),
         discs=tuple(draft.discs.values()),
-        surroundings=around,
+        surroundings=surroundings(stream(seed, "surroundings"), age),
         conditions=chosen,
         variant=draft.variant,
         pelvic_incidence_deg=pelvis.incidence_deg,
@@ -100,6 +87,17 @@ def sample_patient(
         myelopathy=draft.myelopathy,
         sacral_screws=draft.sacral_screws,
     )
+
+
+def _healthy(
+    seed: int, rng: np.random.Generator, sex: Sex, age: int, variant: Variant, fixed: PatientSettings
+) -> Draft:
+    """The patient before any condition: size, vertebrae and discs as age alone leaves them."""
+    varied = _SCALES[sex] * (1.0 + 0.04 * float(clipped_normals(rng, (1,))[0]))
+    scale = varied if fixed.scale is None else fixed.scale
+    mean = profile(variant, sex)
+    bones, discs = healthy_vertebrae(rng, mean, age, scale), aged_discs(rng, mean, age, scale)
+    return Draft(seed, sex, age, scale, variant, fixed, bones, discs)
 
 
 def _conditions(

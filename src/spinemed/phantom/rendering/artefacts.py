@@ -51,7 +51,7 @@ def metal_in_mr(image: Floats, tissue: TissueMap) -> Floats:
     lean = gaussian_filter(void.astype(np.float32), (0, 2, 2), truncate=2)
     slope = np.gradient(lean, axis=1)
     gain = 1 + np.clip(9 * slope, -0.7, 1.6)
-    changed[rim] = (changed * gain + 0.25 * (slope > 0.02))[rim]
+    changed[rim] = (changed * gain + 0.25 * float(image.max()) * (slope > 0.02))[rim]
     return changed
 
 

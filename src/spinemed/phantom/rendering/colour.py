@@ -76,9 +76,13 @@ def _ct(
     image, grain = _painted(hounsfield, _CT_GRAINS, tissue)
     grain *= _texture(rng, "fine", tissue)
     image += grain
-    image = _blurred(image, look.blur_px)
+    _blur(image, look.blur_px)
     if look.sharpen:
-        image += np.float32(look.sharpen) * (image - _blurred(image, 0.8))
+        smooth = image.copy()
+        _blur(smooth, 0.8)
+        image *= np.float32(1 + look.sharpen)
+        smooth *= np.float32(look.sharpen)
+        image -= smooth
     if (tissue == Tissue.METAL).any():
         image = metal_in_ct(image, tissue, rng)
     image += np.float32(look.noise) * _texture(rng, "noise" if look.kernel == "bone" else "grain", tissue)
@@ -90,21 +94,23 @@ def _mr(
     anatomy: Anatomy, acquisition: Acquisition, tissue: TissueMap, rng: np.random.Generator
 ) -> NDArray[np.int16]:
     look, sequence = acquisition.look, acquisition.kind.removesuffix("_axial")
-    image, grain = _painted(_signal(anatomy, sequence, look.contrast), _MR_GRAINS, tissue)
+    signal = _signal(anatomy, sequence, look.contrast) * np.float32(look.gain)
+    image, grain = _painted(signal, signal * _MR_GRAINS, tissue)
     grain *= _texture(rng, "mottled", tissue)
-    grain += 1
-    image *= grain
-    metal = bool((tissue == Tissue.METAL).any())
-    image = _blurred(metal_in_mr(image, tissue) if metal else image, look.blur_px)
+    image += grain
+    if (tissue == Tissue.METAL).any():
+        image = metal_in_mr(image, tissue)
+    _blur(image, look.blur_px)
     image *= sensitivity(anatomy, acquisition)
-    noise = np.float32(look.noise)
-    image += noise * _texture(rng, "noise", tissue)
-    other = noise * _texture(rng, "noise", tissue)
-    other *= other
+    # Noise in the real and in the imaginary part leaves a Rician magnitude.
+    noise = np.float32(look.noise * look.gain)
+    imaginary = noise * _texture(rng, "noise", tissue)
+    image += imaginary
+    np.multiply(noise, _texture(rng, "noise", tissue), out=imaginary)
+    imaginary *= imaginary
     image *= image
-    image += other
+    image += imaginary
     np.sqrt(image, out=image)
-    image *= np.float32(look.gain)
     np.rint(image, out=image)
     return np.minimum(image, 4095, out=image).astype(np.int16)
 
@@ -132,15 +138,14 @@ def _texture(rng: np.random.Generator, weave: str, tissue: TissueMap) -> Floats:
     return field(rng, weave, (slices, rows, columns))  # type: ignore[arg-type]
 
 
-def _blurred(image: Floats, sigma_px: float) -> Floats:
-    """The image under a three-tap kernel of that standard deviation along rows and columns."""
+def _blur(image: Floats, sigma_px: float) -> None:
+    """Blur in place with a three-tap kernel of that standard deviation along rows and columns."""
     side = np.float32(min(sigma_px * sigma_px / 2, 1 / 3))
-    for axis in (1, 2):
-        first = tuple(slice(None, -1) if part == axis else slice(None) for part in range(3))
-        last = tuple(slice(1, None) if part == axis else slice(None) for part in range(3))
-        step = image[last] - image[first]
+    for first, last in (
+        (image[:, :-1], image[:, 1:]),
+        (image[:, :, :-1], image[:, :, 1:]),
+    ):
+        step = last - first
         step *= side
-        image = image.copy()
-        image[first] += step
-        image[last] -= step
-    return image
+        first += step
+        last -= step

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from spinemed.phantom.anatomy.canal_room import RIM_MM
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc
 from spinemed.phantom.anatomy.solids import Box, Flags, Floats, Grid, Lump
 from spinemed.phantom.rendering.lumps import Painted, boxes, met, table_of
@@ -118,7 +119,7 @@ def _paint_pushed(maps: LabelMaps, grid: Grid, box: Box, part: Lump, painted: Pa
         put(tissue, Tissue.BRIDGE, (depth > 0) & free)
         return
     bone = painted.inside == Tissue.MARROW
-    rim = (depth > -0.8) & free & (tissue != Tissue.ANNULUS)
+    rim = (depth > -RIM_MM) & free & (tissue != Tissue.ANNULUS)
     put(tissue, Tissue.CORTEX if bone else Tissue.LIGAMENT, rim & (depth <= (1.1 if bone else 0)))
     inside = (depth > 0) & free
     put(tissue, painted.inside, inside & (depth > (1.1 if bone else 0)))

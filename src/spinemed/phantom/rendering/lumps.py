@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -63,11 +63,12 @@ def arches(anatomy: Anatomy) -> LumpTable:
         lumps.append(part)
         painted.append(Painted(0, Tissue.MARROW))
     for bone in (*anatomy.sacrum, *anatomy.vertebrae):
+        usual = Painted(verse_value(bone.level), Tissue.MARROW)
         taken = _taken_pedicle(bone)
-        for part in bone.arch:
-            lumps.append(part)
-            inside = Tissue.MARROW if part is not taken or bone.shape is None else _lesion_of(bone)
-            painted.append(Painted(verse_value(bone.level), inside))
+        lumps += bone.arch
+        painted += [
+            usual if part is not taken else usual._replace(inside=_lesion_of(bone)) for part in bone.arch
+        ]
     return table_of(lumps, painted)
 
 
@@ -137,15 +138,29 @@ def paint_lumps(maps: LabelMaps, grid: Grid, table: LumpTable) -> None:
     starts += np.einsum("nab,nb->na", steps, found[:, 0].astype(np.float64))  # at the box's first pixel
     radii = table.radii_mm[hits]
     shrunk = radii / np.maximum(radii - cortex_mm(grid), _LEAST_RADIUS)  # outer over inner radius
+    scaled = steps * shrunk[:, :, None]
+    outer, inner = _forms(steps, starts), _forms(scaled, starts * shrunk)
     for number, hit in enumerate(hits.tolist()):
         (s0, r0, c0), (s1, r1, c1) = found[number].tolist()
         box = slice(s0, s1), slice(r0, r1), slice(c0, c1)
         size = (s1 - s0, r1 - r0, c1 - c0)
-        surface = _squared if table.squared[hit] else _ellipsoid
-        within = surface(steps[number], starts[number], size) < 1
-        scale = shrunk[number]
-        core = surface(steps[number] * scale[:, None], starts[number] * scale, size) < 1
+        if table.squared[hit]:
+            within = _squared(steps[number], starts[number], size) < 1
+            core = _squared(scaled[number], starts[number] * shrunk[number], size) < 1
+        else:
+            within, core = _ellipsoid(outer[number], size) < 1, _ellipsoid(inner[number], size) < 1
         _fill(maps, box, within, core, table.painted[hit])
+
+
+def _forms(steps: Array, starts: Array) -> list[list[float]]:
+    """Ten coefficients of |start + steps @ (slice, row, column)|^2 for each solid."""
+    gram = steps.transpose(0, 2, 1) @ steps
+    linear = 2 * np.einsum("na,nab->nb", starts, steps)
+    constant = (starts * starts).sum(axis=1)
+    squares = gram[:, (0, 1, 2), (0, 1, 2)]
+    products = 2 * gram[:, (0, 0, 1), (1, 2, 2)]
+    found: list[list[float]] = np.column_stack([squares, products, linear, constant]).tolist()
+    return found
 
 
 def _fill(maps: LabelMaps, box: Box, within: Flags, core: Flags, painted: Painted) -> None:
@@ -163,27 +178,33 @@ def _fill(maps: LabelMaps, box: Box, within: Flags, core: Flags, painted: Painte
     put(owner, value, within)
 
 
-def _ellipsoid(steps: Array, start: Array, size: tuple[int, int, int]) -> Floats:
-    """|u|^2 over the box, u = start + steps @ (slice, row, column): a quadratic form of the three."""
-    gram = (steps.T @ steps).tolist()
-    linear = (2 * (start @ steps)).tolist()
-    slices, rows, columns = (np.arange(count, dtype=np.float32) for count in size)
-    by_column = columns * (columns * np.float32(gram[2][2]) + np.float32(linear[2]))
-    by_row = rows * (rows * np.float32(gram[1][1]) + np.float32(linear[1])) + np.float32(start @ start)
-    plane: Floats = np.multiply.outer(rows * np.float32(2 * gram[1][2]), columns)
-    plane += by_column
-    plane += by_row[:, None]
+def _ellipsoid(form: list[float], size: tuple[int, int, int]) -> Floats:
+    """The quadratic form over the box."""
+    ss, rr, cc, sr, sc, rc, s, r, c, constant = form
+    rows, columns = _counts(size[1]), _counts(size[2])
+    plane: Floats = np.multiply.outer(rows * np.float32(rc), columns)
+    plane += columns * (columns * np.float32(cc) + np.float32(c))
+    plane += (rows * (rows * np.float32(rr) + np.float32(r)) + np.float32(constant))[:, None]
     if size[0] == 1:
         return plane[None]
-    by_slice = slices * (slices * np.float32(gram[0][0]) + np.float32(linear[0]))
-    tilt = np.float32(2 * gram[0][1]) * rows[:, None] + np.float32(2 * gram[0][2]) * columns
+    slices = _counts(size[0])
+    by_slice = slices * (slices * np.float32(ss) + np.float32(s))
+    tilt = np.float32(sr) * rows[:, None] + np.float32(sc) * columns
     whole: Floats = plane + by_slice[:, None, None] + slices[:, None, None] * tilt
     return whole
 
 
+@cache
+def _counts(size: int) -> Floats:
+    """0, 1, 2 and on; shared, so never written to."""
+    counts = np.arange(size, dtype=np.float32)
+    counts.setflags(write=False)
+    return counts
+
+
 def _squared(steps: Array, start: Array, size: tuple[int, int, int]) -> Floats:
     """u0^2 + sqrt(u1^4 + u2^4): an ellipsoid with flat faces seen from the side."""
-    lines = [np.arange(count, dtype=np.float32) for count in size]
+    lines = [_counts(count) for count in size]
     squares: list[Floats] = []
     for coordinate in range(3):
         by_slice, by_row, by_column = (

@@ -69,10 +69,16 @@ def _paint_belly(
 def _paint_kidneys(tissue: TissueMap, anatomy: Anatomy, around: Around, rng: np.random.Generator) -> None:
     middle = float(anatomy.vertebra("L2").body.pose.origin_mm[2])
     middle += anatomy.patient.surroundings.kidney_offset_mm + rng.normal(0.0, 8.0)
-    for side in (1.0, -1.0):
-        place = (around.left * side - rng.uniform(58.0, 70.0)) / 25.0
-        kidney = place**2 + ((around.ahead + rng.uniform(14.0, 26.0)) / 22.0) ** 2
-        kidney += ((around.z - np.float32(middle + 6.0 * side)) / rng.uniform(48.0, 60.0)) ** 2
+    drawn = [
+        (side, *(float(rng.uniform(*span)) for span in ((58.0, 70.0), (14.0, 26.0), (48.0, 60.0))))
+        for side in (1.0, -1.0)
+    ]
+    if float(around.aside.max()) < 32.0:
+        return
+    for side, aside, behind, tall in drawn:
+        place = (around.left * side - aside) / 25.0
+        kidney = place**2 + ((around.ahead + behind) / 22.0) ** 2
+        kidney += ((around.z - np.float32(middle + 6.0 * side)) / tall) ** 2
         put(tissue, Tissue.FAT, (kidney < 1.7) & (around.skin > around.fat_mm + 11.0))
         put(tissue, Tissue.KIDNEY, kidney < 1)
         put(tissue, Tissue.FAT, (kidney < 0.16) & (place < 0.2))
@@ -82,20 +88,19 @@ def _paint_chest(
     tissue: TissueMap, around: Around, chest: Flags, rng: np.random.Generator, top: float
 ) -> None:
     """Lung beside the mediastinum, heart and great vessels in its middle."""
-    half = rng.uniform(10.0, 30.0)
-    edge = 4.0 + rng.uniform(0.0, 10.0) + np.clip((around.ahead - 8.0) * np.float32(1 / 30), 0, 1) * half
+    half, edge_mm, front = rng.uniform(10.0, 30.0), rng.uniform(4.0, 14.0), rng.uniform(-6.0, 16.0)
+    z, ahead, windpipe = top + rng.uniform(45.0, 110.0), rng.uniform(55.0, 85.0), rng.uniform(16.0, 26.0)
+    if not chest.any():
+        return
+    edge = edge_mm + np.clip((around.ahead - 8.0) * np.float32(1 / 30), 0, 1) * half
     lung = chest & (around.skin > around.fat_mm + 13.0)
     put(tissue, Tissue.FAT, chest & (around.ahead > 0) & (around.skin > around.fat_mm + 11.0))
     # On a slice near the midline lung overlaps the spine's front in some patients and not in others.
-    put(tissue, Tissue.LUNG, lung & (around.aside > edge) & (around.ahead > rng.uniform(-6.0, 16.0)))
-    z, ahead = top + rng.uniform(45.0, 110.0), rng.uniform(55.0, 85.0)
-    heart = (
-        ((around.z - z) / 52.0) ** 2
-        + ((around.ahead - ahead) / 36.0) ** 2
-        + ((around.left - 18.0) / 50.0) ** 2
-    )
+    put(tissue, Tissue.LUNG, lung & (around.aside > edge) & (around.ahead > front))
+    heart = ((around.z - z) / 52.0) ** 2 + ((around.ahead - ahead) / 36.0) ** 2
+    heart += ((around.left - 18.0) / 50.0) ** 2
     put(tissue, Tissue.HEART, lung & (heart < 1))
-    trachea = (around.left / 8.0) ** 2 + ((around.ahead - rng.uniform(16.0, 26.0)) / 8.0) ** 2
+    trachea = (around.left / 8.0) ** 2 + ((around.ahead - windpipe) / 8.0) ** 2
     put(tissue, Tissue.GAS, lung & (trachea < 1) & (around.z > z + 60.0))
 
 

@@ -25,6 +25,7 @@ _SPINOUS_REACH_MM: Final[float] = 36.0
 _MIDLINE_HALF_WIDTH_MM: Final[float] = 3.4
 _SKIN_MM: Final[float] = 2.2
 _SKIN_STIFFNESS_MM: Final[float] = 28.0
+_COARSE_ROWS: Final[int] = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +129,14 @@ def _outline(anatomy: Anatomy) -> Outline:
     half_wide = 150.0 * soft.girth * (1 - neck) + 62.0 * neck + 14.0 * head + 0.6 * fat
     front_wall = line.body_posterior - line.body_half_depth
     canal_back = line.canal_posterior + line.canal_half_depth
+    rows = np.arange(len(z))
+    stiff = _SKIN_STIFFNESS_MM / (line.step_mm * _COARSE_ROWS)
     loose = [
-        gaussian_filter1d(wall, _SKIN_STIFFNESS_MM / line.step_mm, mode="nearest", truncate=2)
+        np.interp(
+            rows,
+            rows[::_COARSE_ROWS],
+            gaussian_filter1d(wall[::_COARSE_ROWS], stiff, mode="nearest", truncate=2),
+        )
         for wall in (front_wall, canal_back)
     ]
     # Never so loose that bone comes through the skin.
@@ -251,7 +258,8 @@ def _sharpened(tissue: TissueMap, around: Around, grid: Grid) -> TissueMap:
     _, rows, columns = grid.shape
     full = _enlarged(tissue)[:, :rows, :columns]
     skin = _doubled(around.skin)[:, :rows, :columns]
-    fascia = _doubled(around.fat_mm - around.skin)[:, :rows, :columns]
+    thick = np.repeat(np.repeat(around.fat_mm, 2, axis=1), 2, axis=2)[:, :rows, :columns]
+    fascia = thick - skin
     put(full, Tissue.FAT, (fascia > 0) & (full == Tissue.MUSCLE))
     put(full, Tissue.FASCIA, np.abs(fascia) < 0.9)
     put(full, Tissue.SKIN, skin <= _SKIN_MM)
@@ -276,12 +284,20 @@ def _enlarged(coarse: TissueMap) -> TissueMap:
 
 def _doubled(coarse: Floats) -> Floats:
     """A smooth field at twice the rows and columns: each pixel a quarter of a coarse one off its centre."""
-    for axis in (1, 2):
-        padded = np.pad(coarse, [(1, 1) if part == axis else (0, 0) for part in range(3)], mode="edge")
-        size = coarse.shape[axis]
-        before, after = padded.take(range(size), axis), padded.take(range(2, size + 2), axis)
-        stacked = np.stack([0.75 * coarse + 0.25 * before, 0.75 * coarse + 0.25 * after], axis=axis + 1)
-        shape = list(coarse.shape)
-        shape[axis] *= 2
-        coarse = stacked.reshape(shape).astype(np.float32, copy=False)
-    return coarse
+    slices, rows, columns = coarse.shape
+    tall = np.empty((slices, rows, 2, columns), np.float32)
+    tall[:] = (np.float32(0.75) * coarse)[:, :, None]
+    quarter = np.float32(0.25) * coarse
+    tall[:, 1:, 0] += quarter[:, :-1]
+    tall[:, :-1, 1] += quarter[:, 1:]
+    tall[:, 0, 0] += quarter[:, 0]
+    tall[:, -1, 1] += quarter[:, -1]
+    high: Floats = tall.reshape(slices, 2 * rows, columns)
+    full = np.empty((slices, 2 * rows, columns, 2), np.float32)
+    full[:] = (np.float32(0.75) * high)[..., None]
+    quarter = np.float32(0.25) * high
+    full[:, :, 1:, 0] += quarter[:, :, :-1]
+    full[:, :, :-1, 1] += quarter[:, :, 1:]
+    full[:, :, 0, 0] += quarter[:, :, 0]
+    full[:, :, -1, 1] += quarter[:, :, -1]
+    return full.reshape(slices, 2 * rows, 2 * columns)

@@ -48,13 +48,12 @@ def field(rng: np.random.Generator, weave: Weave, shape: tuple[int, int, int]) -
     return turned
 
 
-def smooth_field(rng: np.random.Generator, shape: tuple[int, int, int], cell: tuple[int, int, int]) -> Floats:
-    """Return a fresh field of about unit variance [slice, row, column] that varies over `cell` pixels.
+def _smooth_field(
+    rng: np.random.Generator, shape: tuple[int, int, int], cell: tuple[int, int, int]
+) -> Floats:
+    """A fresh field of about unit variance [slice, row, column] that varies over `cell` pixels.
 
     Knots of white noise are joined by smoothed linear interpolation along each axis.
-
-    >>> smooth_field(np.random.default_rng(0), (2, 30, 20), cell=(1, 10, 10)).shape
-    (2, 30, 20)
     """
     knots = rng.standard_normal(
         [size // step + 2 for size, step in zip(shape, cell, strict=True)], dtype=np.float32
@@ -80,9 +79,9 @@ def _bank(weave: Weave) -> Floats:
         white = rng.standard_normal((size + 1, size + 1), dtype=np.float32)
         bank = (white[:-1, :-1] + white[1:, :-1] + white[:-1, 1:] + white[1:, 1:]) / np.float32(2)
     else:
-        bank = smooth_field(rng, (1, size, size), (1, *_CELLS[weave]))[0]
+        bank = _smooth_field(rng, (1, size, size), (1, *_CELLS[weave]))[0]
         if weave == "mottled":  # spots of several sizes, as marrow shows them
-            bank = (bank + smooth_field(rng, (1, size, size), (1, 9, 9))[0]) * np.float32(0.7)
+            bank = (bank + _smooth_field(rng, (1, size, size), (1, 9, 9))[0]) * np.float32(0.7)
     bank.setflags(write=False)
     return bank
 

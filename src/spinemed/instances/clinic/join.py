@@ -1,0 +1,101 @@
+"""Instances of consultations and reports: drafts that passed the gate, with their key pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.consultation import MOST_PICTURES, STEP, consultation, rejected
+from spinemed.instances.clinic.draft import Draft
+from spinemed.instances.clinic.gate import checked
+from spinemed.instances.clinic.problem import problem_of
+from spinemed.instances.clinic.report import report
+from spinemed.instances.clinic.wording import LANGUAGES, Language
+from spinemed.records import Instance, Picture, Provenance, Reject, content_id
+
+ATTEMPTS: Final = 4
+"""Histories that are tried before a study is rejected because no rule is keyed for them."""
+_KINDS: Final[dict[str, Callable[[CaseFacts, str, Language], Draft | Reject]]] = {
+    "dialogue": consultation,
+    "report": report,
+}
+
+
+def ask_clinic(
+    facts: CaseFacts, pictures: Mapping[str, Picture], asking_seed: str | int
+) -> Iterator[Instance | Reject]:
+    """Yield a dialogue and a report in each language, or for each of them a Reject with the reason.
+
+    `pictures` are key pictures by the id of the finding that they show. Series without one are left out of
+    the facts, so that no text speaks of an image that is not shown; at most six series are kept, those that
+    show the leading finding first. The same facts, pictures and seed give the same instances.
+    """
+    shown = _narrowed(facts, pictures)
+    if not shown.findings:
+        yield rejected(facts, "clinic", "no picture of any finding was made", "make key pictures first")
+        return
+    for task in _KINDS:
+        for language in LANGUAGES:
+            draft = _draft(shown, task, language, f"{asking_seed}:{facts.study.id}:{task}:{language}")
+            yield draft if isinstance(draft, Reject) else instance_of(draft, shown, pictures)
+
+
+def instance_of(draft: Draft, facts: CaseFacts, pictures: Mapping[str, Picture]) -> Instance | Reject:
+    """Return the instance of a checked draft; a Reject where none of its key pictures was made."""
+    images = [pictures[one] for one in draft.pictures if one in pictures]
+    if not images:
+        return rejected(facts, draft.task, f"{draft.kind}: its key pictures were not made", "make them first")
+    study = facts.study
+    texts = [message.content for message in draft.messages]
+    ids = tuple(dict.fromkeys(image.id for image in images))
+    return Instance(
+        id=content_id(*ids, draft.kind, draft.task, *texts),
+        task=draft.task,
+        axis=draft.axis,
+        kind=draft.kind,
+        language=draft.language,
+        question=draft.question,
+        answer=draft.answer,
+        messages=draft.messages,
+        pictures=ids,
+        sites=draft.sites,
+        findings=draft.findings,
+        study=study.id,
+        patient=study.patient,
+        modality=images[0].modality,
+        stage="gated",
+        provenance=Provenance(
+            source=study.source,
+            licence=study.licence,
+            synthetic=study.synthetic,
+            step=STEP,
+            locator=images[0].locator,
+            parents=draft.findings,
+        ),
+    )
+
+
+def _draft(facts: CaseFacts, task: str, language: Language, key: str) -> Draft | Reject:
+    """Return the first draft that passes; histories for which no rule is keyed are drawn anew."""
+    last: Draft | Reject | None = None
+    for attempt in range(ATTEMPTS):
+        draft = _KINDS[task](facts, f"{key}:{attempt}", language)
+        if isinstance(draft, Draft):
+            return checked(draft, facts)
+        last = draft
+    return last if last is not None else rejected(facts, key, "no draft was tried", "raise ATTEMPTS")
+
+
+def _narrowed(facts: CaseFacts, pictures: Mapping[str, Picture]) -> CaseFacts:
+    """Return the facts of the series that pictures show, at most six, the telling ones first."""
+    pictured = {one.evidence.series for one in facts.findings if one.id in pictures}
+    kept = CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in pictured))
+    lead = problem_of(kept).finding
+    telling = [] if lead is None else [one for one in kept.at(lead.site) if one.pathology == lead.pathology]
+    order = [one.evidence.series for one in (*telling, *kept.findings)]
+    chosen = set(list(dict.fromkeys(order))[:MOST_PICTURES])
+    return CaseFacts(
+        facts.study,
+        tuple(one for one in kept.findings if one.evidence.series in chosen),
+    )

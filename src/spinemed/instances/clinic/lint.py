@@ -1,0 +1,108 @@
+"""The linter of the templates: fields, languages, number of wordings, levels that the parser reads back."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+from typing import Final
+
+from spinemed.instances.clinic.dermatomes import roots
+from spinemed.instances.clinic.lexicon import DOSE
+from spinemed.instances.clinic.wording import LANGUAGES, Phrase, phrases, style_of
+from spinemed.level_grammar import parse_levels
+
+FIELDS: Final = frozenset(
+    {
+        *("level", "apex", "first", "last", "range", "root", "side"),
+        *("ao", "genant", "lee", "modic", "pfirrmann", "meyerding", "cobb", "angle", "number"),
+        *("form", "severity", "kind", "zone", "cause", "bone", "endplate", "reach", "size", "depth"),
+        *("age", "person", "complaint", "since", "treated", "area", "weakness", "part", "walking", "years"),
+        *("injury", "primary", "t_score", "fever", "crp", "mjoa", "risser", "reflex", "neurology"),
+        *("points", "curve", "modalities", "flags", "rule", "plan", "change", "finding", "advice"),
+        *("warning", "reference"),
+    }
+)
+"""Every field that a phrase may declare; the code fills no other."""
+
+_MANY: Final = (
+    "opening.",
+    "finding.",
+    "normal.",
+    "plan.",
+    "see.lead",
+    "show.",
+    "want.plan",
+    "request",
+    "ask.",
+)
+_FEW: Final = ("ask.more.", "show.today", "finding.none")
+_MOST_WORDS_OF_ONE: Final = 4
+_VERTEBRAL: Final = frozenset(
+    {"finding.height_loss", "finding.fracture_fresh", "finding.fracture_old", "finding.pars_defect",
+     "finding.endplate_defect", "finding.metastasis", "finding.screws", "finding.osteophyte",
+     "finding.transitional_L5_sacralised", "normal.vertebra", "normal.height_loss", "normal.fracture",
+     "normal.metastasis", "normal.pars_defect", "normal.endplate_defect", "normal.osteophyte",
+     "plan.injury.non_operative", "plan.injury.operative", "plan.fragility.non_operative",
+     "plan.tumour.consult", "plan.tumour.stable", "found.injury", "found.metastasis", "found.old_fracture"}
+)  # fmt: skip
+_LATIN_MARKS: Final = re.compile(r"(?<!^\d)[,.?;] ")
+_TRANSITIONAL: Final = {"finding.transitional_L6": "L6", "finding.transitional_T13": "T13"}
+
+
+def lint() -> list[str]:
+    """Return what is wrong with the templates, one line each; empty where all is well."""
+    return [fault for name, phrase in phrases().items() for fault in _faults(name, phrase)] + [
+        f"dermatomes.yaml: {name} lacks {what}" for name, what in _root_faults()
+    ]
+
+
+def _faults(name: str, phrase: Phrase) -> Iterator[str]:
+    unknown = set(phrase.uses) - FIELDS
+    if unknown:
+        yield f"{name}: declares fields that no case gives: {sorted(unknown)}"
+    for language in LANGUAGES:
+        wordings = phrase.en if language == "en" else phrase.zh
+        if not wordings:
+            yield f"{name}: no wording in {language}"
+        if len(set(wordings)) < len(wordings):
+            yield f"{name}: a wording in {language} stands twice"
+        if name.startswith(_MANY) and not name.startswith(_FEW) and len(wordings) < _MOST_WORDS_OF_ONE:
+            yield f"{name}: {len(wordings)} wordings in {language}, at least 4 are needed"
+        for wording in wordings:
+            yield from _wording_faults(name, phrase, language, wording)
+
+
+def _wording_faults(name: str, phrase: Phrase, language: str, wording: str) -> Iterator[str]:
+    used = {field for _, field, _, _ in string.Formatter().parse(wording) if field is not None}
+    if used - set(phrase.uses):
+        yield f"{name}: {wording!r} uses undeclared {sorted(used - set(phrase.uses))}"
+    if DOSE.search(wording):
+        yield f"{name}: {wording!r} gives a drug dose"
+    if language == "zh" and _LATIN_MARKS.search(wording):
+        yield f"{name}: {wording!r} has English punctuation in Chinese"
+    if "level" in used:
+        yield from _level_faults(name, language, wording, used)
+
+
+def _level_faults(name: str, language: str, wording: str, used: set[str]) -> Iterator[str]:
+    """Fill every style of a level into a wording and read it back."""
+    site = _TRANSITIONAL.get(name, "L3" if name in _VERTEBRAL else "L3-L4")
+    for number in range(12):
+        style = style_of("en" if language == "en" else "zh", f"lint:{number}")
+        side = "left" if language == "en" else "左侧"
+        fields = dict.fromkeys(used, "") | {"level": style.site(site), "root": style.root("L4"), "side": side}
+        read = {one.site for one in parse_levels(wording.format(**fields)).mentions}
+        if site not in read:
+            yield f"{name}: {wording!r} with {style.site(site)!r} reads as {sorted(read)}"
+            return
+
+
+def _root_faults() -> Iterator[tuple[str, str]]:
+    wanted = [*(f"C{number}" for number in range(3, 9)), *(f"T{number}" for number in range(1, 13))]
+    wanted += [*(f"L{number}" for number in range(1, 6)), "S1"]
+    for name in wanted:
+        if name not in roots():
+            yield name, "its row"
+        elif bool(roots()[name].en.weakness_doctor) != bool(roots()[name].zh.weakness_doctor):
+            yield name, "a weakness in one language"
