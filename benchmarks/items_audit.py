@@ -35,7 +35,7 @@ from spinemed.sources import phantom
 LETTERS = "ABCDE"
 TEXT_ONLY_KINDS = (
     "level_arithmetic", "root_of_disc", "tlics_points", "tlics_plan", "slic_points", "sins_points",
-    "scoliosis_rule", "meyerding_rule", "canal_thirds_rule", "mjoa_rule",
+    "scoliosis_rule", "meyerding_rule", "schizas_rule", "mjoa_rule",
 )  # fmt: skip
 
 

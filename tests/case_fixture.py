@@ -15,7 +15,7 @@ from spinemed.levels import levels_between
 from spinemed.records import Box, Finding, Locator, Plane, Series, Study, content_id
 
 MIDDLE = 3
-_ROWS, _COLUMNS, _SLICES = 190, 110, 7
+_COLUMNS, _SLICES = 110, 7
 _STEP_MM = 1.6
 ALL_SERIES = ("ct", "t1", "t2", "stir", "t2_axial", "xr_ap", "xr_lat", "xr_flexion", "xr_extension")
 
@@ -30,6 +30,7 @@ class Fabricated:
         self.segments = [f"{a}-{b}" for a, b in zip(self.sites, self.sites[1:], strict=False)]
         self.truths = self._drawn(sick)
         self.boxes = self._boxes()
+        self.rows = max(box.bottom for box in self.boxes.values()) + 8
         names = [*(n for n in ALL_SERIES if n != "t2_axial"), *(f"t2_axial {s}" for s in self.segments)]
         series = tuple(self._series(name) for name in names)
         self.study = Study(
@@ -112,9 +113,9 @@ class Fabricated:
         if axial:
             shape, spacing = (3, 96, 96), (4.0, 1.6, 1.6)
         elif radiograph:
-            shape, spacing = (1, _ROWS, _COLUMNS), (1.0, _STEP_MM, _STEP_MM)
+            shape, spacing = (1, self.rows, _COLUMNS), (1.0, _STEP_MM, _STEP_MM)
         else:
-            shape, spacing = (_ROWS, _COLUMNS, _SLICES), (_STEP_MM, _STEP_MM, 4.0)
+            shape, spacing = (self.rows, _COLUMNS, _SLICES), (_STEP_MM, _STEP_MM, 4.0)
         patches = self.rng.integers(0, 200, [-(-side // 8) for side in shape])
         array = np.kron(patches, np.ones((8, 8, 8)))[: shape[0], : shape[1], : shape[2]].astype(np.int16)
         volume = Volume(array, spacing, (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1), "LPS")
@@ -128,7 +129,7 @@ class Fabricated:
             label_scheme="verse",
             plane=plane,
             posture={"xr_flexion": "flexion", "xr_extension": "extension"}.get(name, "lying"),  # type: ignore[arg-type]
-            view={"xr_ap": "AP"}.get(name, "LAT" if radiograph else ""),
+            view={"xr_ap": "FULL_AP"}.get(name, "LAT" if radiograph else ""),
         )
         kind = name.split(" ")[0]
         findings = self._axial(series, name) if axial else self._upright(series, kind)
@@ -167,7 +168,7 @@ class Fabricated:
     def _curve(self, series: Series) -> Finding:
         said = self.truths["spine"]
         apex = said["apex"] if said["apex"] in self.sites else self.sites[len(self.sites) // 2]
-        box = Box(left=20, top=10, right=80, bottom=180)
+        box = Box(left=20, top=10, right=80, bottom=self.rows - 10)
         return self._finding(
             series, apex, "scoliosis", box, present=bool(said["curve"]), value=float(said["cobb"]), error=1.0,
             unit="deg", side=said["curve"] or None,

@@ -28,12 +28,13 @@ from spinemed.instances.wording import answer_key, fields_read, wording_fits
 from spinemed.records import Instance, Picture, Reject
 
 LETTERS = "ABCDE"
-STUDIES = 42
+STUDIES = 28
 
 
+@cache
 def made(number: int) -> Fabricated:
-    """Return a study: lumbar or cervical, with few, some or many findings."""
-    top, bottom = (("T9", "S1"), ("C2", "T5"), ("T8", "S1"))[number % 3]
+    """Return a study: lumbar or from the neck down, with few, some or many findings."""
+    top, bottom = (("T9", "S1"), ("C2", "T9"), ("T5", "S1"))[number % 3]
     return Fabricated(number, top, bottom, sick=(0.06, 0.15, 0.4)[number // 3 % 3])
 
 

@@ -140,7 +140,7 @@ def test_a_history_is_the_same_for_the_same_key_and_never_contradicts_the_findin
 
 def test_every_leading_problem_has_a_scenario() -> None:
     assert set(scenarios()) == set(LEADS)
-    assert all(rows and not rows[0].when or len(rows) > 1 for rows in scenarios().values())
+    assert all((rows and not rows[0].when) or len(rows) > 1 for rows in scenarios().values())
 
 
 @pytest.mark.parametrize(
@@ -228,34 +228,56 @@ def test_synthetic_studies_are_marked_and_invented_histories_of_real_ones_are_na
 def test_a_transitional_case_names_its_numbering() -> None:
     for language in LANGUAGES:
         for draft in drafts("transitional", language):
-            assert "L6" in draft.answer or any("L6" in message.content for message in draft.messages)
+            assert any(name in message.content for message in draft.messages for name in ("L6", "腰6"))
 
 
-_SWAPS: dict[str, list[tuple[str, str]]] = {
-    "en": [("L4-L5", "L3-L4"), ("L4/5", "L3/4"), ("left", "right"), ("extrusion", "protrusion"),
-           ("grade IV", "grade III"), ("subarticular", "foraminal"), ("7 mm", "9 mm"), ("L5 ", "S1 ")],
-    "zh": [("L4-L5", "L3-L4"), ("L4/5", "L3/4"), ("腰4/5", "腰3/4"), ("左侧", "右侧"), ("脱出", "突出"),
-           ("IV级", "III级"), ("旁中央型", "椎间孔型"), ("7 mm", "9 mm"), ("L5神经根", "S1神经根")],
-}  # fmt: skip
+_SWAPS: dict[tuple[str, Language], str] = {
+    (
+        "extrusion",
+        "en",
+    ): "L4-L5>L3-L4 L4/5>L3/4 left>right extrusion>protrusion IV>III subarticular>foraminal "
+    "7_mm>9_mm L5_>S1_",
+    ("extrusion", "zh"): "L4-L5>L3-L4 L4/5>L3/4 腰4/5>腰3/4 左侧>右侧 脱出>突出 IV级>III级 旁中央型>椎间孔型 "
+    "7_mm>9_mm L5神经根>S1神经根",
+    ("stenosis", "en"): "L4-L5>L2-L3 L4/5>L2/3 severe_central>mild_central severe_stenosis>mild_stenosis "
+    "moderate>severe grade_I>grade_II 12_%>31_% degenerative>isthmic",
+    (
+        "stenosis",
+        "zh",
+    ): "L4-L5>L2-L3 L4/5>L2/3 腰4/5>腰2/3 重度>轻度 中度>重度 I度>II度 12%>31% 退变性>峡部裂性",
+    ("fragile", "en"): "L1>L2 A1>A3 grade_2>grade_3 old_fracture>fresh_fracture 33_%>23_%",
+    ("fragile", "zh"): "L1>L2 腰1>腰2 A1>A3 Genant_2>Genant_3 33%>23% 陈旧>新鲜",
+    ("scoliosis_young", "en"): "T9>T7 right>left 32°>23°",
+    ("scoliosis_young", "zh"): "顶椎T9>顶椎T7 右侧>左侧 角32°>角23° 角为32°>角为23°",
+}
+"""Swaps, "_" for a blank: each occurrence is changed alone."""
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_swapped_level_side_grade_root_or_number_is_refused(language: Language) -> None:
-    """Every single occurrence is changed alone; those that the gate lets pass are listed and must be few."""
-    facts = CASES["extrusion"]
-    passed, tried = [], 0
-    for draft in drafts("extrusion", language, keys=4):
+def _spoiled(name: str, language: Language) -> tuple[int, list[str]]:
+    """Return how many single swaps were tried, and the texts of those that the gate lets pass."""
+    facts, passed, tried = CASES[name], [], 0
+    swaps = [swap.replace("_", " ").split(">") for swap in _SWAPS[name, language].split(" ")]
+    for draft in drafts(name, language, keys=4):
         for place, message in enumerate(draft.messages):
-            for before, after in _SWAPS[language]:
+            for before, after in swaps:
                 for match in re.finditer(re.escape(before), message.content):
                     text = message.content[: match.start()] + after + message.content[match.end() :]
                     messages = list(draft.messages)
                     messages[place] = Message(role=message.role, content=text)
                     tried += 1
                     if not fault(replace(draft, messages=tuple(messages)), facts):
-                        passed.append((before, after, text[max(match.start() - 40, 0) : match.end() + 30]))
-    assert tried > 150
-    assert len(passed) <= 0.02 * tried, passed
+                        passed.append(
+                            f"{before} -> {after}: {text[max(match.start() - 60, 0) : match.end() + 30]}"
+                        )
+    return tried, passed
+
+
+@pytest.mark.parametrize(("name", "language"), _SWAPS)
+def test_a_swapped_level_side_grade_root_or_number_is_refused(name: str, language: Language) -> None:
+    """Every single occurrence is changed alone; at most 2 % may pass."""
+    tried, passed = _spoiled(name, language)
+    assert tried > 20
+    assert len(passed) <= 0.02 * tried, f"{len(passed)} of {tried}: " + "\n".join(passed)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +327,8 @@ def test_instances_carry_pictures_findings_and_provenance() -> None:
     assert isinstance(first, Instance)
     assert made == list(ask_clinic(facts, pictures, 7)) != list(ask_clinic(facts, pictures, 8))
     assert set(first.findings) <= {one.id for one in facts.findings}
-    assert set(first.pictures) <= {one.id for one in pictures.values()} and len(first.pictures) == 3
+    assert set(first.pictures) <= {one.id for one in pictures.values()}
+    assert [one.split("-")[1] for one in first.pictures] == ["t2", "t2_axial", "ct", "t2", "t2", "t2_axial"]
     assert (first.stage, first.axis, first.sites[0]) == ("gated", "planning", "L4-L5")
     assert first.answer == first.messages[-1].content and first.question == first.messages[0].content
 

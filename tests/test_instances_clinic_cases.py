@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ Stated = tuple[str, str, dict[str, Any]]
 
 def segments(levels: tuple[str, ...]) -> list[str]:
     """Return the segments between vertebrae that follow each other."""
-    return [f"{upper}-{lower}" for upper, lower in zip(levels, levels[1:], strict=False)]
+    return [f"{upper}-{lower}" for upper, lower in pairwise(levels)]
 
 
 def locator(series: str) -> Locator:

@@ -42,7 +42,6 @@ from spinemed.corpus.tally import Tally
 from spinemed.corpus.task import StudyRows
 from spinemed.corpus.workers import rows_in_order
 from spinemed.errors import SourceError
-from spinemed.instances import Asking
 from spinemed.instances.balance import PairBalance, out_of_balance
 from spinemed.instances.draft import STEP as LEVEL_STEP
 from spinemed.records import Instance, Reject, Split, Study, content_id
@@ -82,9 +81,10 @@ def build(
         return Built(out, earlier, up_to_date=True)
     with published(out, say) as partial:
         corpus = _Corpus(config, partial)
-        asking = Asking(config.seed, config.open_share, config.marks_per_series)
         studies = corpus.kept(studies_of(config, out.parent, workers, say))
-        for rows in tqdm(rows_in_order(studies, asking, workers), desc="studies", unit="", file=sys.stderr):
+        for rows in tqdm(
+            rows_in_order(studies, config.asking, workers), desc="studies", unit="", file=sys.stderr
+        ):
             corpus.add(rows)
         if not any(
             corpus.tally.rows[name, split] for name, split in corpus.tally.rows if name in QUESTION_CONFIGS

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from spinemed.errors import ConfigError
+from spinemed.instances import Asking
 from spinemed.records import Record
 
 
@@ -31,6 +33,7 @@ class Phantoms(Record):
 
     count: int = Field(300, ge=1, le=100_000)
     first_seed: int = Field(1, ge=0)
+    kinds: tuple[str, ...] = Field((), description="series; none takes what the state asks for")
 
 
 class BuildConfig(Record):
@@ -44,6 +47,17 @@ class BuildConfig(Record):
     splits: Shares = Shares()
     open_share: float = Field(0.5, ge=0, le=1, description="share of pictures asked in the form `open`")
     marks_per_series: int = Field(12, ge=1, description="vertebrae marked in a series at most")
+    languages: tuple[Literal["en", "zh"], ...] = Field(
+        ("en", "zh"), min_length=1, description="of the items about a whole case"
+    )
+    items_per_kind: int = Field(
+        2, ge=0, description="items of a kind and study at most; 0 asks levels alone"
+    )
+
+    @property
+    def asking(self) -> Asking:
+        """Return how instances are drawn."""
+        return Asking(self.seed, self.open_share, self.marks_per_series, self.languages, self.items_per_kind)
 
 
 def load_config(path: Path | None) -> BuildConfig:

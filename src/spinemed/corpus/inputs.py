@@ -40,7 +40,8 @@ def fingerprints(config: BuildConfig) -> dict[str, str]:
 
     phantoms = config.phantoms
     last = phantoms.first_seed + phantoms.count - 1
-    return {"phantom": f"generator {GENERATOR_VERSION}, patients {phantoms.first_seed} to {last}"}
+    drawn = f"generator {GENERATOR_VERSION}, patients {phantoms.first_seed} to {last}"
+    return {"phantom": f"{drawn}, series {','.join(phantoms.kinds) or 'by state'}"}
 
 
 def studies_of(
@@ -71,6 +72,7 @@ def _drawn_phantoms(phantoms: Phantoms, folder: Path, workers: int, say: Callabl
     from spinemed.phantom.export.study import write_studies
 
     say(f"writing {phantoms.count} synthetic patients as DICOM to {folder}")
-    written = write_studies(phantoms.first_seed, phantoms.count, folder, workers)
+    kinds = phantoms.kinds or None
+    written = write_studies(phantoms.first_seed, phantoms.count, folder, workers, kinds)
     bar = tqdm(written, total=phantoms.count, desc="phantoms", unit="", file=sys.stderr)
     return {path.name for path in bar}

@@ -18,6 +18,8 @@ from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
 from spinemed.instances import Asking, ask
 from spinemed.instances.case import ask_case, case_of
+from spinemed.instances.clinic import ask_clinic
+from spinemed.instances.key_pictures import key_pictures
 from spinemed.instances.shots import CaseSeries
 from spinemed.records import Finding, Instance, Picture, Reject, Series, Study
 
@@ -59,7 +61,7 @@ def rows_of(study: Study, asking: Asking) -> StudyRows:
                 _ask_levels(rows, one, asking)
         except SourceError as error:
             _refuse(rows, f"{study.id}/{series.uid}", error)
-    if stated:
+    if stated and asking.items_per_kind:
         _ask_case(rows, read, asking)
     return rows
 
@@ -98,7 +100,11 @@ def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking) -> None:
 
 def _ask_case(rows: StudyRows, read: Sequence[CaseSeries], asking: Asking) -> None:
     """Add the questions, consultations and reports about all series together."""
-    _take(rows, ask_case(case_of(rows.study, read, asking, rows.rejects)))
+    case = case_of(rows.study, read, asking, rows.rejects)
+    _take(rows, ask_case(case))
+    pictures = key_pictures(case)
+    rows.pictures.update({picture.id: picture for picture in pictures.values()})
+    _take(rows, ask_clinic(case.facts, pictures, asking.seed))
 
 
 def _take(rows: StudyRows, given: Iterable[Picture | Instance | Reject]) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from spinemed.errors import SourceError
 from spinemed.facts.bodies import SACRUM, Body, bodies, tilts, whole_body
@@ -90,12 +91,17 @@ def _seen(series: MaskedSeries, index: int) -> list[Body]:
 
 
 def _level(series: MaskedSeries, finding: Finding) -> float | None:
-    """0 where the label whose box fits the evidence best is the stated vertebra's, 1 otherwise."""
+    """0 where the label that fills or fits the evidence's box best is the stated vertebra's, 1 otherwise."""
     box = finding.evidence.box
     picture = series.labels[finding.evidence.slice_index]
     part = picture[box.top : box.bottom, box.left : box.right]
-    fits = {int(value): _overlap(picture, int(value), box) for value in np.unique(part[part > 0])}
-    return float(not fits or max(fits, key=lambda value: fits[value]) != _VALUES[finding.site])
+    values, counts = np.unique(part[part > 0], return_counts=True)
+    if not values.size:
+        return 1.0
+    fits = {int(value): _overlap(picture, int(value), box) for value in values}
+    # A silhouette may be covered by its neighbour, the sacrum's label is more than the body of S1.
+    named = {int(values[np.argmax(counts)]), max(fits, key=lambda value: fits[value])}
+    return float(_VALUES[finding.site] not in named)
 
 
 def _overlap(picture: NDArray[np.uint8], value: int, box: Box) -> float:
@@ -114,17 +120,32 @@ def _overlap(picture: NDArray[np.uint8], value: int, box: Box) -> float:
 def _bodies_of(series: MaskedSeries, index: int) -> list[Body]:
     """All bodies of a picture from the head down; silhouettes are bodies already."""
     if series.plane != "radiograph":
-        sacrum = whole_body(series.picture(index), _VALUES[SACRUM])
         seen = [body for body in _seen(series, index) if body.site != SACRUM]
-        return sorted([*seen, *([sacrum] if sacrum else [])], key=lambda body: Level(body.site).order)
+        return sorted([*seen, *_first_sacral(series, index)], key=lambda body: Level(body.site).order)
     picture = series.picture(index)
     found = [whole_body(picture, int(value)) for value in np.unique(picture[picture > 0])]
     return sorted((body for body in found if body is not None), key=lambda body: Level(body.site).order)
 
 
+def _first_sacral(series: MaskedSeries, index: int) -> list[Body]:
+    """The body of S1 in a slice, cut from the sacrum's mask by the box in which it was stated."""
+    for finding in series.findings:
+        where = finding.evidence
+        if finding.site == SACRUM and finding.pathology == "vertebra" and where.slice_index == index:
+            inside = np.zeros(series.labels[index].shape, np.uint8)
+            rows, columns = slice(where.box.top, where.box.bottom), slice(where.box.left, where.box.right)
+            parts, count = ndimage.label(series.labels[index][rows, columns] == _VALUES[SACRUM])
+            if count:
+                sizes = np.bincount(parts.ravel())[1:]
+                inside[rows, columns][parts == 1 + int(np.argmax(sizes))] = _VALUES[SACRUM]
+            body = whole_body(inside, _VALUES[SACRUM])
+            return [] if body is None else [body]
+    return []
+
+
 def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
     """The loss of the stated form, averaged over up to three slices through the body's middle."""
-    if series.plane == "radiograph" and finding.detail == "biconcave":
+    if series.plane == "radiograph" and finding.detail in ("biconcave", "crush"):
         return None  # the rims hide the hollow in a silhouette
     index, losses = finding.evidence.slice_index, []
     for at in (index - 1, index, index + 1):

@@ -27,6 +27,7 @@ _INNER: Final = 0.4  # of the depth, to both sides of the middle: endplates are 
 _WALL_PERCENT: Final = (2.0, 98.0)
 _SACRAL_MM: Final = 15.0
 _LINE_STEP_MM: Final = 0.05
+_ASIDE_MM: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -155,16 +156,21 @@ def sac_depth_mm(
     """Return the depth of the dural sac in mm along one line of a slice: sagittal, or axial.
 
     The line runs from `start` (row, column, in mm from the slice's corner) along the unit vector
-    `backwards` (row, column), `reach_mm` far at most. 0 where it meets no sac.
+    `backwards` (row, column), `reach_mm` far at most; the mean of five lines side by side, so that it is
+    finer than a pixel. 0 where they meet no sac.
     """
     across = math.hypot(structures.shape[0] * spacing_mm[0], structures.shape[1] * spacing_mm[1])
     along = np.arange(0.0, min(reach_mm, across), _LINE_STEP_MM)
-    rows = np.floor((start[0] + along * backwards[0]) / spacing_mm[0]).astype(int)
-    columns = np.floor((start[1] + along * backwards[1]) / spacing_mm[1]).astype(int)
-    height, width = structures.shape
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    met = structures[rows[inside], columns[inside]]
-    return _LINE_STEP_MM * int(np.isin(met, SAC_VALUES).sum())
+    depths = []
+    for aside in _ASIDE_MM:
+        first = (start[0] + aside * backwards[1], start[1] - aside * backwards[0])
+        rows = np.floor((first[0] + along * backwards[0]) / spacing_mm[0]).astype(int)
+        columns = np.floor((first[1] + along * backwards[1]) / spacing_mm[1]).astype(int)
+        height, width = structures.shape
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        met = structures[rows[inside], columns[inside]]
+        depths.append(_LINE_STEP_MM * int(np.isin(met, SAC_VALUES).sum()))
+    return float(np.mean(depths))
 
 
 def disc_line(

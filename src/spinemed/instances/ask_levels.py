@@ -138,22 +138,22 @@ def level_drafts(case: Case) -> Iterator[Draft]:
     kinds = ("marked_level", "level_above", "level_below", "marked_disc", "level_if_told", "levels_in_view")
     for kind in kinds:
         rng = case.rng(kind)
-        given = 0
-        for _ in range(_TRIES * case.asking.items_per_kind):
-            strip = found[int(rng.integers(len(found)))]
-            draft = _level_draft(case, kind, strip, rng)
-            if draft is not None:
-                yield draft
-                given += 1
-            if given == case.asking.items_per_kind:
-                break
+        for _ in range(case.asking.items_per_kind):
+            # Drawn before the tries, of which more fail without an anchor: otherwise fewer would be untold.
+            untold = kind == "level_if_told" and float(rng.random()) < _SHARE_UNTOLD
+            for _ in range(3 * _TRIES if untold else _TRIES):
+                strip = found[int(rng.integers(len(found)))]
+                draft = _untold(case, strip, rng) if untold else _level_draft(case, kind, strip, rng)
+                if draft is not None:
+                    yield draft
+                    break
 
 
 def _level_draft(case: Case, kind: Kind, strip: Strip, rng: np.random.Generator) -> Draft | None:
     if kind == "levels_in_view":
         return _in_view(case, strip, rng)
     if kind == "level_if_told":
-        return _if_told(case, strip, rng)
+        return _told(case, strip, rng)
     indices = sorted(strip.groups)
     index = indices[int(rng.integers(len(indices)))]
     window = window_for(strip, index, rng)
@@ -245,38 +245,38 @@ def _in_view(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None
     return None
 
 
-def _if_told(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None:
-    """Ask for a level that sacrum or C2 tell, or, in a fifth of the items, that nothing in view tells."""
-    untold = float(rng.random()) < _SHARE_UNTOLD
-    chain = strip.chain
-    if untold:
-        index = int(rng.integers(len(chain.spans)))
-        window = draw_window(
-            chain,
-            "reference",
-            strip.cut.size_mm,
-            rng,
-            holding=index,
-            reference=int(rng.integers(0, index + 1)),
-        )
-    else:
-        told = [place for place, anchor in strip.groups.items() if anchor in ("sacrum", "C2")]
-        if not told:
-            return None
-        index = told[int(rng.integers(len(told)))]
-        window = window_for(strip, index, rng)
-    if window is None:
+def _told(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None:
+    """Ask for a level that the sacrum or C2 in view tell."""
+    told = [place for place, anchor in strip.groups.items() if anchor in ("sacrum", "C2")]
+    if not told:
         return None
-    site = chain.sites[index]
-    near = [one for one in chain.sites if one != "C2"]
-    if len(near) < OPTIONS or site not in near:
+    index = told[int(rng.integers(len(told)))]
+    return _if_told(case, strip, window_for(strip, index, rng), index, rng)
+
+
+def _untold(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None:
+    """Ask for a level that nothing in view tells: a window from any vertebra on, without sacrum and C2."""
+    index = int(rng.integers(len(strip.chain.spans)))
+    first = int(rng.integers(0, index + 1))
+    window = draw_window(strip.chain, "reference", strip.cut.size_mm, rng, holding=index, reference=first)
+    draft = _if_told(case, strip, window, index, rng)
+    return draft if draft is not None and draft.right == "cannot_tell" else None
+
+
+def _if_told(
+    case: Case, strip: Strip, window: Window | None, index: int, rng: np.random.Generator
+) -> Draft | None:
+    site = strip.chain.sites[index]
+    near = [one for one in strip.chain.sites if one != "C2"]
+    if window is None or len(near) < OPTIONS or site not in near:
         return None
-    shot = _ringed(case, strip, window, site, rng)
+    shown = outline(strip.series, strip.cut, frame_of(window).within(strip.cut), place_of(strip.series, site))
     offered = (*option_set(near, site, rng), "cannot_tell")
-    answer = the_right(case, "level_if_told", (site,), offered, (shot.shown,))
-    if answer is None or set(answer[1]) != set(offered) or (answer[0] == "cannot_tell") != untold:
+    answer = the_right(case, "level_if_told", (site,), offered, (shown,))
+    if answer is None or set(answer[1]) != set(offered):
         return None
     body = strip.series.bodies()[site]
+    shot = _ringed(case, strip, window, site, rng)
     return Draft("level_if_told", (site,), offered, answer[0], (shot,), (body.id,), offered=offered)
 
 

@@ -27,7 +27,7 @@ _POOLS: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 _KINDS: Final = (
     "level_arithmetic", "root_of_disc", "tlics_points", "tlics_plan", "slic_points", "sins_points",
-    "scoliosis_rule", "meyerding_rule", "canal_thirds_rule", "mjoa_rule",
+    "scoliosis_rule", "meyerding_rule", "schizas_rule", "mjoa_rule",
 )  # fmt: skip
 
 
@@ -92,7 +92,6 @@ _DRAWS: Final[Mapping[Kind, Callable[[np.random.Generator], dict[str, str]]]] = 
     "root_of_disc": _root,
     "scoliosis_rule": _curve,
     "meyerding_rule": _percent(6, 125),
-    "canal_thirds_rule": _percent(0, 95),
     "mjoa_rule": lambda rng: {"mjoa": str(int(rng.integers(4, 19)))},
     "sins_points": lambda rng: {"site": _BODIES[int(rng.integers(len(_BODIES)))]},
 }

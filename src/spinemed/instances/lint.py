@@ -27,7 +27,7 @@ from spinemed.instances.wording import (
     SITE_STYLES,
     answer_key,
     answer_text,
-    fields_read,
+    fields_in,
     question_texts,
 )
 from spinemed.level_grammar import parse_levels
@@ -110,8 +110,8 @@ def _text_faults(
     named = levels_named(text)
     if named != meant:
         yield f"{place}: the level parser reads {sorted(named)} from {text!r}, meant are {sorted(meant)}"
-    if fields and fields_read(template.kind, language, text) != dict(fields):
-        yield f"{place}: {fields_read(template.kind, language, text)} is read back from {text!r}"
+    if fields and fields_in(template, language, text) != dict(fields):
+        yield f"{place}: {fields_in(template, language, text)} is read back from {text!r}"
     for answer in template.answers.words(language).values():
         if answer.lower() in text.lower():
             yield f"{place}: the wording names the answer {answer!r}"
@@ -149,7 +149,7 @@ def _answers(template: Template, language: Language) -> Iterator[str]:
             yield f"{place}: the longest answer has {lengths[-1]} letters, the shortest {lengths[0]}"
         for mark in "()（）,，:：;；":
             count = sum(mark in text for text in words.values())
-            if 0 < count < len(words) - 1 and len(words) - count < count:
+            if count in (1, len(words) - 1):  # the odd one out
                 yield f"{place}: {count} of {len(words)} answers have {mark!r}"
     if any(text.endswith((".", "。")) for text in words.values()):
         yield f"{place}: an answer ends with a full stop"

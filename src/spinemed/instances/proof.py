@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from spinemed.instances import rules_truth, truth
+from spinemed.instances import alignment_truth, rules_truth, truth
 from spinemed.instances.premise import Known, Premise, Shown, segment_in_ring, vertebra_in_ring
 from spinemed.instances.templates import template_of
 from spinemed.instances.truth import SEARCHED, Truth
@@ -35,10 +35,10 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "implant_levels": truth.implant_levels,
     "height_loss": truth.graded("height_loss"),
     "slip_grade": truth.slip_grade,
-    "pars": truth.pars,
-    "unstable_slip": truth.unstable_slip,
-    "scoliosis_side": truth.scoliosis_side,
-    "scoliosis_severity": truth.scoliosis_severity,
+    "pars": alignment_truth.pars,
+    "unstable_slip": alignment_truth.unstable_slip,
+    "scoliosis_side": alignment_truth.scoliosis_side,
+    "scoliosis_severity": alignment_truth.scoliosis_severity,
     "metastasis_kind": truth.vertebra_finding,
     "fracture_type": truth.graded("fracture", truth.fracture_type),
     "fracture_age": truth.fracture_age,
@@ -60,7 +60,7 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "level_arithmetic": rules_truth.level_arithmetic,
     "root_of_disc": rules_truth.root_of_disc,
     "meyerding_rule": rules_truth.meyerding_rule,
-    "canal_thirds_rule": rules_truth.canal_thirds_rule,
+    "schizas_rule": rules_truth.schizas_rule,
     "mjoa_rule": rules_truth.mjoa_rule,
 }
 """Kind -> whether an answer holds."""

@@ -14,7 +14,7 @@ from spinemed.facts.planning.extent import (
     herniation_decompression,
 )
 from spinemed.facts.planning.slip import meyerding
-from spinemed.facts.planning.stenosis import canal_thirds, mjoa_severity
+from spinemed.facts.planning.stenosis import SchizasGrade, mjoa_severity, schizas
 from spinemed.facts.planning.trauma import (
     Ligaments,
     SlicMorphology,
@@ -32,8 +32,8 @@ from spinemed.facts.planning.tumour import (
     SinsPosterolateral,
     sins,
 )
+from spinemed.instances.alignment_truth import largest_curve
 from spinemed.instances.premise import Premise
-from spinemed.instances.truth import largest_curve
 from spinemed.levels import DEFAULT_NUMBERING, axis_place
 from spinemed.records import Finding
 
@@ -145,14 +145,14 @@ def _tlics(morphology: TlicsMorphology, fields: Mapping[str, str]) -> int:
 
 
 def tlics_plan(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` names band and treatment of the stated injury."""
+    """Return whether `key` are the points of the stated injury, where they ask for one treatment alone."""
     fields = premise.fields
     score = tlics(
         cast(TlicsMorphology, fields["morphology"]),
         cast(Ligaments, fields["ligaments"]),
         cast(TlicsNeurology, fields["neurology"]),
     )
-    return key == f"{'low' if score.total <= 3 else 'high'} {score.treatment}" if score.keyed else None
+    return key == str(score.total) if score.keyed else None
 
 
 def slic_points(premise: Premise, key: str) -> bool | None:
@@ -204,9 +204,9 @@ def meyerding_rule(premise: Premise, key: str) -> bool | None:
     return meyerding(float(premise.fields["percent"])).grade == key
 
 
-def canal_thirds_rule(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` is the grade of the stated loss of depth."""
-    return canal_thirds(float(premise.fields["percent"])).grade == key
+def schizas_rule(premise: Premise, key: str) -> bool | None:
+    """Return whether `key` is the severity of the stated morphology."""
+    return schizas(cast(SchizasGrade, premise.fields["sac"])).severity == key
 
 
 def mjoa_rule(premise: Premise, key: str) -> bool | None:

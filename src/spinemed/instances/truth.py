@@ -34,10 +34,6 @@ SEARCHED: Final[Mapping[Kind, Pathology]] = {
 }
 """Kinds that ask at which level a pathology is."""
 
-SMALLEST_CHANGE_PERCENT: Final = 8.0
-"""The change of a slip between flexion and extension that the question says counts."""
-
-_LEAST_CURVE_LEAD_DEG: Final = 6.0
 _SACRUM: Final = "S1"
 _FIRST: Final = "C2"
 _TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
@@ -276,78 +272,6 @@ PATHOLOGIES: Final[tuple[Pathology, ...]] = (
 def slip_grade(premise: Premise, key: str) -> bool | None:
     """Return whether the slip of the marked segment has the Meyerding grade `key`, off its cuts."""
     return graded("slip", lambda finding: finding.grade or "0")(premise, key)
-
-
-def pars(premise: Premise, key: str) -> bool | None:
-    """Return whether the marked vertebra has a pars defect, a slip, both or none."""
-    cut = premise.present("pars_defect", premise.site)
-    slipped = premise.present("slip", f"{premise.site}-{next_below(premise.site)}")
-    if cut is None or slipped is None:
-        return None
-    said = {(True, True): "both", (True, False): "pars", (False, True): "slip", (False, False): "none"}
-    return said[cut, slipped] == key
-
-
-def unstable_slip(premise: Premise, key: str) -> bool | None:
-    """Return how the slip differs between the first image (flexion) and the second (extension)."""
-    by_series = {one.evidence.series: one for one in premise.stated("slip", premise.site)}
-    pair = [by_series.get(shown.series.uid) for shown in premise.shown]
-    first, second = (pair[0], pair[1]) if len(pair) == 2 else (None, None)
-    if first is None or second is None or first.value is None or second.value is None:
-        return None
-    if not first.present and not second.present:
-        small = abs(first.value - second.value) < SMALLEST_CHANGE_PERCENT / 2
-        return key == "none" if small else None
-    if first.value * second.value < 0:
-        return None
-    growth = abs(first.value) - abs(second.value)
-    if abs(abs(growth) - SMALLEST_CHANGE_PERCENT) <= (first.error or 0.0) + (second.error or 0.0):
-        return None
-    if abs(growth) < SMALLEST_CHANGE_PERCENT:
-        return key == "stable" if first.present and second.present else None
-    return key == ("flexion" if growth > 0 else "extension")
-
-
-def largest_curve(premise: Premise) -> Finding | None:
-    """Return the scoliosis finding of the largest angle in the shown series; None for none or a near tie."""
-    series = premise.shown[0].series.uid
-    found = [one for one in premise.facts.of("scoliosis") if one.evidence.series == series]
-    found.sort(key=lambda one: -abs(one.value or 0.0))
-    if not found:
-        return None
-    lead = abs(found[0].value or 0.0) - abs(found[1].value or 0.0) if len(found) > 1 else 180.0
-    return found[0] if lead >= _LEAST_CURVE_LEAD_DEG or not found[0].present else None
-
-
-def curve_key(finding: Finding) -> str:
-    """Return region and side of a curve, `none` without one, "" where its apex is no such region."""
-    if not finding.present:
-        return "none"
-    level = Site.parse(finding.site).upper
-    if level.region not in ("thoracic", "lumbar") or finding.side not in ("left", "right"):
-        return ""
-    return f"{'thoracic' if level < Level.T12 else 'lumbar'} {finding.side}"
-
-
-def scoliosis_side(premise: Premise, key: str) -> bool | None:
-    """Return whether the largest curve has the region and convex side `key`."""
-    finding = largest_curve(premise)
-    said = curve_key(finding) if finding is not None and is_clear(finding) else ""
-    return key == said if said else None
-
-
-def cobb_band(finding: Finding) -> str:
-    """Return the lower end of the band of an angle."""
-    angle = abs(finding.value or 0.0)
-    return next(str(low) for low in (40, 25, 10, 0) if angle >= low)
-
-
-def scoliosis_severity(premise: Premise, key: str) -> bool | None:
-    """Return whether the largest curve's angle lies in the band that begins at `key` degrees."""
-    finding = largest_curve(premise)
-    if finding is None or finding.value is None or not is_clear(finding):
-        return None
-    return key == cobb_band(finding)
 
 
 def vertebra_finding(premise: Premise, key: str) -> bool | None:

@@ -151,8 +151,12 @@ def fields_read(kind: Kind, language: Language, question: str) -> dict[str, str]
     >>> fields_read("meyerding_rule", "en", question)
     {'percent': '30'}
     """
-    template = template_of(kind)
-    for pattern in _patterns(kind, language):
+    return fields_in(template_of(kind), language, question)
+
+
+def fields_in(template: Template, language: Language, question: str) -> dict[str, str]:
+    """Return the fields that a question states, by the wordings of `template`; see `fields_read`."""
+    for pattern in map(_pattern, template.sentences(language)):
         match = pattern.fullmatch(question)
         if match is None:
             continue
@@ -170,11 +174,7 @@ def wording_fits(kind: Kind, language: Language, question: str) -> bool:
     )
 
 
-@lru_cache(maxsize=256)
-def _patterns(kind: Kind, language: Language) -> tuple[re.Pattern[str], ...]:
-    return tuple(_pattern(sentence) for sentence in template_of(kind).sentences(language))
-
-
+@lru_cache(maxsize=2048)
 def _pattern(sentence: str) -> re.Pattern[str]:
     parts = []
     for text, name, _, _ in Formatter().parse(sentence):

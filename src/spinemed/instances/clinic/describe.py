@@ -47,7 +47,7 @@ def sentence(group: Sequence[Finding], style: Style, key: str) -> str:
 def phrase_name(finding: Finding) -> str:
     """Return the name of a finding's phrase without its prefix."""
     if finding.pathology == "fracture":
-        return "fracture_old" if finding.detail == "old" else "fracture_fresh"
+        return f"fracture_{finding.detail}" if finding.detail in ("fresh", "old") else "fracture"
     if finding.pathology == "herniation" and (is_central(finding)):
         return "herniation_central"
     if finding.pathology == "slip" and (finding.detail == "retrolisthesis" or (finding.value or 0) < 0):

@@ -16,9 +16,12 @@ from spinemed.instances.clinic.dermatomes import root_hit
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.history import contradiction
 from spinemed.instances.clinic.lexicon import (
+    APEX,
     BOTH,
     CLAUSE_END,
+    COBB,
     CONDITION,
+    COUNTED,
     CURVES,
     DETAIL_WORDS,
     DOSE,
@@ -99,92 +102,127 @@ class Support:
         self.limb_side = draft.clinical.limb_side
         self.ill = [one for one in facts.findings if is_abnormal(one)]
         self.seen = {one.site for one in facts.findings}
-        self.ill_sites = {one.site for one in self.ill}
-        self.roots: dict[str, set[str]] = {}
+        implants = {one.site for one in self.ill if one.pathology in ("cage", "screws")}
+        self.meant = {draft.problem.site} | implants
+        self.roots: dict[str, set[tuple[str, str]]] = {}
         for one in self.ill:
             if root_hit(one):
-                self.roots.setdefault(root_hit(one), set()).add(one.side or "")
+                self.roots.setdefault(root_hit(one), set()).add((one.site, one.side or ""))
 
     def fault(self, clause: Clause) -> str:
         """Return what a clause states without support, "" where all is supported."""
         if clause.sites and clause.pathologies:
             return self._stated(clause)
-        return self._named(clause) or self._roots(clause) or self._free_sides(clause) or self._denied(clause)
+        return (
+            self._named(clause)
+            or self._apex(clause)
+            or self._roots(clause)
+            or self._free_sides(clause)
+            or self._denied(clause)
+        )
 
     def _named(self, clause: Clause) -> str:
-        """Levels without a pathology: seen vertebrae, or sites of which something is the matter."""
+        """Levels without a pathology: the leading finding, implants, or which vertebrae are seen."""
+        counted = COUNTED.search(clause.text) is not None
         for one in clause.sites:
             if one.site not in self.seen and not self._in_curve(one.site, CURVES):
                 return f"{one.site} has no finding"
-            if "-" in one.site and one.polarity == "positive" and one.site not in self.ill_sites:
-                return f"nothing is the matter at {one.site}"
+            if one.site not in self.meant and not (counted and "-" not in one.site):
+                return f"{one.site} is named, but the plan and the complaint are about {sorted(self.meant)}"
         return ""
 
     def _stated(self, clause: Clause) -> str:
+        """Sites with pathologies: each site has one of them, each pathology one of the sites, as written."""
         for one in clause.sites:
-            if not any(self._holds(one, pathology) for pathology in clause.pathologies):
+            if not any(self._findings(one, pathology, clause) for pathology in clause.pathologies):
                 return f"{one.polarity} {'/'.join(clause.pathologies)} at {one.site} is not in the findings"
         meant: list[Finding] = []
         for pathology in clause.pathologies:
-            here = [one for site in clause.sites for one in self._findings(site, pathology)]
+            here = [one for site in clause.sites for one in self._findings(site, pathology, clause)]
             if not here:
                 return f"no {pathology} is found at the sites named"
             meant += here
         if all(one.polarity == "negative" for one in clause.sites):
             return ""
-        return self._details(clause, meant) or self._roots(clause)
+        return self._grades(clause) or self._numbers(clause, meant) or self._roots(clause)
 
-    def _holds(self, mention: Mention, pathology: Pathology) -> bool:
-        return bool(self._findings(mention, pathology))
+    def _findings(self, mention: Mention, pathology: Pathology, clause: Clause) -> list[Finding]:
+        """Return the findings that bear out one mention: abnormal ones, or for a denial normal ones alone.
 
-    def _findings(self, mention: Mention, pathology: Pathology) -> list[Finding]:
-        """Return the findings that bear out one mention: abnormal ones, or for a denial normal ones alone."""
+        Where the clause names sides, findings of other sides are left out.
+        """
         here = [
             one for one in self.facts.findings if one.pathology == pathology and _covers(one, mention.site)
         ]
-        if mention.polarity == "positive":
-            return [one for one in here if is_abnormal(one) or pathology in CURVES]
-        return [] if any(is_abnormal(one) for one in here) else here
+        if mention.polarity == "negative":
+            return [] if any(is_abnormal(one) for one in here) else here
+        if clause.sides and pathology in SIDED:
+            here = [one for one in here if one.side in clause.sides]
+        return [one for one in here if is_abnormal(one) or pathology in CURVES]
 
-    def _details(self, clause: Clause, meant: Sequence[Finding]) -> str:
-        text = clause.text
+    def _grades(self, clause: Clause) -> str:
+        """Every site named must have the grade and the detail that are written, and no other be written."""
         for pathology in clause.pathologies:
-            mine = [one for one in meant if one.pathology == pathology]
-            for words, have in (
-                (GRADE_WORDS, {one.grade for one in mine}),
-                (DETAIL_WORDS, {one.detail for one in mine} | {one.side or "" for one in mine}),
-            ):
-                read = _read(words, pathology, text)
+            for words in (GRADE_WORDS, DETAIL_WORDS):
+                read = _read(words, pathology, clause.text)
+                have: set[str] = set()
+                for site in clause.sites:
+                    mine = [_written(one, words) for one in self._findings(site, pathology, clause)]
+                    if read and mine and not read & set(mine):
+                        return f"{pathology} at {site.site} is written {sorted(read)}, found {sorted(mine)}"
+                    have |= set(mine)
                 if read - have:
                     return f"{pathology} is written {sorted(read)}, found {sorted(have)}"
-                if words is GRADE_WORDS and pathology in words and len(read) != len(have) and read:
-                    return f"{pathology} of {sorted(have)} is written {sorted(read)}"
+        return ""
+
+    def _numbers(self, clause: Clause, meant: Sequence[Finding]) -> str:
         values = {round(abs(one.value)) for one in meant if one.value is not None}
-        for number in NUMBERS.findall(text):
+        for number in NUMBERS.findall(clause.text):
             if round(float(number)) not in values:
                 return f"the number {number} is not measured here ({sorted(values)})"
-        return self._sides(clause, [one for one in meant if one.pathology in SIDED])
+        return self._apex(clause) or self._sides(clause)
 
-    def _sides(self, clause: Clause, sided: Sequence[Finding]) -> str:
+    def _apex(self, clause: Clause) -> str:
+        """The apex and the Cobb angle that a clause names must be those of a curve."""
+        curves = [one for one in self.ill if one.pathology == "scoliosis"]
+        named = {site for hit in APEX.findall(clause.text) for site in parse_levels("".join(hit)).levels}
+        if named - {one.site for one in curves}:
+            return f"the apex is written {sorted(named)}"
+        angles = {int(number) for number in COBB.findall(clause.text)}
+        if curves and angles - {round(one.value or 0.0) for one in curves}:
+            return f"the Cobb angle is written {sorted(angles)}"
+        return ""
+
+    def _sides(self, clause: Clause) -> str:
+        """Sides of a clause with sites: those of its sided findings, which must all be written."""
+        sided = [
+            one
+            for one in self.ill
+            if one.pathology in SIDED
+            and one.pathology in clause.pathologies
+            and any(_covers(one, site.site) for site in clause.sites)
+        ]
         have = {one.side for one in sided if one.side in ("left", "right")}
-        said = set(clause.sides)
         if not sided:
             return self._free_sides(clause)
-        if said - have:
-            return f"side {sorted(said)}, found {sorted(str(side) for side in have)}"
-        if have and not said:
+        if clause.sides - have:
+            return f"side {sorted(clause.sides)}, found {sorted(str(side) for side in have)}"
+        if have and not clause.sides:
             return f"the side is missing ({sorted(str(side) for side in have)})"
         return ""
 
     def _roots(self, clause: Clause) -> str:
+        """Roots must be compressed by a finding, on the sides and at the sites that the clause names."""
         for one in clause.roots:
             root = one.site.removeprefix("root:")
             if root not in self.roots:
                 return f"no finding compresses root {root}"
-            if clause.sides and not clause.sides <= self.roots[root]:
-                return (
-                    f"root {root} is compressed on {sorted(self.roots[root])}, written {sorted(clause.sides)}"
-                )
+            places = {place for place, _ in self.roots[root]}
+            sides = {side for _, side in self.roots[root]}
+            if not clause.sides <= sides:
+                return f"root {root} is compressed on {sorted(sides)}, written {sorted(clause.sides)}"
+            if {site.site for site in clause.sites} - places:
+                return f"root {root} is compressed at {sorted(places)}"
         return ""
 
     def _free_sides(self, clause: Clause) -> str:
@@ -220,6 +258,13 @@ def _covers(finding: Finding, site: str) -> bool:
         return False
     first, last = (Level(end) for end in finding.extent)
     return first <= Site.parse(site).upper <= last
+
+
+def _written(finding: Finding, words: Mapping[Pathology, re.Pattern[str]]) -> str:
+    """Return a finding's grade, or its detail for words of details; a herniation without one is central."""
+    if words is GRADE_WORDS:
+        return finding.grade
+    return finding.detail or ("central" if finding.pathology == "herniation" else "")
 
 
 def _read(words: Mapping[Pathology, re.Pattern[str]], pathology: Pathology, text: str) -> set[str]:

@@ -21,7 +21,7 @@ _WORDS: Final[dict[Pathology, str]] = {
     "scoliosis": r"\bscoliosis|侧弯",
     "thoracic_kyphosis": r"thoracic kyphosis|胸椎后凸",
     "lumbar_lordosis": r"lumbar lordosis|腰椎前凸",
-    "modic_change": r"\bModic",
+    "modic_change": r"Modic",
     "osteophyte": r"osteophyte|骨赘",
     "endplate_defect": r"Schmorl|endplate defect|许莫氏",
     "metastasis": r"\bmetastas[ie]s|转移瘤",
@@ -42,10 +42,10 @@ SIDED: Final[frozenset[Pathology]] = frozenset(
 
 GRADE_WORDS: Final[Mapping[Pathology, re.Pattern[str]]] = {
     "height_loss": re.compile(r"Genant (?:grade )?(\d)"),
-    "fracture": re.compile(r"\bAO (?:type )?([ABC]\d?)(?!\d)|AO分型([ABC]\d?)"),
+    "fracture": re.compile(r"(?<![A-Za-z])AO (?:type )?([ABC]\d?)(?!\d)|AO分型([ABC]\d?)"),
     "disc_degeneration": re.compile(r"Pfirrmann (?:grade )?([IV]+)|Pfirrmann分级为([IV]+)"),
     "slip": re.compile(r"Meyerding (?:grade )?([IV]+)"),
-    "foraminal_stenosis": re.compile(r"\bLee (?:grade )?(\d)|Lee分级(\d)"),
+    "foraminal_stenosis": re.compile(r"(?<![A-Za-z])Lee (?:grade )?(\d)|Lee分级(\d)"),
     "modic_change": re.compile(r"Modic (?:type )?(\d)"),
     "metastasis": re.compile(r"\b(lytic|blastic)\b|(溶骨|成骨)"),
     "canal_stenosis": re.compile(r"\b(mild|moderate|severe)\b|([轻中重]度)", re.IGNORECASE),
@@ -76,6 +76,9 @@ SAME: Final = {
 }  # fmt: skip
 """Written grade or detail -> as `Finding` has it."""
 
+APEX: Final = re.compile(r"\bapex,?(?: at)? (\S{2,5})|顶椎为?(\w{2,4})")
+"""The level that a text calls the apex of a curve."""
+COBB: Final = re.compile(r"Cobb[^°。.;]{0,50}?(\d+)°")
 NUMBERS: Final = re.compile(r"(\d+(?:\.\d+)?) ?(?:mm|%|°)")
 LEFT: Final = re.compile(r"\bleft\b|左", re.IGNORECASE)
 RIGHT: Final = re.compile(r"\bright\b|右", re.IGNORECASE)
@@ -84,6 +87,10 @@ CLAUSE_END: Final = re.compile(r"(?<=[.!?;])\s+|(?<=[。；！？])|\n")
 CONDITION: Final = re.compile(
     r"^(?:- )?(?:\d\. )?(?:what if|and if|if|then|could|when|rule|by)\b|如果|要是|若|依据", re.IGNORECASE
 )
+COUNTED: Final = re.compile(
+    r"\b(?:count|number|label|view|whole|complete|series)|计数|编号|标注|完整|视野|成像范围", re.IGNORECASE
+)
+"""What shows that a clause names vertebrae to say which are seen or how they are counted."""
 NEGATED: Final = re.compile(r"\b(?:no|without)\b(?: \w+){0,2} ?$|未见\S{0,4}$|无\S{0,4}$", re.IGNORECASE)
 DOSE: Final = re.compile(
     r"\d+(?:\.\d+)? ?(?:mg(?! ?/ ?l)|µg|mcg|ml\b|IU\b|毫克|微克|毫升|克\b)", re.IGNORECASE

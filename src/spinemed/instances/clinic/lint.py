@@ -39,7 +39,8 @@ _MANY: Final = (
 _FEW: Final = ("ask.more.", "show.today", "finding.none")
 _MOST_WORDS_OF_ONE: Final = 4
 _VERTEBRAL: Final = frozenset(
-    {"finding.height_loss", "finding.fracture_fresh", "finding.fracture_old", "finding.pars_defect",
+    {"finding.height_loss", "finding.fracture_fresh", "finding.fracture_old",
+     "finding.fracture", "finding.pars_defect",
      "finding.endplate_defect", "finding.metastasis", "finding.screws", "finding.osteophyte",
      "finding.transitional_L5_sacralised", "normal.vertebra", "normal.height_loss", "normal.fracture",
      "normal.metastasis", "normal.pars_defect", "normal.endplate_defect", "normal.osteophyte",

@@ -244,10 +244,17 @@ def _scoliosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     return _keyed(ruling, f"curve.{ruling.plan}", "cobb")
 
 
+def _has_no_age(finding: Finding) -> bool:
+    return finding.pathology == "fracture" and finding.detail not in ("fresh", "old")
+
+
 def _screen(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     """Return the plan without red flags: care that needs no operation, and the signs that would change it."""
     if clinical.flags:
         return NoPlan(reason="the history has red flags, which this plan leaves out")
+    open_age = [one for one in (problem.finding, *problem.others) if one is not None and _has_no_age(one)]
+    if any(one.site == problem.site for one in open_age):
+        return NoPlan(reason="whether the fracture is fresh cannot be told from these series")
     acts: dict[Lead, str] = {
         "cervical_herniation": "screen.arm",
         "root_stenosis": "screen.arm",

@@ -96,11 +96,16 @@ def abnormal(facts: CaseFacts) -> tuple[Finding, ...]:
         known = best.get(key)
         if not is_abnormal(finding):
             continue
-        if known is None or (
-            known.posture == finding.posture and (finding.contrast or 0.0) > (known.contrast or 0.0)
-        ):
+        if known is None or _says_more(finding, known):
             best[key] = finding
     return tuple(sorted(best.values(), key=lambda one: (-severity(one), Site.parse(one.site).upper)))
+
+
+def _says_more(finding: Finding, known: Finding) -> bool:
+    """Return whether a finding of one posture says more: its detail first, then how far it stands out."""
+    if known.posture != finding.posture:
+        return False
+    return (bool(finding.detail), finding.contrast or 0.0) > (bool(known.detail), known.contrast or 0.0)
 
 
 def first_age(facts: CaseFacts) -> int | None:

@@ -126,7 +126,8 @@ def _height(
         detail=found.form if grade else "",
         error=error,
         off_cut=distance_to_cut(found.percent),
-        hidden=without_height(shown.anatomy, bone) or turned(bone, shown.grid, rules),
+        hidden=without_height(shown.anatomy, bone, shown.pixel_mm, rules)
+        or turned(bone, shown.grid, rules.turned_deg),
     )
 
 
@@ -139,15 +140,17 @@ def stated_loss(anatomy: Anatomy, bone: Vertebra) -> float:
     return max(front, 0.0)
 
 
-def turned(bone: Vertebra, grid: Grid, rules: Visibility) -> str:
+def turned(bone: Vertebra, grid: Grid, most_deg: float) -> str:
     """Return why heights and slips are not told of a body in a picture, "" where it lies in its plane."""
     aside = abs(float(grid.directions[0] @ bone.body.pose.rotation[:, 0]))
     out_of_plane = math.degrees(math.acos(min(aside, 1.0)))
-    return "it is turned out of the picture's plane" if out_of_plane > rules.turned_deg else ""
+    return "it is turned out of the picture's plane" if out_of_plane > most_deg else ""
 
 
-def without_height(anatomy: Anatomy, bone: Vertebra) -> str:
-    """Return why no loss of height is told of a body, "" where it is: its endplates are not whole."""
+def without_height(anatomy: Anatomy, bone: Vertebra, pixel_mm: float, rules: Visibility) -> str:
+    """Return why no loss of height is told of a body, "" where it is: coarse pixels, endplates not whole."""
+    if pixel_mm > rules.coarsest_height_mm:
+        return "the pixels are too coarse for a grade of height loss"
     if bone.shape is not None and bone.shape.defects:
         return "a dent in its endplate hides what height was lost"
     for disc in anatomy.placed_discs:

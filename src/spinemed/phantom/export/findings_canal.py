@@ -128,7 +128,9 @@ def _depth_error(shown: ShownSeries, rules: Visibility) -> float:
 
 
 def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room, table: SacTable) -> Claim:
-    index = _middle_slice(shown, disc, 0.5 * shown.grid.steps_mm[0] + 1.0)
+    # Off the midline the sac is less deep: a slice that passes it at a fifth of its half width errs by 2 %.
+    narrow = 0.1 * shown.anatomy.vertebra(disc.above).canal_width_mm
+    index = _middle_slice(shown, disc, shown.grid.steps_mm[0] if shown.plane == "axial" else narrow)
     if not rules.shows(shown.kind, "canal_stenosis"):
         index = None
     whole, lost = (None, None) if index is None else _sac(shown, disc, table, index, (-1.0, 1.0))
@@ -147,6 +149,9 @@ def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room,
         unit="mm",
         error=error,
         off_cut=off_cut(found.share_lost, rules.canal_cuts) * found.normal_mm,
+        hidden="the pixels are too coarse for a depth in mm"
+        if shown.pixel_mm > rules.coarsest_sac_mm
+        else "",
         cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from spinemed.phantom.anatomy.measure import (
     Curve,
     cobb,
@@ -120,9 +122,17 @@ def _slip(
         detail=_kind_of_slip(anatomy, disc, percent) if grade else "",
         error=error,
         off_cut=min(abs(size - cut) for cut in (rules.slip_none_percent, *_MEYERDING)),
-        hidden=turned(anatomy.vertebra(disc.above), grid, rules)
-        or turned(anatomy.vertebra(disc.below), grid, rules),
+        hidden=_behind_fragment(anatomy, disc)
+        or turned(anatomy.vertebra(disc.above), grid, rules.turned_deg)
+        or turned(anatomy.vertebra(disc.below), grid, rules.turned_deg),
     )
+
+
+def _behind_fragment(anatomy: Anatomy, disc: PlacedDisc) -> str:
+    """Why no slip is told beside a burst body, "" elsewhere."""
+    bones = [anatomy.vertebra(level) for level in (disc.above, disc.below)]
+    broken = any(bone.fragment is not None for bone in bones)
+    return "broken bone in the canal hides the posterior wall" if broken else ""
 
 
 def _kind_of_slip(anatomy: Anatomy, disc: PlacedDisc, percent: float) -> str:
@@ -170,7 +180,7 @@ def _scoliosis(film: ShownFilm, seen: Mapping[str, Seen], rules: Visibility) -> 
     for curve in curves:
         yield _curve(film, curve, seen, rules)
     levels = [level for level in seen if level[0] in "TL"]
-    greatest = _greatest_lean_deg(film.anatomy, levels)
+    greatest = _greatest_lean_deg(film, levels)
     if curves or len(levels) < 4:
         return
     here = [seen[level] for level in levels]
@@ -191,6 +201,10 @@ def _scoliosis(film: ShownFilm, seen: Mapping[str, Seen], rules: Visibility) -> 
 def _curve(film: ShownFilm, curve: Curve, seen: Mapping[str, Seen], rules: Visibility) -> Claim:
     levels = levels_from(film.anatomy, curve.upper, curve.lower)
     here = [seen[level] for level in levels if level in seen]
+    # As the film shows it: a few degrees oblique it mixes some of the sagittal curve in.
+    degrees = abs(
+        film_lean_deg(film, curve.upper, upper=True) - film_lean_deg(film, curve.lower, upper=False)
+    )
     return Claim(
         site=curve.apex,
         pathology="scoliosis",
@@ -198,26 +212,37 @@ def _curve(film: ShownFilm, curve: Curve, seen: Mapping[str, Seen], rules: Visib
         pixels=sum(one.pixels for one in here),
         contrast=min((one.contrast for one in here), default=0.0),
         side=curve.convex,
-        value=curve.degrees,
+        value=degrees,
         unit="deg",
         extent=(curve.upper, curve.lower),
         error=angle_error_deg(rules, film.pixel_mm, _width_mm(film.anatomy, levels)),
-        off_cut=curve.degrees - rules.scoliosis_cut_deg,
+        off_cut=degrees - rules.scoliosis_cut_deg,
     )
 
 
-def _greatest_lean_deg(anatomy: Anatomy, levels: Sequence[str]) -> float:
-    """The greatest angle between an upper endplate and a lower one further down, in the frontal plane."""
-    leans = []
-    for level in reversed(levels):  # from the head down
-        normals = [endplate_normal(anatomy.vertebra(level), upper=upper) for upper in (True, False)]
-        leans.append([math.degrees(math.atan2(normal[0], normal[2])) for normal in normals])
+def _greatest_lean_deg(film: ShownFilm, levels: Sequence[str]) -> float:
+    """The greatest angle between an upper endplate and a lower one further down, on the film."""
+    leans = [
+        (film_lean_deg(film, level, upper=True), film_lean_deg(film, level, upper=False))
+        for level in reversed(levels)  # from the head down
+    ]
     apart = [
         abs(leans[upper][0] - leans[lower][1])
         for upper in range(len(leans))
         for lower in range(upper + 1, len(leans))
     ]
     return max(apart, default=0.0)
+
+
+def film_lean_deg(film: ShownFilm, level: str, *, upper: bool) -> float:
+    """Return how far an endplate falls along the columns of a film, in degrees.
+
+    It is seen along the line that it has in common with the plane of the film.
+    """
+    directions = film.rendered.grid.directions  # ray, row, column
+    line = np.cross(endplate_normal(film.anatomy.vertebra(level), upper=upper), directions[0])
+    down, along = float(directions[1] @ line), float(directions[2] @ line)
+    return math.degrees(math.atan(down / along))
 
 
 def _width_mm(anatomy: Anatomy, levels: Sequence[str]) -> float:

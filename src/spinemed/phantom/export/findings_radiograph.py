@@ -167,7 +167,8 @@ def _height(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette
         # The rays cross both rims of a tilted body: the outline is blurred by more than a pixel.
         error=max(error, _FILM_LOSS_ERROR),
         off_cut=distance_to_cut(found.percent),
-        hidden=without_height(film.anatomy, bone) or turned(bone, film.rendered.grid, rules),
+        hidden=without_height(film.anatomy, bone, film.pixel_mm, rules)
+        or turned(bone, film.rendered.grid, rules.film_turned_deg),
     )
 
 

@@ -38,6 +38,9 @@ class Visibility(Record):
     osteophyte_large: float
     osteophyte_none: float
     turned_deg: float
+    film_turned_deg: float
+    coarsest_height_mm: float
+    coarsest_sac_mm: float
     findings: dict[Pathology, Needs]
 
     def shows(self, kind: str, pathology: Pathology) -> bool:
