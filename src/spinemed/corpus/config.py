@@ -33,6 +33,7 @@ class Phantoms(Record):
 
     count: int = Field(300, ge=1, le=100_000)
     first_seed: int = Field(1, ge=0)
+    field: Literal["any", "lumbar"] = Field("any", description="field of view of CT and MR")
     kinds: tuple[str, ...] = Field((), description="series; none takes what the state asks for")
 
 
@@ -50,9 +51,7 @@ class BuildConfig(Record):
     languages: tuple[Literal["en", "zh"], ...] = Field(
         ("en", "zh"), min_length=1, description="of the items about a whole case"
     )
-    items_per_kind: int = Field(
-        2, ge=0, description="items of a kind and study at most; 0 asks levels alone"
-    )
+    items_per_kind: int = Field(2, ge=0, description="items of a kind and study at most; 0 asks levels alone")
 
     @property
     def asking(self) -> Asking:

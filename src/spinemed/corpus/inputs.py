@@ -41,7 +41,8 @@ def fingerprints(config: BuildConfig) -> dict[str, str]:
     phantoms = config.phantoms
     last = phantoms.first_seed + phantoms.count - 1
     drawn = f"generator {GENERATOR_VERSION}, patients {phantoms.first_seed} to {last}"
-    return {"phantom": f"{drawn}, series {','.join(phantoms.kinds) or 'by state'}"}
+    series = ",".join(phantoms.kinds) or "by state"
+    return {"phantom": f"{drawn}, field {phantoms.field}, series {series}"}
 
 
 def studies_of(
@@ -72,7 +73,8 @@ def _drawn_phantoms(phantoms: Phantoms, folder: Path, workers: int, say: Callabl
     from spinemed.phantom.export.study import write_studies
 
     say(f"writing {phantoms.count} synthetic patients as DICOM to {folder}")
-    kinds = phantoms.kinds or None
-    written = write_studies(phantoms.first_seed, phantoms.count, folder, workers, kinds)
+    written = write_studies(
+        phantoms.first_seed, phantoms.count, folder, workers, phantoms.kinds or None, field=phantoms.field
+    )
     bar = tqdm(written, total=phantoms.count, desc="phantoms", unit="", file=sys.stderr)
     return {path.name for path in bar}

@@ -166,7 +166,10 @@ def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
         lines.append(f"- {say('normal.vertebra', case.language, key, {'level': style.sites(whole)})}")
     ill = grouped(by_level(_once([one for one in seen if is_abnormal(one)])))
     said = [sentence(group, style, key) for group in ill] or [case.say("group.nothing")]
-    lines += [f"- {line}" for line in (*said, *normal_sentences(seen, style, key))]
+    # A slip may be gone in extension: what is abnormal in another image is not called normal here.
+    elsewhere = {(one.site, one.pathology) for one in case.facts.findings if is_abnormal(one)}
+    well = [one for one in seen if (one.site, one.pathology) not in elsewhere]
+    lines += [f"- {line}" for line in (*said, *normal_sentences(well, style, key))]
     return "\n".join(lines)
 
 

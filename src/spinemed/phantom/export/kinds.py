@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import Final, cast, get_args
 
 from spinemed.errors import ConfigError
 from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.rendering.acquisition import SeriesKind
+from spinemed.phantom.rendering.framing import FieldOfView
 
 ALL_KINDS: Final[tuple[SeriesKind, ...]] = get_args(SeriesKind)
 _ALWAYS: Final[tuple[SeriesKind, ...]] = ("ct", "t1", "t2", "stir", "t2_axial", "xr_ap", "xr_lat")
@@ -69,3 +70,15 @@ def axial_name(above: str, below: str) -> str:
     't2_axial_L4-L5'
     """
     return f"t2_axial_{above}-{below}"
+
+
+def checked_field(field: str) -> FieldOfView:
+    """Return a field of view; ConfigError for an unknown one.
+
+    >>> checked_field("lumbar")
+    'lumbar'
+    """
+    for known in get_args(FieldOfView):
+        if field == known:
+            return cast(FieldOfView, known)
+    raise ConfigError(f"unknown field of view {field!r}; choose from {', '.join(get_args(FieldOfView))}")

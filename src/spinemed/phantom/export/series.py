@@ -17,6 +17,7 @@ from spinemed.phantom.rendering.acquisition import (
     plan_axial,
     plan_session,
 )
+from spinemed.phantom.rendering.framing import FieldOfView
 from spinemed.phantom.rendering.radiograph import (
     RADIOGRAPH_KINDS,
     RenderedRadiograph,
@@ -83,7 +84,9 @@ def series_names(patient: Patient, kinds: Sequence[SeriesKind]) -> tuple[str, ..
     return tuple(names)
 
 
-def rendered_series(patient: Patient, kinds: Sequence[SeriesKind]) -> Iterator[StudySeries]:
+def rendered_series(
+    patient: Patient, kinds: Sequence[SeriesKind], field: FieldOfView = "any"
+) -> Iterator[StudySeries]:
     """Yield the series of the kinds, sagittal ones first; each posture is placed once."""
     placed: dict[Posture, Anatomy] = {}
 
@@ -95,7 +98,7 @@ def rendered_series(patient: Patient, kinds: Sequence[SeriesKind]) -> Iterator[S
     sagittal = [kind for kind in kinds if kind in SAGITTAL_KINDS]
     if sagittal:
         lying = anatomy("lying")
-        for rendered in render_together(lying, plan_session(lying, sagittal)):
+        for rendered in render_together(lying, plan_session(lying, sagittal, field)):
             yield StudySeries(lying, rendered)
     if "t2_axial" in kinds:
         lying = anatomy("lying")

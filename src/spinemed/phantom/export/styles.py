@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from spinemed.errors import ConfigError
-from spinemed.phantom.export.kinds import checked_kinds
+from spinemed.phantom.export.kinds import checked_field, checked_kinds
 from spinemed.phantom.export.processes import in_processes
 from spinemed.phantom.export.spider_style import write_spider
 from spinemed.phantom.export.study import write_studies
@@ -26,13 +26,15 @@ def write_in_style(
     workers: int = 1,
     kinds: str | None = None,
     conditions: Sequence[str] | None = None,
+    field: str = "any",
 ) -> Iterator[Path]:
     """Return an iterator that writes `count` studies from `first_seed` on and yields what was written.
 
     `kinds` are series with commas between, for the style dicom alone. `conditions` forces exactly these on
-    every patient, the word none a healthy one. What is asked for is checked before the first study is
-    drawn: ConfigError for an unknown style, series, condition or seed, for series in a style that has
-    its own, and for a negative count or less than one worker.
+    every patient, the word none a healthy one; `field` is the field of view, for the style dicom. What is
+    asked for is checked before the first study is drawn: ConfigError for an unknown style, series,
+    condition, field or seed, for series or a field in a style that has its own, and for a negative count
+    or less than one worker.
     """
     if style not in STYLES:
         raise ConfigError(f"style {style!r} is unknown; choose {', '.join(STYLES)}")
@@ -40,6 +42,9 @@ def write_in_style(
         raise ConfigError(f"the style {style} has series of its own; leave --kinds out")
     if count < 0 or workers < 1:
         raise ConfigError(f"phantom count {count} and workers {workers} must be at least 0 and 1")
+    checked_field(field)
+    if field != "any" and style != "dicom":
+        raise ConfigError(f"the style {style} has a field of view of its own; leave --field out")
     forced = None if conditions is None else [name for name in conditions if name != "none"]
     chosen = (
         None if kinds is None else checked_kinds([part.strip() for part in kinds.split(",") if part.strip()])
@@ -47,7 +52,7 @@ def write_in_style(
     for seed in (first_seed, first_seed + max(count - 1, 0)):
         sample_patient(seed, forced)
     if style == "dicom":
-        return write_studies(first_seed, count, out_dir, workers, chosen, forced)
+        return write_studies(first_seed, count, out_dir, workers, chosen, forced, field)
     seeds = range(first_seed, first_seed + count)
     if style == "verse":
         return in_processes(partial(write_verse, out_dir=out_dir, conditions=forced), seeds, workers)

@@ -18,6 +18,7 @@ from spinemed.phantom.export.series import StudySeries
 from spinemed.phantom.patient.morphometry import Heights, expected_ratio
 from spinemed.phantom.patient.shapes import FractureForm, Patient, Posture, Sex, Variant
 from spinemed.phantom.rendering.acquisition import SeriesKind
+from spinemed.phantom.rendering.framing import FieldOfView
 from spinemed.phantom.rendering.labels import verse_value
 from spinemed.phantom.rendering.radiograph import RenderedRadiograph
 from spinemed.records import Record, content_id
@@ -127,6 +128,7 @@ class StudyTruth(Record):
     age: int
     conditions: tuple[str, ...]
     variant: Variant
+    field: FieldOfView
     postures: tuple[PostureTruth, ...]
     series: tuple[SeriesTruth, ...]
 
@@ -236,7 +238,10 @@ def _boxes(mask: NDArray[np.uint8], anatomy: Anatomy) -> tuple[BoxTruth, ...]:
 
 
 def study_truth(
-    patient: Patient, placed: Mapping[Posture, Anatomy], series: tuple[SeriesTruth, ...]
+    patient: Patient,
+    placed: Mapping[Posture, Anatomy],
+    series: tuple[SeriesTruth, ...],
+    field: FieldOfView = "any",
 ) -> StudyTruth:
     """Return the truth of a whole study from its anatomy in every posture that it was imaged in."""
     return StudyTruth(
@@ -248,6 +253,7 @@ def study_truth(
         age=patient.age,
         conditions=patient.conditions,
         variant=patient.variant,
+        field=field,
         postures=tuple(posture_truth(anatomy) for anatomy in placed.values()),
         series=series,
     )

@@ -14,7 +14,13 @@ from spinemed.errors import ConfigError
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.solids import Grid
 from spinemed.phantom.patient.stream import stream
-from spinemed.phantom.rendering.framing import Region, axial_frame, sagittal_frame, sample_region
+from spinemed.phantom.rendering.framing import (
+    FieldOfView,
+    Region,
+    axial_frame,
+    sagittal_frame,
+    sample_region,
+)
 from spinemed.phantom.rendering.look import Look, sample_look
 
 SeriesKind = Literal[
@@ -73,7 +79,7 @@ def session_of(kind: SeriesKind) -> str:
     return _SESSIONS[kind]
 
 
-def plan(anatomy: Anatomy, kind: SeriesKind) -> Acquisition:
+def plan(anatomy: Anatomy, kind: SeriesKind, field: FieldOfView = "any") -> Acquisition:
     """Return how the sagittal series `kind` of this patient is taken; the same on every call.
 
     Raises ConfigError for a kind that is no sagittal stack.
@@ -81,7 +87,7 @@ def plan(anatomy: Anatomy, kind: SeriesKind) -> Acquisition:
     session = session_of(kind)
     seed = anatomy.patient.seed
     # All sessions of a patient image the same part of the spine: they were asked for together.
-    region, whole_lumbar = sample_region(stream(seed, "region"), anatomy)
+    region, whole_lumbar = sample_region(stream(seed, "region"), anatomy, field)
     rng = stream(seed, f"acquisition/{session}")
     spacing = float(rng.choice([4.2, 4.4, 4.6, 4.8, 5.0]))
     rows = _WHOLE_ROWS if region == "whole" else _ROWS
@@ -90,10 +96,12 @@ def plan(anatomy: Anatomy, kind: SeriesKind) -> Acquisition:
     return Acquisition(kind, grid, round(spacing * 0.85, 2), look, f"noise/{kind}", region)
 
 
-def plan_session(anatomy: Anatomy, kinds: Sequence[SeriesKind]) -> list[Acquisition]:
+def plan_session(
+    anatomy: Anatomy, kinds: Sequence[SeriesKind], field: FieldOfView = "any"
+) -> list[Acquisition]:
     """Return the plans of several sagittal series in order; one session's share the very same grid object."""
     grids: dict[str, Grid] = {}
-    plans = [plan(anatomy, kind) for kind in kinds]
+    plans = [plan(anatomy, kind, field) for kind in kinds]
     return [replace(made, grid=grids.setdefault(session_of(made.kind), made.grid)) for made in plans]
 
 

@@ -21,6 +21,8 @@ from spinemed.phantom.anatomy.solids import (
 )
 
 Region = Literal["lumbar", "thoracolumbar", "cervical", "whole"]
+FieldOfView = Literal["any", "lumbar"]
+"""`any` is drawn by seed; `lumbar` holds L1 to S1 whole in every sagittal series, so that one can count."""
 
 _COLUMN_STEP: Final[int] = 16
 _TALLEST_MM: Final[float] = 430.0
@@ -44,11 +46,15 @@ _MIDDLES: Final[dict[Region, tuple[int, int]]] = {
 }
 
 
-def sample_region(rng: np.random.Generator, anatomy: Anatomy) -> tuple[Region, bool]:
+def sample_region(
+    rng: np.random.Generator, anatomy: Anatomy, field: FieldOfView = "any"
+) -> tuple[Region, bool]:
     """Return which part of the spine is imaged and whether the frame must hold L1 to S1 whole.
 
     The neck is imaged where the neck is ill, as a doctor would ask for; else the draw knows no finding.
     """
+    if field == "lumbar":
+        return "lumbar", True
     place = float(rng.random())
     if "cervical_myelopathy" in anatomy.patient.conditions and place < 0.85:
         return "cervical", False
