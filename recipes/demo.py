@@ -26,6 +26,7 @@ TUNED = "runs/mini"
 PATIENTS = 300
 ITEMS = 240
 LIBRARY = "src/spinemed"
+RECIPE = "recipes/mini/build.yaml"
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ def steps() -> list[Step]:
         Step(
             "corpus",
             "read the studies, measure, ask, check, write Parquet",
-            ("spinemed", "build", "--config", "recipes/mini/build.yaml", "--source", f"phantom={STUDIES}", *real,
-             "--out", CORPUS, "--force"),
-            ("recipes/mini/build.yaml", *(f"{LIBRARY}/{part}" for part in ("imaging", "sources", "facts", "instances", "corpus"))),
+            ("spinemed", "build", "--config", RECIPE, "--source", f"phantom={STUDIES}", *real, "--out", CORPUS,
+             "--force"),
+            (RECIPE, *(f"{LIBRARY}/{part}" for part in ("imaging", "sources", "facts", "instances", "corpus"))),
             (f"{CORPUS}/manifest.json",),
         ),
         Step(
