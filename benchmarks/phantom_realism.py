@@ -198,7 +198,8 @@ def main() -> None:
         kind: {"real": asdict(real.texture), "phantom": asdict(made.texture), **distances(real, made)}
         for kind, (real, made) in pairs.items()
     }
-    report: dict[str, object] = {"generator_version": GENERATOR_VERSION, **found}
+    report: dict[str, object] = {"generator_version": GENERATOR_VERSION}
+    report.update({str(kind): one for kind, one in found.items()})
     RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     plot(pairs, PLOT)
     print(json.dumps(report, indent=1))

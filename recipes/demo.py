@@ -64,6 +64,7 @@ def predict(model_arguments: tuple[str, ...], name: str) -> tuple[str, ...]:
 def steps() -> list[Step]:
     """Return the steps in order."""
     real = real_sources(os.environ.get("SPINEMED_DATA", ""))
+    parts = ("imaging", "sources", "facts", "instances", "corpus")
     bench = (f"{LIBRARY}/bench", f"{LIBRARY}/answers.py", f"{LIBRARY}/level_grammar.py")
     return [
         Step(
@@ -77,9 +78,9 @@ def steps() -> list[Step]:
         Step(
             "corpus",
             "read the studies, measure, ask, check, write Parquet",
-            ("spinemed", "build", "--config", RECIPE, "--source", f"phantom={STUDIES}", *real, "--out", CORPUS,
-             "--force"),
-            (RECIPE, *(f"{LIBRARY}/{part}" for part in ("imaging", "sources", "facts", "instances", "corpus"))),
+            ("spinemed", "build", "--config", RECIPE, "--source", f"phantom={STUDIES}", *real,
+             "--out", CORPUS, "--force"),
+            (RECIPE, *(f"{LIBRARY}/{part}" for part in parts)),
             (f"{CORPUS}/manifest.json",),
         ),
         Step(

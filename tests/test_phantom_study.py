@@ -1,4 +1,4 @@
-"""Phantom studies on disk: same seed same bytes, pixels as rendered, geometry that survives DICOM, no half study."""
+"""Phantom studies on disk: same seed same bytes, pixels as rendered, geometry that survives DICOM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phantoms in the files of VerSe and SPIDER: the readers and label tables of the real sets understand them."""
+"""Phantoms in the files of VerSe and SPIDER: readers and label tables of the real sets understand them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_the_tables_of_spider_have_its_columns_and_one_row_for_each_series_and_d
     with (spider / "overview.csv").open(newline="") as stream:
         header, *rows = list(csv.reader(stream))
     assert tuple(header) == OVERVIEW
-    assert sorted(row[0] for row in rows) == sorted(f"{seed}_{kind}" for seed in SEEDS for kind in ("t1", "t2"))
+    names = sorted(f"{seed}_{kind}" for seed in SEEDS for kind in ("t1", "t2"))
+    assert sorted(row[0] for row in rows) == names
     with (spider / "radiological_gradings.csv").open(newline="") as stream:
         header, *rows = list(csv.reader(stream))
     assert tuple(header) == GRADINGS

@@ -84,8 +84,8 @@ def _decompression(case: Case, found: tuple[Strip, ...]) -> Iterator[Draft]:
     kind: Kind = "decompression_level"
     rng = case.rng(kind)
     finding = the_herniation(Premise(kind, (), {}, (), case.known))
-    if finding is None or finding.side not in ("left", "right"):
-        return
+    if finding is None or finding.side not in ("left", "right") or finding.site[0] != "L":
+        return  # the question speaks of pain in the leg
     axial = [
         (series, one)
         for series in case.seen_as("T2 axial")

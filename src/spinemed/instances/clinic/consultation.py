@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
@@ -75,8 +76,9 @@ class Case:
 
     def say(self, name: str, **fields: str) -> str:
         """Return a wording of an intent, with the case's fields and those given."""
-        return say(name, self.language, self.key, {**self.fields(), **fields})
+        return say(name, self.language, self.key, {**self.fields, **fields})
 
+    @cached_property
     def fields(self) -> dict[str, str]:
         """Return the fields of the case: its history, its site and side, its plan's numbers."""
         problem, plan, style = self.problem, self.plan, self.style

@@ -98,10 +98,14 @@ class Support:
     """What the facts of one case allow a clause to state."""
 
     def __init__(self, facts: CaseFacts, draft: Draft) -> None:
-        self.facts = facts
         self.limb_side = draft.clinical.limb_side
         self.ill = [one for one in facts.findings if is_abnormal(one)]
         self.seen = {one.site for one in facts.findings}
+        self.curves = [one for one in facts.findings if one.pathology in CURVES]
+        self.by_place: dict[tuple[Pathology, str], list[Finding]] = {}
+        for one in facts.findings:
+            if one.pathology not in CURVES:
+                self.by_place.setdefault((one.pathology, one.site), []).append(one)
         implants = {one.site for one in self.ill if one.pathology in ("cage", "screws")}
         self.meant = {draft.problem.site} | implants
         self.roots: dict[str, set[tuple[str, str]]] = {}
@@ -125,7 +129,7 @@ class Support:
         """Levels without a pathology: the leading finding, implants, or which vertebrae are seen."""
         counted = COUNTED.search(clause.text) is not None
         for one in clause.sites:
-            if one.site not in self.seen and not self._in_curve(one.site, CURVES):
+            if one.site not in self.seen and not self._in_curve(one.site):
                 return f"{one.site} has no finding"
             if one.site not in self.meant and not (counted and "-" not in one.site):
                 return f"{one.site} is named, but the plan and the complaint are about {sorted(self.meant)}"
@@ -151,9 +155,8 @@ class Support:
 
         Where the clause names sides, findings of other sides are left out.
         """
-        here = [
-            one for one in self.facts.findings if one.pathology == pathology and _covers(one, mention.site)
-        ]
+        here = list(self.by_place.get((pathology, mention.site), ()))
+        here += [one for one in self.curves if one.pathology == pathology and _covers(one, mention.site)]
         if mention.polarity == "negative":
             return [] if any(is_abnormal(one) for one in here) else here
         if clause.sides and pathology in SIDED:
@@ -246,8 +249,8 @@ class Support:
                     return f"{pathology} is denied but found"
         return ""
 
-    def _in_curve(self, site: str, pathologies: frozenset[Pathology]) -> bool:
-        return any(one.pathology in pathologies and _covers(one, site) for one in self.facts.findings)
+    def _in_curve(self, site: str) -> bool:
+        return any(_covers(one, site) for one in self.curves)
 
 
 def _covers(finding: Finding, site: str) -> bool:

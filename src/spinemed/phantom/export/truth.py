@@ -106,7 +106,10 @@ class BoxTruth(Record):
 
 
 class SeriesTruth(Record):
-    """One series: folder, kind, UID, posture and the vertebrae in view; `S1` stands for the sacrum's mask."""
+    """One series: folder, kind, UID, posture and the vertebrae in view.
+
+    `S1` stands for the mask of the whole sacrum, `Co` for the coccyx.
+    """
 
     name: str
     kind: SeriesKind
@@ -224,7 +227,7 @@ def series_truth(series: StudySeries) -> SeriesTruth:
 def _boxes(mask: NDArray[np.uint8], anatomy: Anatomy) -> tuple[BoxTruth, ...]:
     found = find_objects(mask)
     boxes = []
-    for level in [part.level for part in reversed(anatomy.vertebrae)] + ["S1"]:
+    for level in [part.level for part in reversed(anatomy.vertebrae)] + ["S1", "Co"]:
         value = verse_value(level)
         if value > len(found) or found[value - 1] is None:
             continue

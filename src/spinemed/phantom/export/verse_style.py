@@ -76,7 +76,7 @@ def annotated(
             continue
         slice_index, row, column = (round(float(step), 1) for step in place)
         kept.append({"label": value, "X": column, "Y": row, "Z": slice_index})
-    mask[rendered.mask == verse_value("S1")] = 0
+    mask[(rendered.mask == verse_value("S1")) | (rendered.mask == verse_value("Co"))] = 0
     return mask, kept
 
 
