@@ -1,4 +1,4 @@
-"""What the phantom states: measured, seen where it says, on the patient's side, and borne out by its masks."""
+"""What the phantom states: measured, seen where it says, on the patient's side, borne out by its masks."""
 
 from __future__ import annotations
 
@@ -72,7 +72,12 @@ def evidence_tissue(series: StudySeries, finding: Finding) -> np.ndarray:
         ("metastasis", "ct", "metastasis", {Tissue.LYTIC, Tissue.BLASTIC}),
         ("disc_herniation", "t2_axial", "herniation", {Tissue.HERNIATION}),
         ("disc_degeneration", "t2", "modic_change", {Tissue.MODIC_1, Tissue.MODIC_2, Tissue.MODIC_3}),
-        ("spondylodiscitis", "stir", "spondylodiscitis", {Tissue.INFECTED_DISC}),
+        (
+            "spondylodiscitis",
+            "stir",
+            "spondylodiscitis",
+            {Tissue.INFECTED_DISC, Tissue.INFECTED_MARROW, Tissue.PHLEGMON},
+        ),
         ("cervical_myelopathy", "t2", "cord_signal", {Tissue.CORD_LESION}),
         ("ankylosing_spondylitis", "ct", "bridging", {Tissue.BRIDGE}),
         ("post_operative", "ct", "screws", {Tissue.METAL}),
@@ -135,7 +140,9 @@ def test_a_vertebra_that_the_border_cuts_is_only_said_to_be_seen_in_part() -> No
 
 
 def test_sides_are_the_patients() -> None:
-    seen = [(s, f) for s, f in findings("disc_herniation", "t2_axial") if f.pathology == "herniation"]
+    seen = [
+        (s, f) for s, f in findings("disc_herniation", "t2_axial", range(24)) if f.pathology == "herniation"
+    ]
     sided = [(s, f) for s, f in seen if f.side in ("left", "right")]
     assert {f.side for _, f in sided} == {"left", "right"}
     for series, finding in sided:
@@ -250,7 +257,7 @@ def test_ten_studies_measured_on_their_masks_bear_out_what_is_stated() -> None:
     finally:
         sys.path.remove(str(BENCHMARKS))
     rows = [
-        row for number in (2, 3, 6, 15, 17, 21, 22, 25, 31, 36) for row in phantom_truth.rows_of(number, 22)
+        row for number in (1, 2, 3, 4, 6, 16, 21, 22, 31, 36) for row in phantom_truth.rows_of(number, 22)
     ]
     found = phantom_truth.table(rows)
     assert {row[2] for row in rows} == {"memory", "written"}

@@ -104,6 +104,7 @@ class _Corpus:
         self._writers: dict[tuple[Config, str], ShardWriter] = {}
         self._balance = GradeBalance()
         self._pairs = PairBalance()
+        self._words: set[str] = set()
         self._slices: dict[str, str] = {}
 
     def kept(self, found: Iterator[Study | Reject]) -> Iterator[Study]:
@@ -183,12 +184,27 @@ class _Corpus:
             if not self._balance.keeps(instance, grade, split):
                 self._reject(unbalanced(instance, grade))
                 return
-        elif of_case and not self._pairs.keeps(instance, split):
+        elif not instance.pictures and self._said_before(instance):
+            return
+        elif of_case and instance.pictures and not self._pairs.keeps(instance, split):
             self._reject(out_of_balance(instance))
             return
         pictures = [rows.pictures[identity] for identity in instance.pictures]
         self._row(instance.task, split, question_row(instance, pictures, split))
         self.tally.instance(instance, split)
+
+    def _said_before(self, instance: Instance) -> bool:
+        """Whether the same words without a picture came before: they would be in two splits; counts it."""
+        words = content_id([message.content for message in instance.messages])
+        known = words in self._words
+        self._words.add(words)
+        if known:
+            reason = f"{instance.kind}: the same words without a picture came before"
+            source = instance.provenance.source
+            self._reject(
+                Reject(id=instance.id, source=source, step="repeat", reason=reason, fix="none needed")
+            )
+        return known
 
     def _repeated(self, rows: StudyRows) -> set[str]:
         """Return the series whose slice came before: one image must not be in two splits."""

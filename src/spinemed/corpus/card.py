@@ -51,7 +51,11 @@ def _front(
     hub_licence = (
         licences[0].lower() if len(licences) == 1 and not licences[0].startswith("LicenseRef") else "other"
     )
-    front: dict[str, Any] = {"pretty_name": config.name, "language": ["en"], "license": hub_licence}
+    front: dict[str, Any] = {
+        "pretty_name": config.name,
+        "language": sorted(tally.languages),
+        "license": hub_licence,
+    }
     if hub_licence == "other":
         front["license_name"] = "see-licence-column"
         front["license_link"] = "README.md"

@@ -22,6 +22,7 @@ class Tally:
     kinds: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
     rejects: Counter[tuple[str, str]] = field(default_factory=Counter)
     licences: set[str] = field(default_factory=set)
+    languages: set[str] = field(default_factory=set)
     source_licences: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def study(self, study: Study) -> None:
@@ -38,6 +39,7 @@ class Tally:
     def instance(self, instance: Instance, split: Split) -> None:
         """Count the kind of an instance."""
         source = instance.provenance.source
+        self.languages.add(instance.language)
         self.kinds[instance.task, split, instance.kind, instance.modality, source] += 1
 
     def reject(self, reject: Reject) -> None:

@@ -8,7 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import SimpleITK as sitk  # noqa: N813  the field's name
+from numpy.typing import NDArray
 
 from spinemed.errors import SourceError
 from spinemed.facts import find
@@ -29,7 +31,7 @@ FROM_MASKS: Final = ("vertebra", "vertebra_in_part", "height_loss")
 
 @dataclass
 class StudyRows:
-    """All that one study gives, in a fixed order; `slices` holds the SHA-256 of each series' slice."""
+    """All that one study gives, in a fixed order; `slices` holds the SHA-256 of what each series shows."""
 
     study: Study
     findings: list[Finding] = field(default_factory=list)
@@ -74,18 +76,29 @@ def one_thread() -> None:
 def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> CaseSeries:
     """Return a series with its findings, and count them; what masks tell goes before what is stated."""
     if series.modality == "XR":
+        radiograph = read_radiograph(_only_file(series))
+        _note_pixels(rows, series, radiograph.pixels)
         rows.findings.extend(stated)
-        return CaseSeries(series, read_radiograph(_only_file(series)), tuple(stated))
+        return CaseSeries(series, radiograph, tuple(stated))
     volume = read_volume(series.image)
     findings: list[Finding] = []
-    if series.plane == "sagittal":
+    stack = series.plane != "sagittal"
+    if not stack:
         found = find(rows.study, volume, read_mask(series.mask, series.label_scheme, volume), series)
         findings += [one for one in found if isinstance(one, Finding)]
         rows.rejects.extend(one for one in found if isinstance(one, Reject))
         stated = [one for one in stated if one.pathology not in FROM_MASKS]
     findings += stated
+    if findings:
+        index = findings[0].evidence.slice_index
+        _note_pixels(rows, series, volume.array if stack else sagittal(volume.array, index))
     rows.findings.extend(findings)
     return CaseSeries(series, volume, tuple(findings))
+
+
+def _note_pixels(rows: StudyRows, series: Series, pixels: NDArray[np.generic]) -> None:
+    """Keep the hash of what a series shows, so that the same image in another study is found."""
+    rows.slices[series.uid] = sha256(pixels.tobytes() + repr(pixels.shape).encode()).hexdigest()
 
 
 def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking) -> None:
@@ -93,8 +106,6 @@ def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking) -> None:
     measured = [finding for finding in one.findings if finding.pathology in FROM_MASKS]
     if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
-    pixels = sagittal(one.volume.array, measured[0].evidence.slice_index)
-    rows.slices[one.series.uid] = sha256(pixels.tobytes() + repr(pixels.shape).encode()).hexdigest()
     _take(rows, ask(rows.study, one.series, one.volume, measured, asking))
 
 

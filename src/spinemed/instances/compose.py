@@ -15,9 +15,7 @@ from spinemed.instances.templates import Language, Template, template_of
 from spinemed.instances.wording import answer_key, answer_text, question_text, style_of
 from spinemed.instances.wordings import draw
 from spinemed.records import (
-    Box,
     Instance,
-    Locator,
     Message,
     Picture,
     Provenance,
@@ -27,8 +25,6 @@ from spinemed.records import (
 )
 
 LETTERS = "ABCDE"
-NO_PICTURE = Locator(series="", slice_index=0, box=Box(left=0, top=0, right=0, bottom=0))
-"""The locator of an item without an image."""
 _PER_MILLE = 1000
 _FIRST = "C2"
 
@@ -71,7 +67,7 @@ def _instance(case: Case, draft: Draft, key: str) -> Instance:
     options = _options(draft, template, language, key) if task == "choice" else ()
     answer = LETTERS[options.index(right)] if options else right
     asked, reply = _turns(text, options, answer)
-    locator = draft.shots[0].picture.locator if draft.shots else NO_PICTURE
+    locator = draft.shots[0].picture.locator if draft.shots else None
     return Instance(
         id=content_id(draft.kind, language, [shot.picture.id for shot in draft.shots], asked, reply),
         task=task,
@@ -87,7 +83,7 @@ def _instance(case: Case, draft: Draft, key: str) -> Instance:
         findings=draft.findings,
         study=study.id,
         patient=study.patient,
-        modality=draft.shots[0].picture.modality if draft.shots else study.series[0].modality,
+        modality=draft.shots[0].picture.modality if draft.shots else "text",
         stage="gated",
         provenance=Provenance(
             source=study.source,

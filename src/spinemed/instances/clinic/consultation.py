@@ -23,11 +23,13 @@ MOST_PICTURES: Final = 6
 TURNS: Final = (2, 3, 4, 5, 6)
 _EXPLAINED: Final = {
     "stenosis": "stenosis",
+    "central_herniation": "central",
     "myelopathy": "myelopathy",
     "scoliosis": "curve",
     "normal": "normal",
     "postoperative": "postoperative",
 }
+_WEAR: Final = ("disc_degeneration", "modic_change", "osteophyte", "endplate_defect")
 _NOT_COUNTED: Final = ("transitional", "postoperative", "scoliosis", "kyphosis")
 _UNSPECIFIC: Final = (
     "degeneration",
@@ -72,7 +74,12 @@ class Case:
     def told(self) -> tuple[Finding, ...]:
         """Return the abnormal findings that a dialogue names, the leading one first."""
         first = () if self.problem.finding is None else (self.problem.finding,)
-        return (*first, *self.problem.others[:MOST_OTHERS])
+        return (*first, *sorted(self.problem.others, key=self._rank)[:MOST_OTHERS])
+
+    def _rank(self, finding: Finding) -> tuple[bool, bool, bool]:
+        """Return what puts a finding behind others: a variant of numbering goes first, wear elsewhere last."""
+        wear = finding.pathology in _WEAR
+        return finding.pathology != "transitional", wear, wear and finding.site != self.problem.site
 
     def say(self, name: str, **fields: str) -> str:
         """Return a wording of an intent, with the case's fields and those given."""
@@ -103,6 +110,7 @@ def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
     """Return the case of a study for one key and language, or a Reject where no rule gives a plan."""
     if not any(one.pathology == "vertebra" for one in facts.findings):
         return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
+    key = f"{facts.study.id}:{key}"
     problem = problem_of(facts)
     clinical = history(facts, problem, key)
     plan = plan_of(problem, clinical)
@@ -226,6 +234,8 @@ def changes(case: Case) -> tuple[str, ...]:
         return ("recovery",)
     if case.problem.lead == "scoliosis" and case.clinical.risser is None:
         return ("curve_adult",)
+    if case.problem.lead == "central_herniation":
+        return ("saddle",)
     if case.problem.lead == "root_stenosis" and case.problem.part == "neck":
         return ("hands",)
     names = _MORE.get(group, ("general",))

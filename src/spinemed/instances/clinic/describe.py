@@ -153,7 +153,7 @@ def _first(findings: Sequence[Finding], site: str) -> Finding:
 
 
 def _measured(name: str, finding: Finding, style: Style, key: str) -> str:
-    if not name or finding.value is None:
+    if not name or finding.value is None or number(finding.value) == "0":
         return ""
     return say(f"part.{name}", style.language, key, {"number": number(finding.value)})
 

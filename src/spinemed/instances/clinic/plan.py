@@ -235,9 +235,7 @@ def _myelopathy(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
 def _scoliosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     cobb = 0.0 if problem.finding is None else problem.finding.value or 0.0
     if clinical.risser is None:
-        region = Site.parse(problem.site).upper
-        thoracic = cobb if region < Level.T12 else 0.0
-        curve = planning.schwab_curve(thoracic, cobb - thoracic)
+        curve = planning.schwab_curve(*_largest_curves(problem))
         made = _keyed(curve, "curve.adult", "schwab")
         return made.model_copy(update={"detail": curve.curve}) if isinstance(made, Plan) else made
     ruling = planning.idiopathic_scoliosis(cobb, planning.risser_skeleton(clinical.risser))
@@ -246,6 +244,17 @@ def _scoliosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
 
 def _has_no_age(finding: Finding) -> bool:
     return finding.pathology == "fracture" and finding.detail not in ("fresh", "old")
+
+
+def _largest_curves(problem: Problem) -> tuple[float, float]:
+    """Return the largest thoracic and lumbar Cobb angle; apex T9 and above is thoracic (Schwab 2012)."""
+    curves = [one for one in (problem.finding, *problem.others) if one is not None]
+    angles = {True: 0.0, False: 0.0}
+    for one in curves:
+        if one.pathology == "scoliosis":
+            thoracic = Site.parse(one.site).upper <= Level.T9
+            angles[thoracic] = max(angles[thoracic], one.value or 0.0)
+    return angles[True], angles[False]
 
 
 def _screen(problem: Problem, clinical: Clinical) -> Plan | NoPlan:

@@ -77,10 +77,12 @@ def term(name: str, language: Language) -> str:
 def capital(text: str) -> str:
     """Return the text with its first letter as a capital.
 
-    >>> capital("the disc"), capital("")
-    ('The disc', '')
+    Words with a capital inside, such as mJOA, stay as they are.
+
+    >>> capital("the disc"), capital("mJOA: 12"), capital("")
+    ('The disc', 'mJOA: 12', '')
     """
-    return text[:1].upper() + text[1:]
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def listed(items: Sequence[str], language: Language) -> str:
