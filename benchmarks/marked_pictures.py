@@ -2,7 +2,7 @@
 
 Label map -> `facts.find` -> chain -> window -> 256 greys -> ring -> PNG -> pixels. Only pictures from which
 the level can be told are taken: the window holds the sacrum, the numbering is 12 thoracic and 5 lumbar. The
-same marks in windows that end above L5 show what is left when the level cannot be counted.
+same marks in windows that end within L5 show what is left when the level cannot be counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -42,6 +42,8 @@ SHRUNK = 2
 Shown = Literal["sacrum", "cropped"]
 SHOWN: tuple[Shown, Shown] = ("sacrum", "cropped")
 _RENDERED_PX = 320
+_L5_SEEN = 0.4
+"""At most this share of L5 is seen in pictures without the sacrum: the corner of S1 behind it is not."""
 # As in instances.shots, which draws the same ring.
 _RING_WIDTH_PX = 1.6
 _RING_JITTER_PX = 2.0
@@ -216,37 +218,32 @@ def lps_volume(rendered: RenderedSeries) -> tuple[Volume, NDArray[np.uint8]]:
 
 def marked(cut: Slice, shown: Shown, rng: np.random.Generator) -> list[One]:
     """Return one picture for each vertebra T10 to L5 of a slice that a window can hold; at most 8."""
-    chain = cut.chain if shown == "sacrum" else above_l5(cut.chain)
     made = []
-    for index, site in enumerate(chain.sites):
-        window = None if site not in LEVELS else _window(cut, chain, shown, index, rng)
+    for index, site in enumerate(cut.chain.sites):
+        window = None if site not in LEVELS else _window(cut, shown, index, rng)
         if window is not None:
-            made.append(_picture(cut, chain, window, index, rng))
+            made.append(_picture(cut, window, index, rng))
     return made
 
 
-def above_l5(chain: Chain) -> Chain:
-    """Return the chain without L5 and sacrum: a window of it ends above L5."""
-    return replace(chain, spans=chain.spans[:-1], sacrum=None)
-
-
-def _window(cut: Slice, chain: Chain, shown: Shown, index: int, rng: np.random.Generator) -> Window | None:
+def _window(cut: Slice, shown: Shown, index: int, rng: np.random.Generator) -> Window | None:
     slice_mm = cut.grey.shape[0] * cut.spacing_mm[0], cut.grey.shape[1] * cut.spacing_mm[1]
     if shown == "sacrum":
-        return draw_window(chain, "sacrum", slice_mm, rng, holding=index)
+        return draw_window(cut.chain, "sacrum", slice_mm, rng, holding=index)
     # Which vertebra is the highest is drawn first: with it fixed, a place would name a level.
+    lowest = cut.chain.spans[-1]
     for reference in rng.permutation(index + 1):
-        window = draw_window(chain, "reference", slice_mm, rng, holding=index, reference=int(reference))
-        if window is not None:
+        window = draw_window(cut.chain, "reference", slice_mm, rng, holding=index, reference=int(reference))
+        if window is not None and window.bottom_mm < lowest.top + _L5_SEEN * lowest.height:
             return window
     return None
 
 
-def _picture(cut: Slice, chain: Chain, window: Window, index: int, rng: np.random.Generator) -> One:
+def _picture(cut: Slice, window: Window, index: int, rng: np.random.Generator) -> One:
     grey = resample_window(
         cut.grey, cut.spacing_mm, window.top_mm, window.left_mm, HEIGHT_PX, WIDTH_PX, window.pixel_mm
     ).astype(np.uint8)
-    span = chain.spans[index]
+    span = cut.chain.spans[index]
     column, row = np.array(window.column_row(span)) + rng.uniform(-_RING_JITTER_PX, _RING_JITTER_PX, 2)
     radius = float(rng.uniform(*RING_PX))
     png = encode_png(draw_ring(grey, column, row, radius, RED, _RING_WIDTH_PX))

@@ -5,7 +5,7 @@
 One thread; minutes are this process's processor time in training, reading the curve and making pictures not
 counted (both are reported). Held-out patients; 4 options are drawn as the corpus draws them, close neighbours
 preferred. Beside the network: probes that see the ring's place and scale alone, a network on shuffled
-labels, and one whose pictures end above L5, so that nothing is there to count from. Writes
+labels, and one whose pictures end within L5, so that nothing is there to count from. Writes
 benchmarks/results/phantom_learn.json and docs/phantom/learning_curve.png; the weights stay in the
 temporary folder for phantom_gap.py. `--corpus DIR` probes the choice items of a corpus on disk as well.
 """
@@ -153,7 +153,7 @@ def plot(report: dict[str, Any], file: Path) -> None:
     for part, figure_name, label, colour in (
         ("network", "eight_way", "network, 8 levels", "tab:blue"),
         ("network", "four_options", "network, 4 options", "tab:cyan"),
-        ("above_l5", "eight_way", "picture ends above L5, 8 levels", "tab:orange"),
+        ("no_sacrum", "eight_way", "no sacrum in view, 8 levels", "tab:orange"),
         ("shuffled", "eight_way", "shuffled labels, 8 levels", "grey"),
     ):
         curve = report[part]["curve"]
@@ -198,7 +198,7 @@ def run(patients: int, minutes: float, workers: int) -> dict[str, Any]:
     wrong = Marked(known.grey, known.ring, rng.permutation(known.level), known.patient, known.place)
     _, shuffled = learn("shuffled labels", wrong, asked, min(minutes * 60, 60.0))
     cropped_known, cropped_asked = parted(pictures["cropped"], first_held_out)
-    _, cropped = learn("above L5", cropped_known, cropped_asked, minutes * 60)
+    _, cropped = learn("no sacrum", cropped_known, cropped_asked, minutes * 60)
     return {
         "parameters": sum(part.numel() for part in model.parameters()),
         "seconds_to_make_a_patient": round(per_patient, 4),
@@ -206,7 +206,7 @@ def run(patients: int, minutes: float, workers: int) -> dict[str, Any]:
         "network": network,
         "blind": blind,
         "shuffled": shuffled,
-        "above_l5": {**cropped, "blind": blind_probes(cropped_known, cropped_asked)},
+        "no_sacrum": {**cropped, "blind": blind_probes(cropped_known, cropped_asked)},
     }
 
 

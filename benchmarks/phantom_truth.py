@@ -2,9 +2,9 @@
 
     python benchmarks/phantom_truth.py [--studies 500] [--workers 2] [--written-every 20]
 
-Every condition is forced in turn, every fifteenth patient is drawn by prevalence. Most studies are rendered in
-memory; every `--written-every`th is written as DICOM with NIfTI masks and read back by the general reader,
-and its findings come from findings.jsonl. Prints a table and writes benchmarks/results/phantom_truth.json.
+Every condition is forced in turn, every fifteenth patient is drawn by prevalence. Most studies are rendered
+in memory; every `--written-every`th is written as DICOM with NIfTI masks and read back, and its findings
+come from findings.jsonl. Prints a table and writes benchmarks/results/phantom_truth.json.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813  the field's name
+from numpy.typing import NDArray
 
 from spinemed.facts.audit import MaskedSeries, audit
 from spinemed.phantom.export.findings import series_findings
-from spinemed.phantom.export.kinds import ALL_KINDS
+from spinemed.phantom.export.kinds import checked_kinds
 from spinemed.phantom.export.masks import structures_name
 from spinemed.phantom.export.series import StudySeries, rendered_series, study_id
 from spinemed.phantom.export.study import write_study
@@ -33,8 +35,9 @@ from spinemed.phantom.patient.conditions import known_conditions
 from spinemed.phantom.patient.sample import sample_patient
 from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
+from spinemed.phantom.rendering.acquisition import SeriesKind
 from spinemed.phantom.rendering.radiograph import RenderedRadiograph
-from spinemed.records import Finding, Series, Study
+from spinemed.records import Finding, Plane, Series, Study
 from spinemed.sources.phantom import read
 
 RESULTS = Path(__file__).parent / "results" / "phantom_truth.json"
@@ -56,15 +59,17 @@ def patient_of(number: int) -> tuple[int, list[str] | None]:
     return FIRST_SEED + number, names[number % len(names)]
 
 
-def kinds_of(patient: Patient, number: int) -> list[str]:
-    """Return the series of one study: T2 or CT, axial slices, and films; more where they show more."""
-    kinds = ["t2" if number % 2 else "ct", "t2_axial", "xr_lat"]
-    if "t2" not in kinds:
-        kinds.append("t2")
-    kinds.append("xr_full_ap" if "scoliosis" in patient.conditions or number % 4 == 0 else "xr_ap")
+def kinds_of(patient: Patient, number: int) -> list[SeriesKind]:
+    """Return the series of one study: T2 or CT in turn, axial slices, a lateral or a frontal film in turn.
+
+    A scoliosis always has its whole-spine film, a slip its two bending films.
+    """
+    kinds = ["t2", "t2_axial", "xr_lat"] if number % 2 else ["ct", "t2_axial", "xr_ap"]
+    if "scoliosis" in patient.conditions:
+        kinds.append("xr_full_ap")
     if "spondylolisthesis" in patient.conditions:
         kinds += ["xr_flexion", "xr_extension"]
-    return [kind for kind in ALL_KINDS if kind in kinds]
+    return list(checked_kinds(kinds))
 
 
 def in_memory(one: StudySeries, patient: Patient) -> MaskedSeries:
@@ -87,7 +92,7 @@ def in_memory(one: StudySeries, patient: Patient) -> MaskedSeries:
         )
     steps = rendered.acquisition.grid.steps_mm
     way = 1 if one.kind == "t2_axial" else -1
-    plane = "axial" if one.kind == "t2_axial" else "sagittal"
+    plane: Plane = "axial" if one.kind == "t2_axial" else "sagittal"
     return MaskedSeries(
         plane, "", rendered.mask[::way], rendered.structures[::way], steps, findings, patient.sex
     )
@@ -98,7 +103,8 @@ def written(study: Study, series: Series, findings: Sequence[Finding]) -> Masked
     assert isinstance(series.mask, Path)
     name = series.image.name
     masks = [series.mask, series.mask.with_name(structures_name(name))]
-    arrays, spacing = [], (1.0, 1.0, 1.0)
+    arrays: list[NDArray[Any] | None] = []
+    spacing = (1.0, 1.0, 1.0)
     for file in masks:
         if not file.is_file():
             arrays.append(None)
@@ -143,8 +149,8 @@ def rows_of(number: int, written_every: int) -> list[Row]:
     return rows
 
 
-def _rendered(patient: Patient, kinds: Sequence[str]) -> Iterator[tuple[str, MaskedSeries]]:
-    for one in rendered_series(patient, kinds):  # type: ignore[arg-type]
+def _rendered(patient: Patient, kinds: Sequence[SeriesKind]) -> Iterator[tuple[str, MaskedSeries]]:
+    for one in rendered_series(patient, kinds):
         yield one.kind, in_memory(one, patient)
 
 

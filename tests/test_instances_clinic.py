@@ -21,6 +21,7 @@ from spinemed.instances.clinic import (
     lint,
     parse_sections,
     report,
+    wanted_pictures,
 )
 from spinemed.instances.clinic.dermatomes import root_of, roots
 from spinemed.instances.clinic.gate import fault
@@ -338,6 +339,17 @@ def test_series_without_a_picture_are_not_spoken_of() -> None:
     only = {one.id: picture(one.id, facts) for one in facts.findings if "t2" in one.evidence.series}
     made = [one for one in ask_clinic(facts, only, 7) if isinstance(one, Instance) and one.language == "en"]
     assert made and all("CT" not in message.content for one in made for message in one.messages)
+
+
+def test_the_wanted_pictures_are_those_that_the_instances_show() -> None:
+    for facts in CASES.values():
+        wanted = wanted_pictures(facts)
+        assert 0 < len(wanted) <= 6
+        for one in ask_clinic(facts, {name: picture(name, facts) for name in wanted}, 3):
+            if isinstance(one, Instance):
+                assert set(one.pictures) == {f"png-{name}" for name in wanted}
+            else:
+                assert "SINS" in one.reason
 
 
 def test_without_pictures_there_is_a_reject_and_no_instance() -> None:

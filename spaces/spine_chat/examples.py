@@ -53,7 +53,7 @@ def find_examples(seeds: Sequence[int] = SEEDS) -> tuple[list[View], str]:
 def phantom_views(seed: int) -> Iterator[View]:
     """Yield one view a series of the phantom of `seed`, written as DICOM and read back like any study."""
     with tempfile.TemporaryDirectory() as folder:
-        write_study(seed, Path(folder))
+        write_study(seed, Path(folder), kinds=("ct", "t2"), field="lumbar")
         for study in read(Path(folder)):
             if isinstance(study, Study):
                 for series in study.series:

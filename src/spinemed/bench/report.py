@@ -126,7 +126,7 @@ def _sheet(data: Path, split: str, sources: Mapping[str, Path]) -> Iterator[Name
     shown = 0
     for study in _studies(dict(sorted(sources.items(), key=lambda pair: pair[0] == "phantom"))):
         for series in study.series:
-            if series.uid in places and shown < PANELS:
+            if series.uid in places and series.plane == "sagittal" and shown < PANELS:
                 shown += 1
                 volume = read_volume(series.image)
                 yield _named(study, series, volume, places[series.uid], boxes[series.uid])
@@ -138,7 +138,7 @@ def _trace(asked: Mapping[str, Mapping[str, Any]], sources: Mapping[str, Path]) 
     for study in _studies(sources):
         row = by_study.get(study.id)
         series = next((one for one in study.series if row is not None and one.uid == row["series"]), None)
-        if row is None or series is None:
+        if row is None or series is None or series.plane != "sagittal":
             continue
         volume = read_volume(series.image)
         source = _named(study, series, volume, row["slice_index"], {row["level"]: Box(**row["box"])})

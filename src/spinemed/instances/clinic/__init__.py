@@ -3,7 +3,7 @@
 from spinemed.instances.clinic.consultation import consultation
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.gate import checked
-from spinemed.instances.clinic.join import ask_clinic
+from spinemed.instances.clinic.join import ask_clinic, wanted_pictures
 from spinemed.instances.clinic.lint import lint
 from spinemed.instances.clinic.report import SECTIONS, parse_sections, report
 
@@ -16,4 +16,5 @@ __all__ = [
     "lint",
     "parse_sections",
     "report",
+    "wanted_pictures",
 ]

@@ -31,14 +31,7 @@ _EXPLAINED: Final = {
 }
 _WEAR: Final = ("disc_degeneration", "modic_change", "osteophyte", "endplate_defect")
 _NOT_COUNTED: Final = ("transitional", "postoperative", "scoliosis", "kyphosis")
-_UNSPECIFIC: Final = (
-    "degeneration",
-    "transitional",
-    "central_herniation",
-    "slip",
-    "kyphosis",
-    "old_fracture",
-)
+_UNSPECIFIC: Final = ("degeneration", "transitional", "old_fracture")
 _MORE: Final = {
     "radicular_leg": ("saddle", "weaker"),
     "radicular_arm": ("hands",),
@@ -73,13 +66,7 @@ class Case:
     @property
     def told(self) -> tuple[Finding, ...]:
         """Return the abnormal findings that a dialogue names, the leading one first."""
-        first = () if self.problem.finding is None else (self.problem.finding,)
-        return (*first, *sorted(self.problem.others, key=self._rank)[:MOST_OTHERS])
-
-    def _rank(self, finding: Finding) -> tuple[bool, bool, bool]:
-        """Return what puts a finding behind others: a variant of numbering goes first, wear elsewhere last."""
-        wear = finding.pathology in _WEAR
-        return finding.pathology != "transitional", wear, wear and finding.site != self.problem.site
+        return told_findings(self.problem)
 
     def say(self, name: str, **fields: str) -> str:
         """Return a wording of an intent, with the case's fields and those given."""
@@ -134,7 +121,7 @@ def consultation(facts: CaseFacts, key: str, language: Language) -> Draft | Reje
     case = case_of(facts, key, language)
     if isinstance(case, Reject):
         return case
-    count = pick(f"{key}:turns", TURNS)
+    count = pick(f"{case.key}:turns", TURNS)
     turns, picture_turn = _turns(case, count)
     messages: list[Message] = []
     for asked, said in turns:
@@ -146,7 +133,7 @@ def consultation(facts: CaseFacts, key: str, language: Language) -> Draft | Reje
         language=language,
         messages=tuple(messages),
         picture_turn=2 * picture_turn,
-        pictures=key_pictures(case),
+        pictures=key_pictures(case.facts, case.problem),
         sites=tuple(dict.fromkeys(one.site for one in case.told)),
         findings=tuple(one.id for one in case.told),
         problem=case.problem,
@@ -189,16 +176,30 @@ def series_name(modality: str, sequence: str, plane: str, view: str, language: L
     return " ".join(part for part in (kind, weighted[0], term(plane, language)) if part)
 
 
-def key_pictures(case: Case) -> tuple[str, ...]:
+def told_findings(problem: Problem) -> tuple[Finding, ...]:
+    """Return the abnormal findings that a dialogue names: the leading one, then at most four others.
+
+    Variants of numbering go first among the others, wear goes last, and wear elsewhere after that.
+    """
+
+    def rank(finding: Finding) -> tuple[bool, bool, bool]:
+        wear = finding.pathology in _WEAR
+        return finding.pathology != "transitional", wear, wear and finding.site != problem.site
+
+    first = () if problem.finding is None else (problem.finding,)
+    return (*first, *sorted(problem.others, key=rank)[:MOST_OTHERS])
+
+
+def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
     """Return ids of the findings whose pictures are the key images: each series first once, then the rest.
 
     In each series the finding told first that it shows comes first; a series that shows none of them gives
     its best seen whole vertebra.
     """
     by_series: dict[str, list[str]] = {}
-    for series in case.facts.study.series:
-        seen = case.facts.seen_in(series.uid)
-        ids = [one.id for told in case.told for one in seen if _is_same(one, told)]
+    for series in facts.study.series:
+        seen = facts.seen_in(series.uid)
+        ids = [one.id for told in told_findings(problem) for one in seen if _is_same(one, told)]
         whole = [one for one in seen if one.pathology == "vertebra"]
         if not ids and whole:
             ids = [max(whole, key=lambda one: one.pixels or 0).id]
@@ -260,6 +261,12 @@ def points_text(plan: Plan, language: Language) -> str:
     return f"{'at least ' if plan.at_least else ''}{plan.points} {unit}"
 
 
+def is_counted(case: Case) -> bool:
+    """Return whether a vertebra of the leading site is seen whole, so that it can be counted."""
+    seen = vertebrae_seen(case.facts.findings)
+    return not case.problem.site or any(level in seen for level in case.problem.site.split("-"))
+
+
 def implant_sites(facts: CaseFacts) -> list[str]:
     """Return the sites of cages and screws from the head down."""
     there = [one for one in facts.findings if one.present and one.pathology in ("cage", "screws")]
@@ -291,7 +298,7 @@ def _reading(case: Case) -> str:
         lines = [case.say("see.normal")]
     shown = normal[: 3 if case.problem.finding is None else 1]
     meaning = explanation(case)
-    numbering = case.say("see.numbering")
+    numbering = case.say("see.numbering" if is_counted(case) else "see.numbering_given")
     return joined([case.say("see.lead"), *lines, *shown, numbering, meaning], case.language)
 
 
@@ -310,7 +317,8 @@ def _more(case: Case, count: int) -> list[tuple[str, str]]:
     change = pick(f"{case.key}:change", names)
     found = [(case.say(f"ask.more.{change}"), case.say(f"reply.{change}"))]
     if case.problem.site and case.problem.lead not in _NOT_COUNTED:
-        found.append((case.say("ask.more.count"), case.say("reply.count")))
+        reply = "reply.count" if is_counted(case) else "reply.count_given"
+        found.append((case.say("ask.more.count"), case.say(reply)))
     found.append((case.say("ask.more.daily"), case.say(f"reply.daily.{case.plan.stance}")))
     return found[:count]
 

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.clinic.consultation import MOST_PICTURES, STEP, consultation, rejected
+from spinemed.instances.clinic.consultation import (
+    MOST_PICTURES,
+    STEP,
+    consultation,
+    key_pictures,
+    rejected,
+    told_findings,
+)
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.gate import checked
 from spinemed.instances.clinic.problem import problem_of
@@ -87,15 +94,24 @@ def _draft(facts: CaseFacts, task: str, language: Language, key: str) -> Draft |
     return last if last is not None else rejected(facts, key, "no draft was tried", "raise ATTEMPTS")
 
 
+def wanted_pictures(facts: CaseFacts) -> tuple[str, ...]:
+    """Return ids of the findings whose pictures `ask_clinic` shows: at most six, each series first once."""
+    kept = _telling_series(facts)
+    return key_pictures(kept, problem_of(kept))
+
+
 def _narrowed(facts: CaseFacts, pictures: Mapping[str, Picture]) -> CaseFacts:
     """Return the facts of the series that pictures show, at most six, the telling ones first."""
     pictured = {one.evidence.series for one in facts.findings if one.id in pictures}
-    kept = CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in pictured))
-    lead = problem_of(kept).finding
-    telling = [] if lead is None else [one for one in kept.at(lead.site) if one.pathology == lead.pathology]
-    order = [one.evidence.series for one in (*telling, *kept.findings)]
-    chosen = set(list(dict.fromkeys(order))[:MOST_PICTURES])
-    return CaseFacts(
-        facts.study,
-        tuple(one for one in kept.findings if one.evidence.series in chosen),
+    return _telling_series(
+        CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in pictured))
     )
+
+
+def _telling_series(facts: CaseFacts) -> CaseFacts:
+    """Return the facts of at most six series: those that show what is told go first."""
+    told = told_findings(problem_of(facts))
+    telling = [one for lead in told for one in facts.at(lead.site) if one.pathology == lead.pathology]
+    order = [one.evidence.series for one in (*telling, *facts.findings)]
+    chosen = set(list(dict.fromkeys(order))[:MOST_PICTURES])
+    return CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in chosen))

@@ -97,7 +97,7 @@ def report(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
             Message(role="assistant", content="\n\n".join(headed)),
         ),
         picture_turn=0,
-        pictures=key_pictures(case),
+        pictures=key_pictures(case.facts, case.problem),
         sites=tuple(dict.fromkeys(one.site for one in stated)),
         findings=tuple(one.id for one in stated),
         problem=case.problem,
@@ -218,7 +218,7 @@ def _treatment(case: Case) -> str:
 
 def _inside(text: str) -> str:
     """Return a text as it stands behind a colon: English without a capital, Chinese unchanged."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _first_step(case: Case) -> str:
