@@ -18,7 +18,7 @@ from spinemed.records import Record
 
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, Language]] = ("en", "zh")
-FILES: Final = ("consultation", "findings", "follow_ups", "history", "plans", "report", "terms")
+FILES: Final = ("consultation", "findings", "follow_ups", "history", "normal", "plans", "report", "terms")
 Choice = TypeVar("Choice")
 
 

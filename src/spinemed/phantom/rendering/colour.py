@@ -28,7 +28,7 @@ _CT_GRAIN: Final[dict[Tissue, float]] = {
     Tissue.AIR: 0.0,
 }
 _MR_GRAIN: Final[dict[Tissue, float]] = {
-    **dict.fromkeys(_MARROWS, 0.065),
+    **dict.fromkeys(_MARROWS, 0.10),
     Tissue.BOWEL: 0.22,
     Tissue.MUSCLE: 0.13,
     Tissue.FAT: 0.035,
