@@ -44,7 +44,7 @@ def sample_look(rng: np.random.Generator, kind: str) -> Look:
         gain=float(rng.uniform(500.0, 1400.0)),
         shading=tuple(float(value) for value in rng.normal(0.0, 0.09, 5)),
         saturation_mm=float(rng.uniform(25.0, 70.0) if rng.random() < 0.6 else 400.0),
-        coil_falloff=float(rng.uniform(0.003, 0.009)),
+        coil_falloff=float(rng.uniform(0.002, 0.006)),
         kernel="bone" if bone else "soft",
         sharpen=float(rng.uniform(0.5, 0.9)) if bone else 0.0,
     )

@@ -77,10 +77,10 @@ class Seen(NamedTuple):
 # in colour.py (20,374 scans, pubmed 30912719).
 # Signal: proton density, T1 and T2 of CSF, cord, disc and bone from PMC7410772 put through the spin echo
 # equation (TR 600 TE 10; TR 4000 TE 100), STIR (TI 160) [R]; nucleus by Pfirrmann grade from the T2 times of
-# 494 discs (210, 129, 84, 51 ms); fat raised by hand as fast spin echo shows it, and marrow, which is half fat,
-# to two thirds and more of it, as measured in 24 lumbar slices (benchmarks/phantom_realism.py). Modic: Radiology
-# 1988;166:193 (1 dark then bright, 2 bright then bright, 3 dark in both). Oedema, tumour, infection: the
-# direction of change is textbook, the amount [R].
+# 494 discs (210, 129, 84, 51 ms). Fat is raised by hand as fast spin echo shows it; so is marrow, as measured
+# against fat in 24 lumbar slices (benchmarks/phantom_realism.py). Modic: Radiology 1988;166:193 (1 dark then
+# bright, 2 bright then bright, 3 dark in both). Oedema, tumour, infection: the direction of change is
+# textbook, the amount [R].
 SEEN: Final[dict[Tissue, Seen]] = {
     Tissue.AIR: Seen(-1000, 0.0, 0.0, 0.0),
     Tissue.SKIN: Seen(20, 0.38, 0.30, 0.30),
@@ -103,13 +103,13 @@ SEEN: Final[dict[Tissue, Seen]] = {
     Tissue.NUCLEUS_4: Seen(70, 0.37, 0.30, 0.24),
     Tissue.NUCLEUS_5: Seen(60, 0.32, 0.15, 0.12),
     Tissue.CORTEX: Seen(720, 0.10, 0.07, 0.04),
-    Tissue.MARROW: Seen(160, 0.76, 0.60, 0.17),
+    Tissue.MARROW: Seen(160, 0.82, 0.65, 0.17),
     Tissue.OEDEMA: Seen(230, 0.30, 0.92, 0.80),
     Tissue.VEIN: Seen(60, 0.36, 0.86, 0.66),
     Tissue.FASCIA: Seen(40, 0.20, 0.14, 0.10),
     Tissue.FATTY_MUSCLE: Seen(-20, 0.62, 0.46, 0.17),
     Tissue.MODIC_1: Seen(190, 0.32, 0.93, 0.76),
-    Tissue.MODIC_2: Seen(140, 1.04, 0.82, 0.12),
+    Tissue.MODIC_2: Seen(140, 1.10, 0.88, 0.12),
     Tissue.MODIC_3: Seen(480, 0.13, 0.11, 0.08),
     Tissue.LYTIC: Seen(42, 0.26, 0.88, 0.72),
     Tissue.BLASTIC: Seen(640, 0.12, 0.13, 0.16),
