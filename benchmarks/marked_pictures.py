@@ -91,7 +91,7 @@ def marked_pictures(seeds: Sequence[int], kind: SeriesKind, workers: int = 1) ->
 
     The cache lies in the system's temporary folder, one file for each list of seeds and version of the code.
     """
-    key = hashlib.sha256(f"{_code_hash()}:{GENERATOR_VERSION}:{kind}:{list(seeds)}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{code_hash()}:{GENERATOR_VERSION}:{kind}:{list(seeds)}".encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / "spinemed-marked"
     files: dict[Shown, Path] = {shown: folder / f"{kind}-{shown}-{key}.npz" for shown in SHOWN}
     if not all(file.is_file() for file in files.values()):
@@ -122,7 +122,7 @@ def _save(pictures: Marked, file: Path) -> None:
     partial_file.rename(file)
 
 
-def _code_hash() -> str:
+def code_hash() -> str:
     """Return a hash over the code that the pictures depend on."""
     package = Path(spinemed.__file__).parent
     folders = [package / name for name in ("phantom", "facts", "imaging", "instances")]
@@ -153,7 +153,7 @@ def stacked(pictures: Sequence[One]) -> Marked:
 
 
 def of_patient(seed: int, kind: SeriesKind) -> dict[Shown, list[One]]:
-    """Return one picture for every vertebra T10 to L5 of a patient that can be marked; [] where none can."""
+    """Return the pictures of every vertebra T10 to L5 of a patient that can be marked; [] where none can."""
     cut = phantom_slice(seed, kind)
     if cut is None:
         return {shown: [] for shown in SHOWN}
@@ -217,12 +217,16 @@ def lps_volume(rendered: RenderedSeries) -> tuple[Volume, NDArray[np.uint8]]:
 
 
 def marked(cut: Slice, shown: Shown, rng: np.random.Generator) -> list[One]:
-    """Return one picture for each vertebra T10 to L5 of a slice that a window can hold; at most 8."""
+    """Return pictures of each vertebra T10 to L5 of a slice that a window can hold.
+
+    One each with the sacrum; three each without it, where few windows fit.
+    """
     made = []
     for index, site in enumerate(cut.chain.sites):
-        window = None if site not in LEVELS else _window(cut, shown, index, rng)
-        if window is not None:
-            made.append(_picture(cut, window, index, rng))
+        for _ in range(0 if site not in LEVELS else 1 if shown == "sacrum" else 3):
+            window = _window(cut, shown, index, rng)
+            if window is not None:
+                made.append(_picture(cut, window, index, rng))
     return made
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from spinemed.bench.items import Item
+from spinemed.bench.items import Item, read_items
 from spinemed.bench.probes import (
     cross_validated,
     duplicates,
@@ -174,3 +175,17 @@ def test_duplicates_are_counted_and_opposed_answers_named() -> None:
     found = duplicates([*items, turned, opposed, items[2]])
     assert (found.ids, found.asked, found.opposed) == (1, 3, 1)
     assert duplicates(items) == type(found)(0, 0, 0)
+
+
+def test_the_phantom_corpus_gives_nothing_away_by_text_letters_or_the_place_of_rings(
+    phantom_corpus: Path,
+) -> None:
+    folder = phantom_corpus / "data" / "choice"
+    splits = sorted({file.name.partition("-")[0] for file in folder.glob("*.parquet")})
+    items = [item for split in splits for item in read_items(phantom_corpus, "choice", split)]
+    # Few patients: what is left of the bar of 3 points is chance's own spread.
+    assert text_only_probe(items, folds=4).excess < 0.06
+    assert geometry_probe(items, folds=4).accuracy < 0.45
+    assert letter_balance(items).p > 0.001
+    found = duplicates(items)
+    assert (found.ids, found.opposed) == (0, 0)

@@ -26,6 +26,7 @@ from spinemed.errors import ConfigError, OutputError, SourceError
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import read_mask, read_volume
 from spinemed.level_labels import value_of
+from spinemed.phantom.export.study import write_studies
 from spinemed.records import Study
 from spinemed.sources import SOURCES
 
@@ -175,6 +176,25 @@ def test_the_columns_stand_in_the_agreed_order(phantom_corpus: Path) -> None:
         path = next((phantom_corpus / "data" / config).glob("*.parquet"))
         columns = [name for name in agreed if config == "choice" or name != "options"]
         assert pq.read_schema(path).names == columns
+
+
+def test_nothing_is_counted_from_the_sacrum_where_the_numbering_is_unusual(tmp_path: Path) -> None:
+    """Five lumbar vertebrae are assumed above a sacrum; a sacralised L5 or an L6 would shift every level."""
+    studies = write_studies(16, 8, tmp_path / "studies", 1, ("t2",), ("transitional_anatomy",), "lumbar")
+    variants = {json.loads((path / "truth.json").read_text())["variant"] for path in studies}
+    assert "L5_sacralised" in variants
+    built = build(
+        BuildConfig(sources={"phantom": tmp_path / "studies"}, languages=("en",)), tmp_path / "corpus"
+    )
+    asked = [
+        row["question"] for config in ("choice", "open") for row in rows(built.out, config) if row["images"]
+    ]
+    assert len(asked) > 40
+    assert not [
+        text
+        for text in asked
+        if "sacrum and" in text or "from the sacrum" in text or "five lumbar" in text.lower()
+    ]
 
 
 def test_pictures_are_stored_once(phantom_corpus: Path) -> None:

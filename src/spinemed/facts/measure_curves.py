@@ -56,6 +56,22 @@ def cobb_deg(tilt_deg: Mapping[str, float], upper: str, lower: str) -> float:
     return abs(tilt_deg[lower] - tilt_deg[upper])
 
 
+def end_plates_cobb_deg(
+    silhouettes: NDArray[np.uint8], spacing_mm: tuple[float, float], upper: str, lower: str
+) -> float:
+    """Return the angle between the upper edge of one silhouette and the lower edge of another, in degrees.
+
+    As Cobb measured: bodies of a curve are wedged themselves. KeyError for a body that is not on the film.
+    """
+    seen = [whole_body(silhouettes, int(value)) for value in np.unique(silhouettes[silhouettes > 0])]
+    bodies = sorted((body for body in seen if body is not None), key=lambda body: Level(body.site).order)
+    leans = dict(zip((body.site for body in bodies), tilts(bodies, spacing_mm), strict=True))
+    named = {body.site: body for body in bodies}
+    first = endplates(named[upper], spacing_mm, leans[upper])[0]
+    second = endplates(named[lower], spacing_mm, leans[lower])[1]
+    return abs(first.angle_deg - second.angle_deg)
+
+
 def largest_curve(tilt_deg: Mapping[str, float]) -> FrontalCurve | None:
     """Return the curve with the greatest Cobb angle between any two of the bodies; None for fewer than two.
 

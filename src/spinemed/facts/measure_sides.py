@@ -14,6 +14,7 @@ from spinemed.errors import SourceError
 from spinemed.facts.measure import SAC_VALUES
 
 _FEWEST_PIXELS: Final = 60
+_WHOLE: Final = 0.7
 _CENTRAL_MM: Final = 2.5
 _BEYOND_MM: Final = 1.0  # of a mirrored outline: less is the tilt of the slice and the pixels' edge
 
@@ -26,14 +27,12 @@ def herniation_side(
     `structures` is one axial slice or a stack [slice, row, column] of them, `value` the disc's number.
     "none" where nothing reaches behind it; SourceError where the disc is not in the slices.
     """
-    stack = structures if structures.ndim == 3 else structures[None]
-    aside_mm: list[NDArray[np.float64]] = []
-    for picture in stack:
-        mask = picture == value
-        if mask.sum() >= _FEWEST_PIXELS:
-            aside_mm.append(_excess_mm(mask, spacing_mm))
-    if not aside_mm:
+    masks = (structures if structures.ndim == 3 else structures[None]) == value
+    areas = masks.sum(axis=(1, 2))
+    if areas.max() < _FEWEST_PIXELS:
         raise SourceError(f"structure {value} is not in the slices; choose slices along this disc")
+    # A slice that leaves the disc for a body shows a part of its outline, which is no herniation.
+    aside_mm = [_excess_mm(mask, spacing_mm) for mask in masks[areas >= _WHOLE * areas.max()]]
     places = np.concatenate(aside_mm)
     if places.size * spacing_mm[0] * spacing_mm[1] < 4.0 * len(aside_mm):
         return "none"

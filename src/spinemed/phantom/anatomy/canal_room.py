@@ -149,6 +149,9 @@ def room(anatomy: Anatomy, disc_above: str, table: SacTable | None = None) -> Ro
     table = encroachment(anatomy) if table is None else table
     disc = anatomy.disc(disc_above)
     lumps = [] if disc.herniation is None else [disc.herniation]
+    # Bone of a burst body reaches up or down to the disc beside it.
+    bones = (anatomy.vertebra(disc.above), anatomy.vertebra(disc.below))
+    lumps += [bone.fragment for bone in bones if bone.fragment is not None]
     centre = _canal_crossing(table, disc.solid.pose.origin_mm, disc.solid.pose.rotation[:, 2])
     middle = _chord(table, lumps, centre, disc.solid.pose.rotation, 0.0, disc.solid)
     sides = [
