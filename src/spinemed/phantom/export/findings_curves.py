@@ -171,7 +171,16 @@ def _sagittal_curves(
             unit="deg",
             extent=(upper, lower),
             error=angle_error_deg(rules, pixel_mm, depth),
+            hidden=_eaten(anatomy, (upper, lower)),
         )
+
+
+def _eaten(anatomy: Anatomy, ends: tuple[str, str]) -> str:
+    """Why no angle is told between two end vertebrae, "" where their endplates are whole."""
+    for disc in anatomy.placed_discs:
+        if disc.shape is not None and disc.shape.infected and {disc.above, disc.below} & set(ends):
+            return "infection has eaten an endplate that it is measured on"
+    return ""
 
 
 def _scoliosis(film: ShownFilm, seen: Mapping[str, Seen], rules: Visibility) -> Iterator[Claim]:
