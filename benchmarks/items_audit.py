@@ -1,6 +1,6 @@
 """Draw 1,000 choice items from phantom studies and prove by brute force that each has one right option.
 
-    python benchmarks/items_audit.py --studies phantom-studies
+    python benchmarks/items_audit.py [--studies phantom-studies]
 
 Every item is read back from its own text and pictures, as if nothing were known of how it was made, and each
 option is judged against the findings of all series. Prints counts by kind, language and letter, what was
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from spinemed.instances.proof import right_options
 from spinemed.instances.series import Asking
 from spinemed.instances.shots import CaseSeries, slice_of
 from spinemed.instances.templates import templates
+from spinemed.phantom.export.study import write_studies
 from spinemed.records import Finding, Instance, Picture, Reject, Study
 from spinemed.sources import phantom
 
@@ -139,12 +141,15 @@ def _clues(one: Instance, option: str) -> Iterator[tuple[str, ...]]:
     yield from ((one.kind, option, "against", other) for other in others)
 
 
+_DRAWN = 60
+
+
 def main() -> int:
     """Print the audit and return 1 if an item is not proven."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--studies", type=Path, required=True, help="folder of spinemed phantom --out")
+    parser.add_argument("--studies", type=Path, help="folder of spinemed phantom --out; none draws 60")
     parser.add_argument("--limit", type=int, default=10**9, help="studies at most")
     parser.add_argument("--items", type=int, default=1000, help="choice items drawn for the proof")
     parser.add_argument("--seed", type=int, default=0)
@@ -152,6 +157,16 @@ def main() -> int:
     parser.add_argument("--items-per-kind", type=int, default=2)
     parser.add_argument("--show", type=Path, help="folder for items.txt and pictures")
     args = parser.parse_args()
+    if args.studies is not None:
+        return _audited(args)
+    with tempfile.TemporaryDirectory() as folder:
+        args.studies = Path(folder)
+        for _ in write_studies(1, _DRAWN, args.studies, workers=2):
+            pass
+        return _audited(args)
+
+
+def _audited(args: argparse.Namespace) -> int:
     audit = Audit()
     asking = Asking(args.seed, args.open_share, 12, items_per_kind=args.items_per_kind)
     for number, study in enumerate(phantom.read(args.studies)):

@@ -2,7 +2,7 @@
 
 Label map -> `facts.find` -> chain -> window -> 256 greys -> ring -> PNG -> pixels. Only pictures from which
 the level can be told are taken: the window holds the sacrum, the numbering is 12 thoracic and 5 lumbar. The
-same marks in windows that end within L5 show what is left when the level cannot be counted.
+same patients in windows of one to five whole vertebrae show what is left when nothing can be counted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from spinemed.facts.find import find
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
-from spinemed.instances.chains import Chain, chain_of
+from spinemed.instances.chains import Chain, Span, chain_of
 from spinemed.instances.shots import RED, RING_PX
 from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window
 from spinemed.phantom.anatomy.place import place
@@ -42,8 +42,7 @@ SHRUNK = 2
 Shown = Literal["sacrum", "cropped"]
 SHOWN: tuple[Shown, Shown] = ("sacrum", "cropped")
 _RENDERED_PX = 320
-_L5_SEEN = 0.4
-"""At most this share of L5 is seen in pictures without the sacrum: the corner of S1 behind it is not."""
+_MORE = 2
 # As in instances.shots, which draws the same ring.
 _RING_WIDTH_PX = 1.6
 _RING_JITTER_PX = 2.0
@@ -217,30 +216,42 @@ def lps_volume(rendered: RenderedSeries) -> tuple[Volume, NDArray[np.uint8]]:
 
 
 def marked(cut: Slice, shown: Shown, rng: np.random.Generator) -> list[One]:
-    """Return pictures of each vertebra T10 to L5 of a slice that a window can hold.
+    """Return pictures of the vertebrae T10 to L5 of a slice that a window can hold, at most one of each.
 
-    One each with the sacrum; three each without it, where few windows fit.
+    Without the sacrum two of each, from T10 to L2.
     """
     made = []
     for index, site in enumerate(cut.chain.sites):
-        for _ in range(0 if site not in LEVELS else 1 if shown == "sacrum" else 3):
-            window = _window(cut, shown, index, rng)
+        for _ in range(0 if site not in LEVELS else 1 if shown == "sacrum" else 2):
+            window = (
+                _on_sacrum(cut, index, rng) if shown == "sacrum" else _around(cut.chain.spans, index, rng)
+            )
             if window is not None:
                 made.append(_picture(cut, window, index, rng))
     return made
 
 
-def _window(cut: Slice, shown: Shown, index: int, rng: np.random.Generator) -> Window | None:
+def _on_sacrum(cut: Slice, index: int, rng: np.random.Generator) -> Window | None:
     slice_mm = cut.grey.shape[0] * cut.spacing_mm[0], cut.grey.shape[1] * cut.spacing_mm[1]
-    if shown == "sacrum":
-        return draw_window(cut.chain, "sacrum", slice_mm, rng, holding=index)
-    # Which vertebra is the highest is drawn first: with it fixed, a place would name a level.
-    lowest = cut.chain.spans[-1]
-    for reference in rng.permutation(index + 1):
-        window = draw_window(cut.chain, "reference", slice_mm, rng, holding=index, reference=int(reference))
-        if window is not None and window.bottom_mm < lowest.top + _L5_SEEN * lowest.height:
-            return window
-    return None
+    return draw_window(cut.chain, "sacrum", slice_mm, rng, holding=index)
+
+
+def _around(spans: Sequence[Span], index: int, rng: np.random.Generator) -> Window | None:
+    """Return a window with up to two whole vertebrae above and below the marked one, in the same way for all.
+
+    None where there are not two more whole ones and a third to be cut, above as below; L5 is only ever cut.
+    So neither the ring's place nor counting to an edge tells a level: only what the bones look like.
+    """
+    if index - _MORE - 1 < 0 or index + _MORE + 1 >= len(spans):
+        return None
+    first, last = index - int(rng.integers(0, _MORE + 1)), index + int(rng.integers(0, _MORE + 1))
+    above, below = spans[first - 1], spans[last + 1]
+    top = above.top + float(rng.uniform(0.4, 0.7)) * above.height
+    bottom = below.top + float(rng.uniform(0.2, 0.4)) * below.height
+    pixel = (bottom - top) / HEIGHT_PX
+    middle = float(np.mean([(span.left + span.right) / 2 for span in spans[first : last + 1]]))
+    left = middle + float(rng.uniform(-12.0, 18.0)) - WIDTH_PX * pixel / 2
+    return Window(round(top, 3), round(left, 3), round(pixel, 5), "reference", first, last)
 
 
 def _picture(cut: Slice, window: Window, index: int, rng: np.random.Generator) -> One:

@@ -5,7 +5,8 @@
 One thread; minutes are this process's processor time in training, reading the curve and making pictures not
 counted (both are reported). Held-out patients; 4 options are drawn as the corpus draws them, close neighbours
 preferred. Beside the network: probes that see the ring's place and scale alone, a network on shuffled
-labels, and one whose pictures end within L5, so that nothing is there to count from. Writes
+labels, and one whose pictures show one to five vertebrae, so that nothing
+is there to count from. Writes
 benchmarks/results/phantom_learn.json and docs/phantom/learning_curve.png; the weights stay in the
 temporary folder for phantom_gap.py. `--corpus DIR` probes the choice items of a corpus on disk as well.
 """
@@ -159,7 +160,7 @@ def plot(report: dict[str, Any], file: Path) -> None:
     for part, figure_name, label, colour in (
         ("network", "eight_way", "network, 8 levels", "tab:blue"),
         ("network", "four_options", "network, 4 options", "tab:cyan"),
-        ("no_sacrum", "eight_way", "no sacrum in view, 8 levels", "tab:orange"),
+        ("no_sacrum", "eight_way", "nothing to count from, T10 to L2", "tab:orange"),
         ("shuffled", "eight_way", "shuffled labels, 8 levels", "grey"),
     ):
         curve = report[part]["curve"]
