@@ -5,10 +5,10 @@
 One thread; minutes are this process's processor time in training, reading the curve and making pictures not
 counted (both are reported). Held-out patients; 4 options are drawn as the corpus draws them, close neighbours
 preferred. Beside the network: probes that see the ring's place and scale alone, a network on shuffled
-labels, and one whose pictures show one to five vertebrae, so that nothing
-is there to count from. Writes
-benchmarks/results/phantom_learn.json and docs/phantom/learning_curve.png; the weights stay in the
-temporary folder for phantom_gap.py. `--corpus DIR` probes the choice items of a corpus on disk as well.
+labels, and one whose pictures show one to five vertebrae, so that nothing is there to count from but the
+looks of the bones. Writes benchmarks/results/phantom_learn.json and docs/phantom/learning_curve.png; the
+weights stay in the temporary folder for phantom_gap.py. `--corpus DIR` probes the choice items of a corpus
+on disk as well.
 """
 
 from __future__ import annotations
