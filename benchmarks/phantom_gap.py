@@ -37,9 +37,9 @@ from spinemed.phantom.rendering.acquisition import SeriesKind
 RESULTS = Path(__file__).parent / "results" / "phantom_gap.json"
 DRAWS = 10
 NOTE = (
-    "The phantom's MR greys were matched to these SPIDER slices (greys only, no levels). A T2 network trained "
-    "before that reached 0.69 [0.57, 0.78] on spider_t2 and 0.51 [0.39, 0.62] on spider_t1, 8 levels. Windows "
-    "are drawn from the known bodies, so that the sacrum is always in view."
+    "The phantom's MR greys were matched to these SPIDER slices (greys only, no levels). A T2 network "
+    "trained before that reached 0.69 [0.57, 0.78] on spider_t2 and 0.51 [0.39, 0.62] on spider_t1, 8 "
+    "levels. Windows are drawn from the known bodies, so that the sacrum is always in view."
 )
 TEST_SHARE = 0.15
 TRAINED: tuple[SeriesKind, ...] = ("t2", "t1", "ct")
