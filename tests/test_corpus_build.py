@@ -16,17 +16,19 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pydicom import dcmread
 from typer.testing import CliRunner
 
 from spinemed.cli import app, main
 from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig, Phantoms
 from spinemed.corpus.manifest import file_sha256, read_manifest
+from spinemed.corpus.task import rows_of
 from spinemed.errors import ConfigError, OutputError, SourceError
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import read_mask, read_volume
 from spinemed.level_labels import value_of
-from spinemed.phantom.export.study import write_studies
+from spinemed.phantom.export.study import write_studies, write_study
 from spinemed.records import Study
 from spinemed.sources import SOURCES
 
@@ -195,6 +197,21 @@ def test_nothing_is_counted_from_the_sacrum_where_the_numbering_is_unusual(tmp_p
         for text in asked
         if "sacrum and" in text or "from the sacrum" in text or "five lumbar" in text.lower()
     ]
+
+
+@pytest.mark.parametrize("orientation", [["R", "F"], None])
+def test_a_frontal_film_that_does_not_show_the_left_on_the_right_is_refused(
+    tmp_path: Path, orientation: list[str] | None
+) -> None:
+    place = write_study(3, tmp_path, ("t2", "xr_ap")) / "xr_ap" / "001.dcm"
+    film = dcmread(place)
+    film.PatientOrientation = orientation
+    film.save_as(place)
+    [study] = SOURCES["phantom"](tmp_path)
+    assert isinstance(study, Study)
+    given = rows_of(study, BuildConfig().asking)
+    assert not [one for one in given.instances if one.modality == "XR"]
+    assert any("patient's left" in reject.reason for reject in given.rejects)
 
 
 def test_pictures_are_stored_once(phantom_corpus: Path) -> None:

@@ -121,6 +121,12 @@ def test_each_pathology_is_stated_as_present_and_as_absent(condition: str, kind:
         assert any(not one.present for one in seen), f"never absent in {kind}"
 
 
+def test_endplates_that_infection_has_eaten_are_no_schmorl_nodes() -> None:
+    infected = findings("spondylodiscitis", "t2")
+    assert [one for _, one in infected if one.pathology == "spondylodiscitis" and one.present]
+    assert not [one for _, one in infected if one.pathology == "endplate_defect" and one.present]
+
+
 def test_a_healthy_patient_has_no_change_present() -> None:
     normal = {"vertebra", "vertebra_in_part", "lumbar_lordosis", "thoracic_kyphosis", "disc_degeneration"}
     for seed in range(4):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spinemed.errors import SourceError
 from spinemed.facts import find
 from spinemed.facts.stated import stated_findings, stated_rejects
-from spinemed.imaging.radiograph import read_radiograph
+from spinemed.imaging.radiograph import Radiograph, read_radiograph
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
 from spinemed.instances import Asking, ask
@@ -81,6 +81,7 @@ def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> 
     """Return a series with its findings, and count them; what masks tell goes before what is stated."""
     if series.modality == "XR":
         radiograph = read_radiograph(_only_file(series))
+        _check_side(series, radiograph)
         _note_pixels(rows, series, radiograph.pixels)
         rows.findings.extend(stated)
         return CaseSeries(series, radiograph, tuple(stated))
@@ -98,6 +99,17 @@ def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> 
         _note_pixels(rows, series, volume.array if stack else sagittal(volume.array, index))
     rows.findings.extend(findings)
     return CaseSeries(series, volume, tuple(findings))
+
+
+def _check_side(series: Series, radiograph: Radiograph) -> None:
+    """SourceError for a frontal film whose header does not put the patient's left on the picture's right."""
+    columns_run = radiograph.patient_orientation[0]
+    if "AP" in series.view and not columns_run.startswith("L"):
+        towards = columns_run or "nowhere named"
+        raise SourceError(
+            f"{series.image.name}: columns of this frontal film run towards {towards}, not "
+            "to the patient's left; store it as it is read, PatientOrientation L\\F"
+        )
 
 
 def _note_pixels(rows: StudyRows, series: Series, pixels: NDArray[np.generic]) -> None:

@@ -153,10 +153,7 @@ def without_height(anatomy: Anatomy, bone: Vertebra, pixel_mm: float, rules: Vis
         return "the pixels are too coarse for a grade of height loss"
     if bone.shape is not None and bone.shape.defects:
         return "a dent in its endplate hides what height was lost"
-    for disc in anatomy.placed_discs:
-        if bone.level in (disc.above, disc.below) and disc.shape is not None and disc.shape.infected:
-            return "infection has eaten its endplate"
-    return ""
+    return "infection has eaten its endplate" if _eaten_endplates(anatomy, bone.level) else ""
 
 
 def is_graded(level: str) -> bool:
@@ -206,7 +203,11 @@ def _metastasis(shown: ShownSeries, bone: Vertebra, region: Region, apart: float
 
 
 def _endplates(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Iterator[Claim]:
-    """Dents in an endplate, one claim each; one absent claim for a vertebra without any."""
+    """Dents in an endplate, one claim each; one absent claim for a vertebra without any.
+
+    An endplate that infection has eaten is no Schmorl node: it is held back.
+    """
+    eaten = _eaten_endplates(shown.anatomy, bone.level)
     defects = () if bone.shape is None else bone.shape.defects
     if not defects:
         yield Claim(bone.level, "endplate_defect", shown.locator(region), region.count, apart, present=False)
@@ -246,7 +247,15 @@ def _endplates(shown: ShownSeries, bone: Vertebra, region: Region, apart: float)
             0 if seen is None else seen.count,
             other,
             detail=endplate,
+            hidden="infection has eaten the endplate" if endplate in eaten else "",
         )
+
+
+def _eaten_endplates(anatomy: Anatomy, level: str) -> frozenset[str]:
+    """Return which endplates of a vertebra lie at an infected disc."""
+    infected = [one for one in anatomy.placed_discs if one.shape is not None and one.shape.infected]
+    lower = {"lower" for disc in infected if disc.above == level}
+    return frozenset(lower | {"upper" for disc in infected if disc.below == level})
 
 
 def _osteophyte(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: Region, apart: float) -> Claim:
