@@ -31,8 +31,9 @@ from marked_pictures import LEVELS, Marked, code_hash, marked_pictures, seconds_
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from spinemed.bench.baselines import text_only
 from spinemed.bench.items import pick, read_items
-from spinemed.bench.probes import duplicates, geometry_probe, letter_balance, text_only_probe
+from spinemed.bench.probes import across_splits, duplicates, geometry_probe, letter_balance, text_only_probe
 from spinemed.intervals import wilson
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
 from spinemed.phantom.rendering.acquisition import SeriesKind
@@ -134,18 +135,25 @@ def blind_probes(known: Marked, asked: Marked) -> dict[str, Any]:
 
 
 def corpus_probes(corpus: Path) -> dict[str, Any]:
-    """Return the probes of a corpus's choice items, all splits together: every kind, and marked levels."""
-    items = [
-        item for split in ("train", "validation", "test") for item in read_items(corpus, "choice", split)
-    ]
+    """Return the probes of a corpus's choice items: every kind, marked levels, and kinds with few items.
+
+    Common kinds are cross-validated over all splits; answers of the rare ones are balanced within each split
+    and are probed from the training patients to the others.
+    """
+    known, *others = (read_items(corpus, "choice", split) for split in ("train", "validation", "test"))
+    asked = [item for split in others for item in split]
+    items = [*known, *asked]
     marked = pick(items, kinds=["marked_level"])
-    rare = [item for item in items if item.kind not in COMMON_KINDS]
+    rare, rare_known, rare_asked = (
+        [item for item in some if item.kind not in COMMON_KINDS] for some in (items, known, asked)
+    )
     balance, doubles = letter_balance(items), duplicates(items)
     return {
         "items": len(items),
         "text_only": asdict(text_only_probe(items)),
         "text_only_marked_level": asdict(text_only_probe(marked)),
         "text_only_rare_kinds": asdict(text_only_probe(rare)),
+        "text_only_rare_kinds_across_splits": asdict(across_splits(rare_known, rare_asked, text_only)),
         "geometry": asdict(geometry_probe(items)),
         "geometry_marked_level": asdict(geometry_probe(marked)),
         "letters": asdict(balance),

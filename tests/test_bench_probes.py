@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from spinemed.bench.baselines import text_only
 from spinemed.bench.items import Item, read_items
 from spinemed.bench.probes import (
+    across_splits,
     cross_validated,
     duplicates,
     geometry_probe,
@@ -128,6 +130,21 @@ def test_nothing_is_learnt_from_the_patient_who_is_asked() -> None:
         return [item.answer for item in asked]
 
     assert cross_validated(items, spying).accuracy == 1.0
+
+
+def test_items_balanced_within_each_split_are_at_chance_across_splits_though_not_within_one() -> None:
+    # Every option is right equally often in each half: a fold left out tips the rest against its answers.
+    items = [replace(item, options=tuple(NAMES[:4])) for item in made(48, patients=24)]
+    items = [replace(item, answer="ABCD"[place % 4]) for place, item in enumerate(items)]
+    known = [item for item in items if int(item.patient[1:]) < 12]
+    asked = [item for item in items if int(item.patient[1:]) >= 12]
+    assert across_splits(known, asked, text_only).excess == pytest.approx(0.0, abs=0.15)
+    assert text_only_probe(items, folds=12).excess < 0.0
+    leaking = [replace(item, answer="A") for item in items]
+    found = across_splits(leaking[:24], leaking[24:], text_only)
+    assert found.accuracy == 1.0 and found.n == 24
+    with pytest.raises(ValueError, match="no item has options"):
+        across_splits(known, [], text_only)
 
 
 def test_probes_repeat_and_do_not_depend_on_the_order_of_patients() -> None:

@@ -60,7 +60,10 @@ def test_splits_have_their_shares_and_a_patient_has_one() -> None:
 
 def test_the_script_beside_the_settings_is_the_same_entry() -> None:
     ended = subprocess.run(
-        [sys.executable, str(SCRIPTS / "build.py"), "--help"], capture_output=True, text=True, check=True
+        [sys.executable, str(SCRIPTS / "build.py"), "--help"],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert "Build the corpus" in ended.stdout
 

@@ -115,6 +115,31 @@ def test_a_body_cut_by_the_border_is_seen_in_part_and_nothing_else() -> None:
     assert not [reject for reject in rejects if reject.id.endswith("/L3")]
 
 
+def test_a_body_that_the_slice_passes_beside_is_a_reject_and_no_vertebra() -> None:
+    study, volume, mask, series = study_of(lumbar_slice())
+    wide = np.zeros((*mask.shape[:2], 45), np.uint8)
+    wide[:, :, 5:40] = mask[:, :, :1]
+    wide[wide == L5] = 0
+    aside = np.where(mask[:, :, :1] == L5, L5, 0)
+    wide[:, :, 1:21] += aside.astype(np.uint8)  # its middle lies 10 voxels beside that of the others
+    volume = Volume(wide.astype(np.int16), volume.spacing_mm, volume.origin_mm, volume.direction, "LPS")
+    found = find(study, volume, wide, series)
+    seen = {one.site for one in found if isinstance(one, Finding) and one.pathology == "vertebra"}
+    assert seen == {"L3", "L4", "S1"}
+    [reject] = [one for one in found if isinstance(one, Reject) and one.id.endswith("/L5")]
+    assert reject.reason == "the slice passes beside the middle of this body"
+
+
+def test_a_body_lower_than_its_neighbours_behind_too_is_not_called_normal() -> None:
+    labels = lumbar_slice()
+    labels[46:54, 30:60] = 0  # L4 has lost a third of its height, in front and behind alike
+    findings, rejects = found_in(labels)
+    assert not [one for one in findings if one.site == "L4" and one.pathology == "height_loss"]
+    assert [one.reason for one in rejects if one.id.endswith("/L4")] == [
+        "another height than that of the front may be lost: crush"
+    ]
+
+
 def test_levels_out_of_order_give_no_finding_at_all() -> None:
     findings, rejects = found_in(lumbar_slice()[::-1])
     assert not findings

@@ -441,10 +441,11 @@ def test_heights_measured_on_the_painted_mask_are_those_of_the_placed_body(seed:
     for level in FRACTURE_LEVELS:
         mask = body_plane(anatomy, level, pixel_mm)
         vertebra = anatomy.vertebra(level)
-        measured = []
+        measured, expected = [], []
         for share in (-HEIGHT_POSITION, 0.0, HEIGHT_POSITION):
-            column = (mask.shape[1] - 1) / 2 + share * vertebra.body.half_depth / pixel_mm
-            measured.append(mask[:, round(column)].sum() * pixel_mm)
+            middle = (mask.shape[1] - 1) / 2
+            column = round(middle + share * vertebra.body.half_depth / pixel_mm)
+            measured.append(mask[:, column].sum() * pixel_mm)
+            expected.append(vertebra.body.height_at((column - middle) * pixel_mm))
         if not vertebra.body.dents:
-            expected = [vertebra.heights().anterior, vertebra.heights().middle, vertebra.heights().posterior]
             assert np.allclose(measured, expected, atol=1.3 * pixel_mm), (level, measured, expected)

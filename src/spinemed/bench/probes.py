@@ -87,12 +87,31 @@ def cross_validated(items: Sequence[Item], answerer: Answerer, folds: int = FOLD
         right.update(
             {place: is_right(letter, asked[place]) for place, letter in zip(held, letters, strict=True)}
         )
-    scores = [float(right[place]) for place in range(len(asked))]
+    return _result(asked, [right[place] for place in range(len(asked))])
+
+
+def across_splits(known: Sequence[Item], asked: Sequence[Item], answerer: Answerer) -> ProbeResult:
+    """Return the accuracy on `asked` of a method that learns from `known`, a split of other patients.
+
+    The measure where answers are balanced within each split: leaving patients out of a balanced set tips the
+    rest against their answers, so that cross-validation falls below chance. ValueError where no item of
+    `asked` has options.
+    """
+    items = [item for item in asked if item.options]
+    letters = answerer([item for item in known if item.options], items)
+    return _result(items, [is_right(letter, item) for letter, item in zip(letters, items, strict=True)])
+
+
+def _result(asked: Sequence[Item], right: Sequence[bool]) -> ProbeResult:
+    if not asked:
+        raise ValueError("no item has options to probe; give choice items")
+    patients = [item.patient for item in asked]
+    scores = [float(one) for one in right]
     return ProbeResult(
         accuracy=sum(scores) / len(scores),
         n=len(scores),
-        patients=len(fold_of),
-        interval=bootstrap_mean(scores, [item.patient for item in asked], draws=DRAWS),
+        patients=len(set(patients)),
+        interval=bootstrap_mean(scores, patients, draws=DRAWS),
         chance=chance(asked),
     )
 

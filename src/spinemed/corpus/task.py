@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -90,6 +90,8 @@ def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> 
     stack = series.plane != "sagittal"
     if not stack:
         found = find(rows.study, volume, read_mask(series.mask, series.label_scheme, volume), series)
+        if rows.study.stated is not None:
+            found = list(_agreeing(rows.study, found, stated))
         findings += [one for one in found if isinstance(one, Finding)]
         rows.rejects.extend(one for one in found if isinstance(one, Reject))
         stated = [one for one in stated if one.pathology not in FROM_MASKS]
@@ -99,6 +101,20 @@ def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> 
         _note_pixels(rows, series, volume.array if stack else sagittal(volume.array, index))
     rows.findings.extend(findings)
     return CaseSeries(series, volume, tuple(findings))
+
+
+def _agreeing(
+    study: Study, found: Sequence[Finding | Reject], stated: Sequence[Finding]
+) -> Iterator[Finding | Reject]:
+    """Yield what masks tell; a Reject for a loss of height of which the source does not state the grade."""
+    grades = {one.site: one.grade for one in stated if one.pathology == "height_loss"}
+    for one in found:
+        if isinstance(one, Finding) and one.pathology == "height_loss" and grades.get(one.site) != one.grade:
+            place = f"{study.id}/{one.evidence.series}/{one.site}"
+            reason = "the source does not state the height loss that its mask gives"
+            yield Reject(id=place, source=study.source, step="facts", reason=reason, fix="none needed")
+        else:
+            yield one
 
 
 def _check_side(series: Series, radiograph: Radiograph) -> None:

@@ -18,7 +18,7 @@ from scipy import ndimage
 from spinemed.errors import SourceError
 from spinemed.facts.bodies import SACRUM, Body, bodies, tilts, whole_body
 from spinemed.facts.heights import Heights, heights
-from spinemed.facts.measure import boxed_tilt, disc_line, endplates, sac_depth_mm, slip_percent
+from spinemed.facts.measure import SAC_VALUES, boxed_tilt, disc_line, endplates, sac_depth_mm, slip_percent
 from spinemed.facts.measure_curves import cobb_deg, end_plates_cobb_deg, frontal_tilts, sagittal_curve_deg
 from spinemed.facts.measure_losses import losses_of
 from spinemed.facts.measure_sides import herniation_side
@@ -29,6 +29,8 @@ from spinemed.records import Box, Finding, Plane
 
 _VALUES: Final[dict[str, int]] = {site: value for value, site in SCHEMES["verse"].items()}
 _DISC: Final = 200
+_BESIDE: Final = 2  # slices on either side of the middle that may show as much of a body
+_BESIDE_SHARE: Final = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,14 +146,14 @@ def _first_sacral(series: MaskedSeries, index: int) -> list[Body]:
 
 
 def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
-    """The loss of the stated form, averaged over up to three slices through the body's middle."""
-    if series.plane == "radiograph" and finding.detail in ("biconcave", "crush"):
-        return None  # the rims hide the hollow in a silhouette
-    index, losses = finding.evidence.slice_index, []
-    for at in (index - 1, index, index + 1):
-        if not 0 <= at < len(series.labels):
-            continue
-        seen = _bodies_of(series, at)
+    """The loss of the stated form, the median of the slices through the body's middle."""
+    if series.plane == "radiograph":
+        if finding.detail in ("biconcave", "crush"):
+            return None  # the rims hide the hollow in a silhouette
+        if _covered(series, finding.site):
+            return None
+    losses = []
+    for seen in _through_middle(series, finding, (finding.site,)):
         tilt = tilts(seen, series.pixel_mm)
         sizes: dict[str, Heights] = {}
         for whole, lean in zip(seen, tilt, strict=True):
@@ -166,11 +168,11 @@ def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
                 )
             except SourceError:
                 continue
-        if finding.site in sizes and (at == index or _is_middle(series, finding.site, at, index)):
+        if finding.site in sizes:
             found = losses_of(finding.site, sizes, series.sex)
             # A healthy body is stated with the loss of its front.
             losses.append(found[finding.detail or "wedge"])
-    return None if not losses else max(0.0, float(np.mean(losses))) - (finding.value or 0.0)
+    return None if not losses else max(0.0, float(np.median(losses))) - (finding.value or 0.0)
 
 
 def _within(body: Body, box: Box) -> Body:
@@ -183,22 +185,50 @@ def _within(body: Body, box: Box) -> Body:
     return Body(body.site, body.box, pixels, body.whole)
 
 
-def _is_middle(series: MaskedSeries, site: str, at: int, index: int) -> bool:
-    """Whether a neighbouring slice shows about as much of a vertebra as the slice through its middle."""
-    counts = [int((series.labels[place] == _VALUES[site]).sum()) for place in (at, index)]
-    return counts[0] > 0.9 * counts[1]
+def _through_middle(series: MaskedSeries, finding: Finding, sites: Sequence[str]) -> list[list[Body]]:
+    """The bodies in the slice of the evidence, and in those beside it that show as much of the ones named.
+
+    Alone where one of them bears screws, whose way through the pedicles the slices beside it meet.
+    """
+    middle = finding.evidence.slice_index
+    shown = _bodies_of(series, middle)
+    screwed = {one.site for one in series.findings if one.pathology == "screws" and one.present}
+    if series.plane == "radiograph" or screwed & set(sites):
+        return [shown]
+    wanted = {body.site: _BESIDE_SHARE * body.pixels.sum() for body in shown if body.site in sites}
+    found = []
+    for at in range(middle - _BESIDE, middle + _BESIDE + 1):
+        seen = _bodies_of(series, at) if 0 <= at < len(series.labels) and at != middle else []
+        sizes = {body.site: int(body.pixels.sum()) for body in seen}
+        if seen and all(sizes.get(site, 0) > least for site, least in wanted.items()):
+            found.append(seen)
+    return [shown, *found]
+
+
+def _covered(series: MaskedSeries, site: str) -> bool:
+    """Whether another silhouette touches that of a vertebra and may hide its edge: a pixel has one label."""
+    picture, value = series.labels[0], _VALUES[site]
+    near = ndimage.binary_dilation(picture == value)
+    return bool(((picture[near] > 0) & (picture[near] != value)).any())
 
 
 def _slip(series: MaskedSeries, finding: Finding) -> float | None:
+    """The slip, the median of the slices through the middle of both bodies."""
     upper, _, lower = finding.site.partition("-")
     if upper == "C2":
         return None  # the dens belongs to its mask: its lower endplate is not what is found first
-    seen = _bodies_of(series, finding.evidence.slice_index)
-    places = {body.site: place for place, body in enumerate(seen)}
-    tilt = tilts(seen, series.pixel_mm)
-    above = endplates(seen[places[upper]], series.pixel_mm, tilt[places[upper]])[1]
-    below = endplates(seen[places[lower]], series.pixel_mm, tilt[places[lower]])[0]
-    return slip_percent(above, below) - (finding.value or 0.0)
+    if series.plane == "radiograph" and (_covered(series, upper) or _covered(series, lower)):
+        return None
+    slips = []
+    for seen in _through_middle(series, finding, (upper, lower)):
+        places = {body.site: place for place, body in enumerate(seen)}
+        if upper not in places or lower not in places:
+            continue
+        tilt = tilts(seen, series.pixel_mm)
+        above = endplates(seen[places[upper]], series.pixel_mm, tilt[places[upper]])[1]
+        below = endplates(seen[places[lower]], series.pixel_mm, tilt[places[lower]])[0]
+        slips.append(slip_percent(above, below))
+    return None if not slips else float(np.median(slips)) - (finding.value or 0.0)
 
 
 def _curve(series: MaskedSeries, finding: Finding) -> float | None:
@@ -235,9 +265,10 @@ def _sac(series: MaskedSeries, finding: Finding) -> float | None:
     value = _DISC + _VALUES[finding.site.split("-")[0]]
     picture = series.structures[finding.evidence.slice_index]
     if series.plane == "axial":
-        columns = np.flatnonzero((picture == value).any(axis=0))
-        if not columns.size:
-            raise SourceError(f"structure {value} is not in the slice")
+        # The sac's middle, not the disc's: a herniation reaches out to one side.
+        columns = np.flatnonzero(np.isin(picture, SAC_VALUES).any(axis=0))
+        if not columns.size or not (picture == value).any():
+            raise SourceError(f"structure {value} or the sac is not in the slice")
         middle = (columns[0] + columns[-1] + 1) / 2 * series.pixel_mm[1]
         return sac_depth_mm(picture, series.pixel_mm, (0.0, middle), (1.0, 0.0), reach_mm=math.inf) - (
             finding.value or 0.0

@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 from spinemed.errors import SourceError
 from spinemed.facts.bodies import Body, bodies, tilts
 from spinemed.facts.heights import Heights, heights
-from spinemed.facts.normal import MEASURED_LEVELS, Sex, distance_to_cut, expected_ratio, genant_grade
-from spinemed.imaging.slices import best_sagittal, sagittal
+from spinemed.facts.measure_losses import losses_of
+from spinemed.facts.normal import (
+    GENANT_CUTS_PERCENT,
+    MEASURED_LEVELS,
+    Sex,
+    distance_to_cut,
+    expected_ratio,
+    genant_grade,
+)
+from spinemed.imaging.slices import best_sagittal, body_fronts, sagittal
 from spinemed.imaging.volume import Volume
+from spinemed.level_labels import SCHEMES
 from spinemed.levels import Level
 from spinemed.records import Finding, Locator, Pathology, Reject, Series, Study, content_id
 
@@ -31,6 +40,8 @@ _SPREAD_PERCENT = (
 _INTACT_PERCENT = 15.0
 _PRIOR_NEIGHBOURS = 4.0
 _REACH = 4
+_ASIDE_SHARE = 0.65
+"""Of the half width: a slice further from the middle of a body does not show it as a body."""
 _STEP = "facts"
 
 
@@ -57,12 +68,28 @@ def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) 
     if not in_order(seen):
         fix = "check the label scheme and the orientation in the header of the mask"
         return [_reject(study, place, "the levels of the mask do not run from head to foot", fix)]
-    found: list[Finding | Reject] = []
+    aside = _passed_aside(mask, index)
+    found: list[Finding | Reject] = [
+        _reject(study, f"{place}/{site}", "the slice passes beside the middle of this body", "none needed")
+        for site in sorted(aside, key=Level)
+    ]
+    seen = [body for body in seen if body.site not in aside]
     for body in seen:
         pathology: Pathology = "vertebra" if body.whole else "vertebra_in_part"
         found.append(_finding(study, series, volume, index, body, pathology))
     found.extend(_height_losses(study, series, volume, index, seen))
     return found
+
+
+def _passed_aside(mask: NDArray[np.uint8], index: int) -> set[str]:
+    """The levels whose body a slice passes too far from its middle to show it: in a curved spine."""
+    names = SCHEMES["verse"]
+    fronts = body_fronts(mask).items()
+    return {
+        names[value]
+        for value, (middle, half) in fronts
+        if value in names and abs(index - middle) > _ASIDE_SHARE * half
+    }
 
 
 def in_order(seen: Sequence[Body]) -> bool:
@@ -93,8 +120,20 @@ def _height_losses(
             reason = "the height loss lies within the measuring error of a cut between grades"
             found.append(_reject(study, f"{place}/{body.site}", reason, "none needed"))
             continue
+        if other := _other_loss(body.site, sizes, study.sex, loss, error):
+            found.append(_reject(study, f"{place}/{body.site}", other, "none needed"))
+            continue
         found.append(_finding(study, series, volume, index, body, "height_loss", max(0.0, loss)))
     return found
+
+
+def _other_loss(site: str, sizes: dict[str, Heights | str], sex: Sex, loss: float, error: float) -> str:
+    """Why the loss of the front is not the whole story: middle or back may have lost more; "" else."""
+    known = {level: size for level, size in sizes.items() if isinstance(size, Heights)}
+    losses = losses_of(site, known, sex)
+    form = max(losses, key=lambda name: losses[name])
+    more = losses[form] > max(loss, GENANT_CUTS_PERCENT[0] - MARGIN * error)
+    return f"another height than that of the front may be lost: {form}" if form != "wedge" and more else ""
 
 
 def _measured(body: Body, spacing_mm: tuple[float, float], tilt: float) -> Heights | str:

@@ -71,8 +71,9 @@ def endplates(body: Body, spacing_mm: tuple[float, float], tilt: float) -> tuple
         height = float(np.percentile(across, 99) - np.percentile(across, 1))
         from_edge = (across - (slope * along + offset)) * (1 if upper else -1)
         front, rear = np.percentile(along[from_edge < _BAND * height], _WALL_PERCENT)
-        half = min(spacing_mm) / 2
-        points = [(place, slope * place + offset) for place in (front - half, rear + half)]
+        # Between these percentiles lies 96 % of an even band; single stray pixels are left out.
+        left_out = (rear - front) * _WALL_PERCENT[0] / (_WALL_PERCENT[1] - _WALL_PERCENT[0])
+        points = [(place, slope * place + offset) for place in (front - left_out, rear + left_out)]
         found.append([(a * sine + c * cosine, a * cosine - c * sine) for a, c in points])
     upper_points, lower_points = found
     return Endplate(*upper_points), Endplate(*lower_points)

@@ -44,7 +44,7 @@ def best_sagittal(mask: NDArray[np.uint8]) -> int:
     slice that meets most bodies wins. SourceError for a mask without a vertebra.
     """
     votes = np.zeros(mask.shape[2])
-    for middle, half_width in _body_fronts(mask):
+    for middle, half_width in body_fronts(mask).values():
         off = (np.arange(mask.shape[2]) - middle) / half_width
         votes += np.clip(1 - off**2, 0, None)
     return int(np.argmax(votes))
@@ -65,15 +65,18 @@ def to_uint8(pixels: NDArray[np.generic], modality: Modality) -> NDArray[np.uint
     return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
 
 
-def _body_fronts(mask: NDArray[np.uint8]) -> list[tuple[float, float]]:
-    """Return middle and half width, in voxels along x, of the front of each vertebra that is no sliver."""
+def body_fronts(mask: NDArray[np.uint8]) -> dict[int, tuple[float, float]]:
+    """Return label -> middle and half width, in voxels along x, of each vertebra's front; slivers left out.
+
+    `mask` as in `best_sagittal`; the front holds the body alone. SourceError for a mask without a vertebra.
+    """
     boxes = ndimage.find_objects(mask)
     parts = {value: mask[box] == value for value, box in enumerate(boxes, start=1) if box is not None}
     if not parts:
         raise SourceError("the mask holds no vertebra; check its label scheme")
     counts = {value: int(part.sum()) for value, part in parts.items()}
     usual = float(np.median(list(counts.values())))
-    fronts = []
+    fronts = {}
     for value, part in parts.items():
         if counts[value] < _SLIVER_SHARE * usual:
             continue
@@ -81,5 +84,5 @@ def _body_fronts(mask: NDArray[np.uint8]) -> list[tuple[float, float]]:
         columns = np.nonzero(part[:, :depth])[2]
         low, high = np.percentile(columns, (2, 98))
         offset = boxes[value - 1][2].start
-        fronts.append((offset + float(np.median(columns)), max((high - low) / 2, 1.0)))
+        fronts[value] = offset + float(np.median(columns)), max((high - low) / 2, 1.0)
     return fronts

@@ -38,7 +38,7 @@ _TRANSVERSE: Final[dict[str, float]] = {"L1": 12.0, "L2": 14.5, "L3": 17.0, "L4"
 def arch_moulds(shape: VertebraShape, wall_mm: float, height_mm: float) -> list[Mould]:
     """Return the arch's lumps of any vertebra from C2 down.
 
-    `wall_mm` is the half depth of its body, `height_mm` the body's full height behind. At most 13 lumps.
+    `wall_mm` is the half depth of its body, `height_mm` the body's full height behind. At most 15 lumps.
     """
     build = _BUILDERS[shape.level[0]] if shape.level not in ("T12", "T13") else _lumbar
     parts = build(shape, wall_mm, height_mm)
@@ -58,10 +58,19 @@ def _lumbar(shape: VertebraShape, wall: float, height: float) -> list[Mould]:
             parts.append(Mould(lamina, (width / 4 + 4.5, 3.2, 0.39 * height), flare=0.45 * side))
         upper = (side * (width / 2 + 6.5), wall + 0.80 * depth + 1.0, 0.50 * height)
         lower = (side * (width / 2 + 1.0), wall + 0.95 * depth + 7.2, -0.58 * height)
+        parts.append(_isthmus(side * (width / 2 + 3.6), wall + 10.0, wall + 0.95 * depth + 5.5, height))
         parts.append(Mould(upper, (4.5, 4.2, 0.38 * height), flare=0.3 * side))
         parts.append(Mould(lower, (4.2, 4.0, 0.40 * height), flare=0.3 * side))
         parts.append(_lumbar_transverse(shape, wall, height, side, root))
     return parts
+
+
+def _isthmus(aside: float, front: float, back: float, height: float) -> Mould:
+    """The pars interarticularis: bone that runs down from the pedicle's end to the lower joint."""
+    high, low = 0.15 * height, -0.38 * height
+    radii = (4.0, (back - front) / 2 + 2.0, 0.27 * height)
+    centre = (aside, (front + back) / 2, (high + low) / 2)
+    return Mould(centre, radii, slant=(low - high) / (back - front))
 
 
 def _lumbar_transverse(shape: VertebraShape, wall: float, height: float, side: float, root: float) -> Mould:

@@ -25,6 +25,7 @@ SAC_FORWARD: Final = 0.10
 RIM_MM: Final = 0.8
 """How much of the ligament around herniated tissue and broken bone takes room besides."""
 
+_NEAR_MM: Final[float] = 2.0
 RECESS_PLACE: Final = 0.7
 """The lateral recess is measured at this share of the sac's half width."""
 
@@ -82,8 +83,9 @@ class SacTable:
 class Room:
     """The sac's depth in the plane of a disc, in mm: healthy, and what disease leaves of it.
 
-    `front_mm` and `back_mm` are what is taken on the midline. The recesses (left, right) are the sac's
-    depth at `RECESS_PLACE` of its half width. `foramen_lost` (left, right) is the share of fat lost.
+    `front_mm` and `back_mm` are what is taken on the midline, `near_share_lost` the greatest share that is
+    lost some mm above or below: what narrows a neighbour may reach near. The recesses (left, right) are
+    the sac's depth at `RECESS_PLACE` of its half width, `foramen_lost` (left, right) the share of fat lost.
     """
 
     normal_mm: float
@@ -93,6 +95,7 @@ class Room:
     recess_normal_mm: tuple[float, float]
     recess_left_mm: tuple[float, float]
     foramen_lost: tuple[float, float]
+    near_share_lost: float = 0.0
 
     @property
     def share_lost(self) -> float:
@@ -159,7 +162,24 @@ def room(anatomy: Anatomy, disc_above: str, table: SacTable | None = None) -> Ro
         for place in (RECESS_PLACE, -RECESS_PLACE)
     ]
     lost = (0.0, 0.0) if disc.shape is None else disc.shape.narrowing.foramen
-    return Room(*middle, (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1]), lost)
+    return Room(
+        *middle,
+        (sides[0][0], sides[1][0]),
+        (sides[0][1], sides[1][1]),
+        lost,
+        max(_share_lost(table, lumps, centre + up, disc.solid) for up in _beside(disc.solid)),
+    )
+
+
+def _beside(disc: Disc) -> tuple[Array, Array]:
+    """Steps from a disc's mid height to just outside it."""
+    step = disc.pose.rotation[:, 2] * (disc.height / 2 + _NEAR_MM)
+    return step, -step
+
+
+def _share_lost(table: SacTable, lumps: list[Lump], centre: Array, disc: Disc) -> float:
+    normal, left, _, _ = _chord(table, lumps, centre, disc.pose.rotation, 0.0, disc)
+    return 1.0 - left / normal if normal else 0.0
 
 
 def body_room(anatomy: Anatomy, level: str, table: SacTable | None = None) -> Room:

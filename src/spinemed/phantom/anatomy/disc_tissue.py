@@ -25,11 +25,10 @@ def herniation_mould(shape: DiscShape, solid: Disc, above: VertebraShape) -> lis
     left = {"left": aside, "right": -aside, "": 0.0}[herniation.side]
     # The posterior wall curves forwards at the sides.
     wall = solid.half_depth * (1.0 - 0.35 * (left / solid.half_width) ** 2)
-    tall = (
-        0.5 * solid.height
-        + (1.5 if herniation.kind == "protrusion" else 3.0)
-        + abs(herniation.migration_mm) / 2
-    )
+    # A protrusion is no taller than the disc behind (Fardon 2014); an extrusion spreads beyond it.
+    behind = max(0.5 * solid.height - solid.tangent / 2 * solid.half_depth, 1.5)
+    tall = behind if herniation.kind == "protrusion" else 0.5 * solid.height + 3.0
+    tall += abs(herniation.migration_mm) / 2
     centre = (left, wall, herniation.migration_mm / 2)
     return [Mould(centre, (herniation.width_mm / 2, herniation.reach_mm, tall))]
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import (
     UID,
@@ -81,7 +83,7 @@ def write_series(
 
     `pixels` holds HU for CT and signal for MR. The folder must exist; OSError passes through.
     """
-    dataset = _slices_dataset(patient, acquisition, pixels, name)
+    dataset = _encoded(_slices_dataset(patient, acquisition, pixels, name))
     grid = acquisition.grid
     files = []
     for index, slice_pixels in enumerate(pixels):
@@ -89,9 +91,18 @@ def write_series(
         dataset.ImagePositionPatient = [f"{value:.6f}" for value in position]
         dataset.SliceLocation = f"{float(grid.directions[0] @ position):.6f}"
         stored = slice_pixels - CT_INTERCEPT if acquisition.kind == "ct" else slice_pixels
-        dataset.PixelData = stored.astype("<u2").tobytes()
+        dataset.add_new("PixelData", "OW", stored.astype("<u2").tobytes())
         files.append(save_instance(dataset, folder, instance_uid(patient, name, index), index))
     return tuple(files)
+
+
+def _encoded(dataset: FileDataset) -> FileDataset:
+    """The data set with its elements as bytes, which pydicom then copies to every slice's file."""
+    buffer = BytesIO()
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SeriesInstanceUID  # each instance brings its own
+    dataset.save_as(buffer, enforce_file_format=True)
+    buffer.seek(0)
+    return dcmread(buffer)
 
 
 def save_instance(dataset: FileDataset, folder: Path, identifier: UID, index: int) -> Path:

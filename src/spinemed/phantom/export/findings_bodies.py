@@ -53,9 +53,12 @@ def body_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
         apart = edge_contrast(shown, bone, region)
         seen: Pathology = "vertebra_in_part" if cut else "vertebra"
         yield _claim(shown, bone, seen, region, apart)
-        if bone.shape is None or cut:
-            continue
-        yield from _whole(shown, rules, bone, region, apart)
+        if cut:
+            yield from _unseen(bone)
+        elif bone.shape is None:
+            yield _screws(shown, bone, region, apart)
+        else:
+            yield from _whole(shown, rules, bone, region, apart)
 
 
 def _whole(
@@ -76,7 +79,7 @@ def _whole(
 
 
 def _unseen(bone: Vertebra) -> Iterator[Claim]:
-    """What a vertebra has that lies outside the picture."""
+    """What a vertebra has that lies outside the picture or that its border cuts."""
     shape = bone.shape
     if shape is None:
         return
@@ -126,9 +129,21 @@ def _height(
         detail=found.form if grade else "",
         error=error,
         off_cut=distance_to_cut(found.percent),
-        hidden=without_height(shown.anatomy, bone, shown.pixel_mm, rules)
+        hidden=without_height(shown.anatomy, bone, shown.pixel_mm, rules.coarsest_height_mm)
+        or _behind_metal(shown, bone)
         or turned(bone, shown.grid, rules.turned_deg),
     )
+
+
+def _behind_metal(shown: ShownSeries, bone: Vertebra) -> str:
+    """Why no loss of height is told of a body with screws in MR, "" elsewhere."""
+    return (
+        "its screws hide its endplates" if shown.kind != "ct" and _screwed(shown.anatomy, bone.level) else ""
+    )
+
+
+def _screwed(anatomy: Anatomy, level: str) -> bool:
+    return any(one.kind == "screw" and one.level == level for one in anatomy.metal)
 
 
 def stated_loss(anatomy: Anatomy, bone: Vertebra) -> float:
@@ -147,9 +162,9 @@ def turned(bone: Vertebra, grid: Grid, most_deg: float) -> str:
     return "it is turned out of the picture's plane" if out_of_plane > most_deg else ""
 
 
-def without_height(anatomy: Anatomy, bone: Vertebra, pixel_mm: float, rules: Visibility) -> str:
+def without_height(anatomy: Anatomy, bone: Vertebra, pixel_mm: float, coarsest_mm: float) -> str:
     """Return why no loss of height is told of a body, "" where it is: coarse pixels, endplates not whole."""
-    if pixel_mm > rules.coarsest_height_mm:
+    if pixel_mm > coarsest_mm:
         return "the pixels are too coarse for a grade of height loss"
     if bone.shape is not None and bone.shape.defects:
         return "a dent in its endplate hides what height was lost"
@@ -288,7 +303,7 @@ def _osteophyte(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: R
 
 
 def _screws(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Claim:
-    if bone.shape is None or not bone.shape.screws:
+    if not _screwed(shown.anatomy, bone.level):
         return Claim(
             bone.level, "screws", shown.locator(region), region.count, max(apart, 4.0), present=False
         )

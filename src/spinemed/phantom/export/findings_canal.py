@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from spinemed.phantom.anatomy.canal_room import RECESS_PLACE, Room, SacTable, encroachment, room
+from spinemed.phantom.anatomy.measure import slip_percent
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc
 from spinemed.phantom.anatomy.solids import Box as GridBox
 from spinemed.phantom.anatomy.solids import Flags, Floats
@@ -36,6 +37,7 @@ _IN_FORAMEN: Final[tuple[Tissue, ...]] = (*_FATS, Tissue.ROOT, Tissue.HERNIATION
 _FILLERS: Final[tuple[Tissue, ...]] = (Tissue.ANNULUS, Tissue.LIGAMENT)
 _REACH_MM: Final[float] = 16.0
 _SLAB_MM: Final[float] = 5.0
+_PEDICLE_REACH_MM: Final[float] = 2.5
 
 
 def canal_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
@@ -149,11 +151,20 @@ def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room,
         unit="mm",
         error=error,
         off_cut=off_cut(found.share_lost, rules.canal_cuts) * found.normal_mm,
-        hidden="the pixels are too coarse for a depth in mm"
-        if shown.pixel_mm > rules.coarsest_sac_mm
-        else "",
+        hidden=_without_depth(shown, rules, disc, found, grade),
         cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
     )
+
+
+def _without_depth(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room, grade: int) -> str:
+    """Why no depth of the sac is told beside a disc, "" where it is."""
+    herniation = None if disc.shape is None else disc.shape.herniation
+    if shown.plane == "sagittal" and herniation is not None and herniation.zone != "central":
+        return "a herniation presses beside the midline: slices across it tell the depth"
+    if shown.pixel_mm > rules.coarsest_sac_mm:
+        return "the pixels are too coarse for a depth in mm"
+    near = grade_of(found.near_share_lost, rules.canal_cuts)
+    return "a narrowing beside the disc is greater than the one at it" if near > grade else ""
 
 
 def _recess(
@@ -195,6 +206,8 @@ def _foramen(
     grade = grade_of(lost, rules.foramen_cuts)
     able = rules.shows(shown.kind, "foraminal_stenosis")
     whole = foramen_region(shown, disc, sign) if able else None
+    if whole is not None and not (whole.values(shown.rendered.tissue) == Tissue.ROOT).any():
+        whole = None  # a slice beside the foramen: no grade without the root
     changed = None if whole is None else _filled(shown, whole)
     region = changed if grade else whole
     return Claim(
@@ -209,14 +222,35 @@ def _foramen(
         # A share of an area of n pixels, whose border of about 4 sqrt(n) pixels errs pixel by pixel.
         error=None if whole is None else 2 * rules.edge_error_px * whole.count**-0.75,
         off_cut=off_cut(lost, rules.foramen_cuts),
+        hidden=_without_foramen(shown, rules, disc),
         cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
     )
 
 
+def _without_foramen(shown: ShownSeries, rules: Visibility, disc: PlacedDisc) -> str:
+    """Why no foramen is graded beside a disc, "" where it is."""
+    anatomy = shown.anatomy
+    if disc.above[0] != "L":
+        return "Lee's grades are of lumbar foramina"
+    if shown.pixel_mm > rules.coarsest_foramen_mm:
+        return "the pixels are too coarse for the root in its foramen"
+    if any(part.kind == "screw" and part.level in (disc.above, disc.below) for part in anatomy.metal):
+        return "the artefact of screws lies over the foramen"
+    if abs(slip_percent(anatomy, disc.above)) > rules.slip_none_percent:
+        return "the slip changes the shape of the foramen"
+    return ""
+
+
 def foramen_region(shown: ShownSeries, disc: PlacedDisc, sign: float) -> Region | None:
-    """Return fat, root and what has taken its place in one foramen; None where no slice passes it."""
+    """Return fat, root and what has taken its place in one foramen, in the slice through the pedicle.
+
+    None where no slice passes there.
+    """
     beside = shown.anatomy.vertebra(disc.above).canal_width_mm / 2
     centre = (sign * (beside + 4.0), disc.solid.half_depth + 5.0, 5.0)
+    index = shown.slice_of(disc.solid.pose.point(*centre), _PEDICLE_REACH_MM)
+    if index is None:
+        return None
     extents = (5.0, 8.0, 10.0)
 
     def inside(left: Floats, posterior: Floats, up: Floats, box: GridBox) -> Flags:
@@ -226,7 +260,7 @@ def foramen_region(shown: ShownSeries, disc: PlacedDisc, sign: float) -> Region 
             flags &= np.abs(where - np.float32(middle)) <= np.float32(reach)
         return np.asarray(flags)
 
-    return in_frame(shown, disc.solid.pose, centre, extents, None, inside)
+    return in_frame(shown, disc.solid.pose, centre, extents, index, inside)
 
 
 def _filled(shown: ShownSeries, whole: Region) -> Region | None:

@@ -53,9 +53,9 @@ def slice_curve_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]
         # The slice through the middle of the lower body, where it shows both.
         at = [middles[level] for level in (disc.below, disc.above) if middles.get(level) is not None]
         here = by_slice.get(at[0] if at and at[0] is not None else -1, {})
-        yield _slip(shown.anatomy, disc, here, rules, shown.grid)
+        yield _slip(shown.anatomy, disc, here, rules, shown.grid, rules.turned_deg)
     most = max(by_slice.values(), key=len, default={})
-    yield from _sagittal_curves(shown.anatomy, most, rules, shown.pixel_mm)
+    yield from _sagittal_curves(shown.anatomy, most, rules, shown.grid, rules.turned_deg)
     yield from transitional_claims(shown.anatomy, most)
 
 
@@ -74,8 +74,8 @@ def lateral_claims(film: ShownFilm, rules: Visibility) -> Iterator[Claim]:
     """Yield the claims of alignment that a lateral radiograph supports."""
     seen = _whole(film)
     for disc in _slipping(film.anatomy):
-        yield _slip(film.anatomy, disc, seen, rules, film.rendered.grid)
-    yield from _sagittal_curves(film.anatomy, seen, rules, film.pixel_mm)
+        yield _slip(film.anatomy, disc, seen, rules, film.rendered.grid, rules.film_turned_deg)
+    yield from _sagittal_curves(film.anatomy, seen, rules, film.rendered.grid, rules.film_turned_deg)
     yield from transitional_claims(film.anatomy, seen)
 
 
@@ -100,7 +100,12 @@ def _slipping(anatomy: Anatomy) -> tuple[PlacedDisc, ...]:
 
 
 def _slip(
-    anatomy: Anatomy, disc: PlacedDisc, seen: Mapping[str, Seen], rules: Visibility, grid: Grid
+    anatomy: Anatomy,
+    disc: PlacedDisc,
+    seen: Mapping[str, Seen],
+    rules: Visibility,
+    grid: Grid,
+    turned_deg: float,
 ) -> Claim:
     percent = slip_percent(anatomy, disc.above)
     size = abs(percent)
@@ -122,17 +127,20 @@ def _slip(
         detail=_kind_of_slip(anatomy, disc, percent) if grade else "",
         error=error,
         off_cut=min(abs(size - cut) for cut in (rules.slip_none_percent, *_MEYERDING)),
-        hidden=_behind_fragment(anatomy, disc)
-        or turned(anatomy.vertebra(disc.above), grid, rules.turned_deg)
-        or turned(anatomy.vertebra(disc.below), grid, rules.turned_deg),
+        hidden=_unmeasured(anatomy, disc)
+        or ("the pixels are too coarse for a slip" if error > rules.slip_error_percent else "")
+        or turned(anatomy.vertebra(disc.above), grid, turned_deg)
+        or turned(anatomy.vertebra(disc.below), grid, turned_deg),
     )
 
 
-def _behind_fragment(anatomy: Anatomy, disc: PlacedDisc) -> str:
-    """Why no slip is told beside a burst body, "" elsewhere."""
+def _unmeasured(anatomy: Anatomy, disc: PlacedDisc) -> str:
+    """Why no slip is told beside a broken body that was not torn off its neighbour, "" elsewhere."""
     bones = [anatomy.vertebra(level) for level in (disc.above, disc.below)]
-    broken = any(bone.fragment is not None for bone in bones)
-    return "broken bone in the canal hides the posterior wall" if broken else ""
+    if any(bone.fragment is not None for bone in bones):
+        return "broken bone in the canal hides the posterior wall"
+    breaks = {bone.shape.fracture.ao for bone in bones if bone.shape is not None and bone.shape.fracture}
+    return "a broken endplate is no edge to measure from" if breaks and "C" not in breaks else ""
 
 
 def _kind_of_slip(anatomy: Anatomy, disc: PlacedDisc, percent: float) -> str:
@@ -147,7 +155,7 @@ def _kind_of_slip(anatomy: Anatomy, disc: PlacedDisc, percent: float) -> str:
 
 
 def _sagittal_curves(
-    anatomy: Anatomy, seen: Mapping[str, Seen], rules: Visibility, pixel_mm: float
+    anatomy: Anatomy, seen: Mapping[str, Seen], rules: Visibility, grid: Grid, turned_deg: float
 ) -> Iterator[Claim]:
     """Lordosis L1 to S1 and kyphosis T4 to T12, where all bodies between the ends are wholly in view."""
     wanted: list[tuple[Pathology, tuple[str, str], Callable[[Anatomy], float]]] = [
@@ -170,8 +178,11 @@ def _sagittal_curves(
             value=measure(anatomy),
             unit="deg",
             extent=(upper, lower),
-            error=angle_error_deg(rules, pixel_mm, depth),
-            hidden=_eaten(anatomy, (upper, lower)),
+            error=angle_error_deg(rules, grid.steps_mm[1], depth),
+            hidden=_eaten(anatomy, (upper, lower))
+            or too_coarse(rules, grid.steps_mm[1])
+            or turned(anatomy.vertebra(upper), grid, turned_deg)
+            or turned(anatomy.vertebra(lower), grid, turned_deg),
         )
 
 
@@ -198,11 +209,12 @@ def _scoliosis(film: ShownFilm, seen: Mapping[str, Seen], rules: Visibility) -> 
         pathology="scoliosis",
         evidence=_joined(here),
         pixels=sum(one.pixels for one in here),
-        contrast=min(one.contrast for one in here),
+        contrast=_usual_contrast(here),
         present=False,
         value=greatest,
         unit="deg",
         error=angle_error_deg(rules, film.pixel_mm, _width_mm(film.anatomy, levels)),
+        hidden=too_coarse(rules, film.pixel_mm),
         off_cut=rules.scoliosis_cut_deg - greatest,
     )
 
@@ -214,19 +226,31 @@ def _curve(film: ShownFilm, curve: Curve, seen: Mapping[str, Seen], rules: Visib
     degrees = abs(
         film_lean_deg(film, curve.upper, upper=True) - film_lean_deg(film, curve.lower, upper=False)
     )
+    # The planes of the endplates themselves, which a tilted and turned outline departs from.
+    planes = abs(
+        _plane_lean_deg(film, curve.upper, upper=True) - _plane_lean_deg(film, curve.lower, upper=False)
+    )
+    between = abs(planes - degrees) > rules.film_outline_deg
     return Claim(
         site=curve.apex,
         pathology="scoliosis",
         evidence=_joined(here) if len(here) == len(levels) else None,
         pixels=sum(one.pixels for one in here),
-        contrast=min((one.contrast for one in here), default=0.0),
+        contrast=_usual_contrast(here),
         side=curve.convex,
         value=degrees,
         unit="deg",
         extent=(curve.upper, curve.lower),
         error=angle_error_deg(rules, film.pixel_mm, _width_mm(film.anatomy, levels)),
+        hidden=too_coarse(rules, film.pixel_mm)
+        or ("its end vertebrae are turned too far for an angle" if between else ""),
         off_cut=degrees - rules.scoliosis_cut_deg,
     )
+
+
+def _usual_contrast(seen: Sequence[Seen]) -> float:
+    """A curve is seen where most of its bodies are, behind heart or liver too."""
+    return float(np.median([one.contrast for one in seen])) if seen else 0.0
 
 
 def _greatest_lean_deg(film: ShownFilm, levels: Sequence[str]) -> float:
@@ -246,12 +270,22 @@ def _greatest_lean_deg(film: ShownFilm, levels: Sequence[str]) -> float:
 def film_lean_deg(film: ShownFilm, level: str, *, upper: bool) -> float:
     """Return how far an endplate falls along the columns of a film, in degrees.
 
-    It is seen along the line that it has in common with the plane of the film.
+    Between the ends of its outline, as it is drawn on a film: the rim is an ellipse, and that of a turned
+    and tilted body reaches farthest to either side where it also rises or falls with its depth.
     """
+    body = film.anatomy.vertebra(level).body
+    sign = 1.0 if upper else -1.0
+    axes = np.array([[1.0, 0.0, sign * body.side_slope], [0.0, 1.0, sign * body.slope]]).T
+    reach = body.pose.rotation @ axes * np.array([body.half_width, body.half_depth])
+    down, along = film.rendered.grid.directions[1:] @ reach
+    return math.degrees(math.atan(float(down @ along) / float(along @ along)))
+
+
+def _plane_lean_deg(film: ShownFilm, level: str, *, upper: bool) -> float:
+    """How far the line falls that an endplate's plane has in common with the plane of the film, degrees."""
     directions = film.rendered.grid.directions  # ray, row, column
     line = np.cross(endplate_normal(film.anatomy.vertebra(level), upper=upper), directions[0])
-    down, along = float(directions[1] @ line), float(directions[2] @ line)
-    return math.degrees(math.atan(down / along))
+    return math.degrees(math.atan(float(directions[1] @ line) / float(directions[2] @ line)))
 
 
 def _width_mm(anatomy: Anatomy, levels: Sequence[str]) -> float:
@@ -283,6 +317,11 @@ def levels_from(anatomy: Anatomy, upper: str, lower: str) -> list[str]:
     if upper not in levels or lower not in levels:
         return []
     return levels[levels.index(upper) : levels.index(lower) + 1]
+
+
+def too_coarse(rules: Visibility, pixel_mm: float) -> str:
+    """Return why no angle is told at that size of a pixel, "" where it is."""
+    return "the pixels are too coarse for an angle" if pixel_mm > rules.coarsest_angle_mm else ""
 
 
 def angle_error_deg(rules: Visibility, pixel_mm: float, length_mm: float) -> float:

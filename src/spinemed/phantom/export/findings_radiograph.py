@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, find_objects
 
-from spinemed.facts.normal import distance_to_cut, genant_grade
+from spinemed.facts.normal import HEIGHT_POSITION, distance_to_cut, genant_grade
 from spinemed.phantom.anatomy.measure import height_loss
 from spinemed.phantom.anatomy.parts import Anatomy, Metal, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.solids import Flags
@@ -70,7 +70,9 @@ def radiograph_claims(
         if seen is None:
             continue
         yield _claim(film, seen, "vertebra" if seen.whole else "vertebra_in_part")
-        if seen.whole and bone.shape is not None:
+        if seen.whole:
+            yield _screws(film, bone, seen)
+        if seen.whole and bone.shape is not None and not rendered.film.frontal:
             yield from _of_body(film, rules, bone, seen)
     for disc in anatomy.placed_discs:
         if disc.shape is not None:
@@ -136,17 +138,18 @@ def _claim(film: ShownFilm, seen: Silhouette, pathology: Pathology, *, present: 
 
 
 def _of_body(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette) -> Iterator[Claim]:
-    if not film.rendered.film.frontal:
-        if is_graded(bone.level):
-            yield _height(film, rules, bone, seen)
-        yield _osteophyte(film, rules, bone, seen)
+    """What a lateral film tells of a body."""
+    if is_graded(bone.level):
+        yield _height(film, rules, bone, seen)
+    yield _osteophyte(film, rules, bone, seen)
+
+
+def _screws(film: ShownFilm, bone: Vertebra, seen: Silhouette) -> Claim:
     screws = [part for part in film.anatomy.metal if part.kind == "screw" and part.level == bone.level]
     if screws:
-        yield _metal(film, bone.level, "screws", screws)
-    else:
-        yield Claim(
-            bone.level, "screws", film.locator(seen.box), seen.pixels, max(seen.contrast, 4.0), present=False
-        )
+        return _metal(film, bone.level, "screws", screws)
+    evidence = film.locator(seen.box)
+    return Claim(bone.level, "screws", evidence, seen.pixels, max(seen.contrast, 4.0), present=False)
 
 
 def _height(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette) -> Claim:
@@ -167,9 +170,21 @@ def _height(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette
         # The rays cross both rims of a tilted body: the outline is blurred by more than a pixel.
         error=max(error, _FILM_LOSS_ERROR),
         off_cut=distance_to_cut(found.percent),
-        hidden=without_height(film.anatomy, bone, film.pixel_mm, rules)
-        or turned(bone, film.rendered.grid, rules.film_turned_deg),
+        hidden=without_height(film.anatomy, bone, film.pixel_mm, rules.coarsest_film_height_mm)
+        or turned(bone, film.rendered.grid, rules.film_turned_deg)
+        or _blurred(film, rules, bone),
     )
+
+
+def _blurred(film: ShownFilm, rules: Visibility, bone: Vertebra) -> str:
+    """Why no loss of height is told of a body whose outline is both its rims, and no hollow; "" else."""
+    sideways = abs(float(film.rendered.grid.directions[1] @ bone.body.pose.rotation[:, 0]))
+    hollow = 2 * bone.body.concavity * (1 - HEIGHT_POSITION**2)
+    added = 2 * bone.body.half_width * sideways + hollow
+    heights = bone.heights()
+    wedge_percent = 100 * abs(1 - heights.anterior / heights.posterior)
+    hidden = wedge_percent * added / (heights.posterior + added)
+    return "the rims of the body hide part of the loss" if hidden > rules.film_loss_points else ""
 
 
 _FILM_LOSS_ERROR: Final[float] = 1.0

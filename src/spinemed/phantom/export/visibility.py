@@ -39,8 +39,14 @@ class Visibility(Record):
     osteophyte_none: float
     turned_deg: float
     film_turned_deg: float
+    film_loss_points: float
+    film_outline_deg: float
     coarsest_height_mm: float
+    coarsest_film_height_mm: float
     coarsest_sac_mm: float
+    coarsest_foramen_mm: float
+    coarsest_angle_mm: float
+    slip_error_percent: float
     findings: dict[Pathology, Needs]
 
     def shows(self, kind: str, pathology: Pathology) -> bool:

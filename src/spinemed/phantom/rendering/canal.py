@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.phantom.anatomy.canal_room import SacTable, encroachment
-from spinemed.phantom.anatomy.parts import Anatomy
+from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.solids import Array, Floats, Grid
 from spinemed.phantom.rendering.maps import (
     OWNED_BY_CORD,
@@ -63,7 +63,7 @@ def gather(anatomy: Anatomy, grid: Grid) -> CanalPixels | None:
     heights = line.low_mm + line.step_mm * np.arange(len(line.canal_left))
     points = np.stack([line.canal_left, line.canal_posterior, heights], axis=1)[::4]
     places = (points - grid.origin_mm) @ grid.directions.T / np.asarray(grid.steps_mm)
-    upright = abs(float(grid.directions[1, 2])) > 0.5
+    upright = abs(float(grid.directions[1, 2])) > abs(float(grid.directions[0, 2]))
     window = _ribbon(grid, places) if upright else _square(grid, places)
     if window is None:
         return None
@@ -143,24 +143,56 @@ def paint_around_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -
 def _paint_foramina(
     tissue: TissueMap, anatomy: Anatomy, pixels: CanalPixels, aside: Floats, here: NDArray[np.bool_]
 ) -> None:
-    """Fat beside the canal; near a narrowed foramen disc and bone take its place from disc level upwards."""
+    """Fat beside the canal; in a narrowed foramen disc, facet and ligament take its place."""
     beyond = aside - pixels.wide
     oval = ((beyond - 2.0) / 10.0) ** 2 + ((pixels.behind + 2.0) / (pixels.deep + 2.0)) ** 2
     outlet = here & (beyond > -3.0) & (oval < 1)
     put(tissue, Tissue.FAT, outlet)
     for disc in anatomy.placed_discs:
-        if disc.shape is None or max(disc.shape.narrowing.foramen) <= 0.05:
+        if disc.shape is None:
             continue
-        pose = disc.solid.pose
-        middle = pose.point(0.0, disc.solid.half_depth + 5.0, 0.0)
-        height = pixels.z - np.float32(middle[2])
-        # The foramen reaches from the disc's lower rim about 18 mm up to the pedicle.
         for lost, side in zip(disc.shape.narrowing.foramen, (1.0, -1.0), strict=True):
-            filled = outlet & (pixels.left * side > 0) & (height > -6.0) & (height < 16.0)
-            low = height + 6.0 < 22.0 * lost * 0.62
-            narrow = np.abs(pixels.behind + 1.0) > (pixels.deep + 1.0) * (1.0 - 0.7 * lost)
-            put(tissue, Tissue.ANNULUS, filled & low)
-            put(tissue, Tissue.LIGAMENT, filled & narrow & ~low)
+            if lost > 0.05:
+                near = outlet & (np.abs(pixels.z - np.float32(disc.solid.pose.origin_mm[2])) < 40.0)
+                _narrow_foramen(tissue, anatomy.vertebra(disc.above), disc, pixels, near, lost, side)
+
+
+def _narrow_foramen(
+    tissue: TissueMap,
+    bone: Vertebra,
+    disc: PlacedDisc,
+    pixels: CanalPixels,
+    near: NDArray[np.bool_],
+    lost: float,
+    side: float,
+) -> None:
+    """Fill a foramen around its root by Lee's grades: 1 two opposed sides, 2 all four, 3 the root as well.
+
+    Between the grades the gaps of fat that are left beside the root shrink with the share lost (cuts as
+    visibility.yaml): in front and behind up to 0.2, above and below up to 0.5.
+    """
+    frame = bone.body.pose.rotation.T.astype(np.float32)
+    origin = bone.body.pose.origin_mm.astype(np.float32)
+    points = (pixels.x - origin[0], pixels.y - origin[1], pixels.z - origin[2])
+    left, posterior, up = (sum(row[axis] * points[axis] for axis in range(3)) for row in frame)
+    out = np.float32(side) * left - np.float32(bone.canal_width_mm / 2)
+    # The root's way under the pedicle, as `roots_of` lays it.
+    share = np.clip((out + 0.5) / 5.5, 0.0, 1.0)
+    before = np.abs(posterior - np.float32(bone.body.half_depth + 3.2) - 0.2 * share)
+    above = up + np.float32(bone.body.half_height) * (0.25 + 0.53 * share)
+    radius = 1.3 * root_radius_mm(bone.level)
+    tall = 1.4 * radius  # cut obliquely
+    aside_mm = 0.0 if lost >= 0.2 else 1.8 + 12.0 * (0.2 - lost)
+    along_mm = 0.0 if lost >= 0.5 else 1.8 + 12.0 * (0.5 - lost)
+    # From the disc's lower rim up to the pedicle.
+    foramen = near & (out > -1.5) & (up < 0.0)
+    foramen &= up > np.float32(-bone.body.half_height - disc.solid.height - 4.0)
+    fat = (before / (radius + aside_mm)) ** 2 + (above / (tall + along_mm)) ** 2 < 1
+    low = above < -tall - 3.0
+    put(tissue, Tissue.ANNULUS, foramen & ~fat & low)
+    put(tissue, Tissue.LIGAMENT, foramen & ~fat & ~low)
+    if lost >= 0.8:  # flattened from below
+        put(tissue, Tissue.LIGAMENT, foramen & (above < 0.3 * radius) & ~low)
 
 
 def paint_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -> None:
@@ -257,8 +289,10 @@ def _paint_cord_lesion(
     """The bright cord of a myelopathy at one disc."""
     if not anatomy.patient.myelopathy:
         return
-    centre = anatomy.disc(anatomy.patient.myelopathy).solid.pose.origin_mm[2]
-    along = (pixels.z - np.float32(centre)) * np.float32(1 / _LESION_HALF_MM)
+    pose = anatomy.disc(anatomy.patient.myelopathy).solid.pose
+    x, y, z = pose.origin_mm.astype(np.float32)
+    up = (pose.rotation[:, 2] / _LESION_HALF_MM).astype(np.float32)
+    along = (pixels.x - x) * up[0] + (pixels.y - y) * up[1] + (pixels.z - z) * up[2]
     spot = (pixels.left / half_wide) ** 2 + (middle / half_deep) ** 2 + along * along < 0.72
     put(tissue, Tissue.CORD_LESION, cord & spot)
 
@@ -272,6 +306,11 @@ def _height(anatomy: Anatomy, level: str) -> float:
     return float(anatomy.vertebra(level).body.pose.origin_mm[2])
 
 
+def root_radius_mm(level: str) -> float:
+    """Return the radius of the nerve roots that leave below a vertebra, before they swell in the foramen."""
+    return 1.7 if level[0] == "L" else 1.2
+
+
 @lru_cache(maxsize=4)
 def roots_of(anatomy: Anatomy) -> Tubes:
     """Return the nerve roots below the neck as tubes: from the sac's shoulder past the pedicle, outwards."""
@@ -281,7 +320,7 @@ def roots_of(anatomy: Anatomy) -> Tubes:
     half, wall, high = np.array(
         [(bone.canal_width_mm / 2, bone.body.half_depth, bone.body.half_height) for bone in bones]
     ).T
-    radius = np.array([1.7 if bone.level[0] == "L" else 1.2 for bone in bones])
+    radius = np.array([root_radius_mm(bone.level) for bone in bones])
     # Shoulder of the sac, bend under the pedicle, ganglion, and a place outside: left, posterior, up.
     course = (
         (0.86 * half, wall + 4.0, 0.9 * high),

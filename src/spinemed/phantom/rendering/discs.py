@@ -80,7 +80,7 @@ def _paint_core(
     if solid.pfirrmann < 4:  # towards the annulus it darkens by and by
         put(tissue, nucleus + 1, inside & (core < 1.45))
     put(tissue, nucleus, inside & (core < 1))
-    if solid.pfirrmann <= 2 and upright:  # the dark cleft of a healthy disc; slices along it average it away
+    if solid.pfirrmann == 2 and upright:  # the dark cleft of grade 2; slices along it average it away
         put(tissue, Tissue.NUCLEUS_3, inside & (core < 0.45) & (np.abs(up) < 0.5))
 
 
