@@ -121,7 +121,7 @@ def test_a_body_that_the_slice_passes_beside_is_a_reject_and_no_vertebra() -> No
     wide[:, :, 5:40] = mask[:, :, :1]
     wide[wide == L5] = 0
     aside = np.where(mask[:, :, :1] == L5, L5, 0)
-    wide[:, :, 1:21] += aside.astype(np.uint8)  # its middle lies 10 voxels beside that of the others
+    wide[:, :, 1:12] += aside.astype(np.uint8)  # its middle lies 10 voxels beside that of the others
     volume = Volume(wide.astype(np.int16), volume.spacing_mm, volume.origin_mm, volume.direction, "LPS")
     found = find(study, volume, wide, series)
     seen = {one.site for one in found if isinstance(one, Finding) and one.pathology == "vertebra"}
