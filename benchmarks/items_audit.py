@@ -73,7 +73,7 @@ class Audit:
     def add(self, study: Study, asking: Asking) -> None:
         """Ask one study and prove all its choice items."""
         case = case_read(study, asking)
-        known = Known(case.facts, case.hidden)
+        known = Known(case.facts)
         by_uid = {one.series.uid: one for one in case.series}
         start = time.perf_counter()
         made = list(ask_case(case))

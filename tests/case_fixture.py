@@ -30,7 +30,7 @@ class Fabricated:
         self.segments = [f"{a}-{b}" for a, b in zip(self.sites, self.sites[1:], strict=False)]
         self.truths = self._drawn(sick)
         self.boxes = self._boxes()
-        self.rows = max(box.bottom for box in self.boxes.values()) + 8
+        self.rows = max(box.bottom for box in self.boxes.values()) + 14
         names = [*(n for n in ALL_SERIES if n != "t2_axial"), *(f"t2_axial {s}" for s in self.segments)]
         series = tuple(self._series(name) for name in names)
         self.study = Study(
@@ -39,6 +39,7 @@ class Fabricated:
             source="test",
             licence="CC0-1.0",
             synthetic=True,
+            age_band="10-19" if seed % 2 else "60-69",
             numbering="phantom_truth",
             series=tuple(one.series for one in series),
         )

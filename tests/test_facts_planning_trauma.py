@@ -39,8 +39,8 @@ def check(score: InjuryScore, conservative_to: int, operative_from: int) -> None
     [
         ("compression", "intact", "intact", 1),
         ("burst", "intact", "intact", 2),
-        ("translation_rotation", "intact", "intact", 3),
-        ("distraction", "intact", "intact", 4),
+        ("translation_rotation", "disrupted", "intact", 6),
+        ("distraction", "disrupted", "intact", 7),
         ("compression", "indeterminate", "intact", 3),
         ("compression", "disrupted", "intact", 4),
         ("compression", "intact", "nerve_root", 3),
@@ -61,6 +61,10 @@ def test_tlics_is_operative_from_5_and_open_at_4_in_every_combination() -> None:
     seen = set()
     grid = product(get_args(TlicsMorphology), get_args(Ligaments), get_args(TlicsNeurology))
     for morphology, ligaments, neurology in grid:
+        if morphology in ("distraction", "translation_rotation") and ligaments != "disrupted":
+            with pytest.raises(ValueError, match="implies a disrupted posterior ligamentous complex"):
+                tlics(morphology, ligaments, neurology)
+            continue
         score = tlics(morphology, ligaments, neurology)
         check(score, conservative_to=3, operative_from=5)
         assert score.keyed is (score.total != 4)

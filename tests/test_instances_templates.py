@@ -69,6 +69,8 @@ def test_a_sound_template_has_no_fault() -> None:
         ({"en": [*SLIP["en"][:3], "{segment}滑了吗？"]}, "other language"),
         ({"en": [*SLIP["en"][:3], "Is {segment}, above S1, of grade II?"]}, "names the answer 'grade II'"),
         ({"en": [*SLIP["en"][:3], "How far has {segment} slipped on L5?"]}, "the level parser reads"),
+        ({"en": [*SLIP["en"][:3], "Which statement fits {segment}?"]}, "speaks of options"),
+        ({"zh": [*SLIP["zh"][:3], "{segment}的滑脱，哪项正确？"]}, "speaks of options"),
         (
             {"answers": {**WORDS, "en": {**WORDS["en"], "0": "no slip of any kind at all"}}},
             "the longest answer",

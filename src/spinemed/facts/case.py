@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from spinemed.records import Finding, Pathology, Study
 
 
+class Hidden(NamedTuple):
+    """What a source holds back of one series: it may be there, but is not seen well enough to be stated."""
+
+    series: str
+    site: str
+    pathology: str
+
+
 @dataclass(frozen=True)
 class CaseFacts:
-    """A study with the findings of all its series, in the order of the series."""
+    """A study with the findings of all its series, in the order of the series, and what these hold back."""
 
     study: Study
     findings: tuple[Finding, ...]
+    hidden: frozenset[Hidden] = frozenset()
 
     def of(self, pathology: Pathology, *, present: bool | None = None) -> tuple[Finding, ...]:
         """Return one finding for each site and side of a pathology: the one that is seen best.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from spinemed.errors import SourceError
-from spinemed.records import Finding, Record, Reject, Study
+from spinemed.facts.case import Hidden
+from spinemed.records import Finding, Pathology, Record, Reject, Study
 
 REJECTS_FILE: Final = "rejects.jsonl"
 """Beside the file of findings: what is there but cannot be seen, or lies too close to a cut."""
@@ -39,6 +41,15 @@ def stated_rejects(study: Study) -> tuple[Reject, ...]:
     """
     file = None if study.stated is None else study.stated.with_name(REJECTS_FILE)
     return () if file is None or not file.is_file() else _lines(file, Reject)
+
+
+def hidden_by(rejects: Iterable[Reject]) -> frozenset[Hidden]:
+    """Return what rejects hold back of a series, from their ids `study/series/site/pathology/...`.
+
+    Rejects of whole series or sites name no pathology and hide none.
+    """
+    parts = [reject.id.split("/") for reject in rejects]
+    return frozenset(Hidden(*one[1:4]) for one in parts if len(one) > 3 and one[3] in get_args(Pathology))
 
 
 def _lines(file: Path, kind: type[_Line]) -> tuple[_Line, ...]:

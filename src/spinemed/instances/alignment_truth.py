@@ -12,14 +12,20 @@ from spinemed.records import Finding
 SMALLEST_CHANGE_PERCENT: Final = 8.0
 """The change of a slip between flexion and extension that the question says counts."""
 
+SMALLEST_SLIP_PERCENT: Final = 15.0
+"""A slip that is to be told from none beside a pars must reach this."""
+
 _LEAST_CURVE_LEAD_DEG: Final = 6.0
 
 
 def pars(premise: Premise, key: str) -> bool | None:
-    """Return whether the marked vertebra has a pars defect, a slip, both or none."""
+    """Return whether the marked vertebra has a pars defect, a clear slip, both or none."""
+    segment = f"{premise.site}-{next_below(premise.site)}"
     cut = premise.present("pars_defect", premise.site)
-    slipped = premise.present("slip", f"{premise.site}-{next_below(premise.site)}")
-    if cut is None or slipped is None:
+    slipped, slip = premise.present("slip", segment), premise.one("slip", segment)
+    if cut is None or slipped is None or slip is None:
+        return None
+    if slipped and abs(slip.value or 0.0) < SMALLEST_SLIP_PERCENT:
         return None
     said = {(True, True): "both", (True, False): "pars", (False, True): "slip", (False, False): "none"}
     return said[cut, slipped] == key

@@ -1,15 +1,15 @@
-"""Questions about levels in sagittal and frontal views: a ring to name, or a finding to look for."""
+"""Questions about levels in sagittal and frontal views: a ring to name, bodies in view."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from spinemed.instances.chains import Chain, chain_beside_cut, chain_of
+from spinemed.imaging.radiograph import Radiograph
+from spinemed.instances.chains import Chain, chain_beside_cut, chain_of, countable
 from spinemed.instances.drafts import Case, Draft, the_right
 from spinemed.instances.options import OPTIONS, option_set
 from spinemed.instances.premise import view_of
@@ -17,17 +17,16 @@ from spinemed.instances.series import anchor_groups
 from spinemed.instances.shots import (
     SMALL_RING_PX,
     CaseSeries,
-    Frame,
     Shot,
     Slice,
+    frame_of,
     outline,
     place_of,
     shoot,
     slice_of,
     usual_slice,
 )
-from spinemed.instances.truth import SEARCHED
-from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window, windows_open
+from spinemed.instances.windows import Window, draw_window, windows_open
 from spinemed.instances.wordings import Anchor
 from spinemed.records import Finding, Kind
 
@@ -37,6 +36,10 @@ SEARCH_SCALE: Final = 1.5
 _SHARE_UNTOLD: Final = 0.2
 """Share of `level_if_told` items in which neither sacrum nor C2 is in view: one of five options."""
 _TRIES: Final = 6
+OFF_SHARE: Final = 0.25
+"""A slice that lies further than this share of a body's depth beside its middle does not show it whole."""
+_CLEAR_OF_FILMS_MM: Final = 5.0
+"""Endplates of frontal films lean: a whole vertebra keeps this distance from the edge."""
 _SACRUM: Final = "S1"
 
 
@@ -62,22 +65,33 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
 
     With a variant of numbering nothing is counted from the sacrum.
     """
-    bodies = [one for one in series.of("vertebra", "vertebra_in_part") if _is_told(series, one)]
+    view = view_of(series.series)
+    bodies = countable(series.of("vertebra", "vertebra_in_part"), view)
     whole = [one for one in bodies if one.pathology == "vertebra"]
     if not whole:
         return None
     cut = slice_of(series, whole[0].evidence.plane, usual_slice(whole))
+    bodies = [one for one in bodies if _is_shown(series, one, cut.index)]
     chain = chain_of(bodies, cut.spacing_mm) or chain_beside_cut(bodies, cut.spacing_mm, cut.grey.shape[0])
     if chain is None:
         return None
     if chain.sacrum is not None and case.known.variant:
-        chain = Chain(chain.spans, None, chain.above, chain.below)
+        chain = replace(chain, sacrum=None)
+    if view == "XR frontal":
+        chain = replace(chain, clear_mm=_CLEAR_OF_FILMS_MM)
     return Strip(series, cut, chain, anchor_groups(chain, cut.size_mm[0]))
 
 
-def _is_told(series: CaseSeries, body: Finding) -> bool:
-    """Return whether a body can be told apart: in frontal films jaw and skull lie over those of the neck."""
-    return view_of(series.series) != "XR frontal" or body.site[0] != "C"
+def _is_shown(series: CaseSeries, body: Finding, index: int) -> bool:
+    """Return whether a slice runs about through the middle of a body, which its evidence's slice does."""
+    box, spacing_mm = body.evidence.box, slice_of(series, body.evidence.plane, index).spacing_mm
+    depth_mm = (box.right - box.left) * spacing_mm[1]
+    return abs(body.evidence.slice_index - index) * step_mm(series) <= OFF_SHARE * depth_mm
+
+
+def step_mm(series: CaseSeries) -> float:
+    """Return how far two sagittal slices of a series lie apart, 0 for a film."""
+    return 0.0 if isinstance(series.volume, Radiograph) else float(series.volume.spacing_mm[2])
 
 
 def strips(case: Case) -> tuple[Strip, ...]:
@@ -116,17 +130,6 @@ def shot_of(
     frame = frame_of(window, scale).within(shown)
     return shoot(
         case.study, strip.series, shown, frame, evidence.evidence, rng, ring_at, ring_px=SMALL_RING_PX
-    )
-
-
-def frame_of(window: Window, scale: float = 1.0) -> Frame:
-    """Return the frame of a window, drawn with `scale` times as many pixels."""
-    return Frame(
-        window.top_mm,
-        window.left_mm,
-        round(window.pixel_mm / scale, 5),
-        round(HEIGHT_PX * scale),
-        round(WIDTH_PX * scale),
     )
 
 
@@ -278,96 +281,3 @@ def _if_told(
     body = strip.series.bodies()[site]
     shot = _ringed(case, strip, window, site, rng)
     return Draft("level_if_told", (site,), offered, answer[0], (shot,), (body.id,), offered=offered)
-
-
-def search_drafts(case: Case) -> Iterator[Draft]:
-    """Yield drafts that ask where a pathology is among the levels in view, and how far screws reach."""
-    found = strips(case)
-    for kind in (*SEARCHED, "implant_levels"):
-        rng = case.rng(kind)
-        pathology = SEARCHED.get(kind, "screws")
-        there = [
-            (strip, finding)
-            for strip in found
-            for finding in strip.series.of(pathology)
-            if finding.present and (kind != "stenosis_level" or finding.grade in ("moderate", "severe"))
-        ]
-        given = 0
-        for place in rng.permutation(len(there)):
-            draft = search_draft(case, kind, *there[int(place)], rng)
-            if draft is not None:
-                yield draft
-                given += 1
-            if given == case.asking.items_per_kind:
-                break
-
-
-def search_draft(
-    case: Case,
-    kind: Kind,
-    strip: Strip,
-    finding: Finding,
-    rng: np.random.Generator,
-    fields: Mapping[str, str] | None = None,
-) -> Draft | None:
-    """Return the question for one finding among the levels of a random window; None where none fits."""
-    upper = finding.site.split("-")[0]
-    if upper not in strip.chain.sites:
-        return None
-    cut = slice_of(strip.series, finding.evidence.plane, finding.evidence.slice_index)
-    for _ in range(_TRIES):
-        window = window_for(strip, strip.chain.sites.index(upper), rng)
-        if window is None:
-            return None
-        shown = outline(strip.series, cut, frame_of(window, SEARCH_SCALE).within(cut))
-        if not shown.holds(finding) or not _edges_are_clear(case, kind, strip, window):
-            continue
-        pool = (
-            range_pool(strip, window)
-            if kind in ("implant_levels", "fixation_levels")
-            else site_pool(strip, window, "-" in finding.site)
-        )
-        stated = {"numbering": strip.numbering(window), **(fields or {})}
-        answer = the_right(case, kind, (finding.site,), pool, (shown,), stated)
-        if answer is not None:
-            shot = shot_of(case, strip, window, rng, finding, scale=SEARCH_SCALE, cut=cut)
-            return Draft(kind, (finding.site,), answer[1], answer[0], (shot,), (finding.id,), stated)
-    return None
-
-
-def site_pool(strip: Strip, window: Window, segments: bool) -> list[str]:
-    """Return the whole vertebrae of a window, or the segments between them (and the sacrum in view)."""
-    whole = list(strip.chain.sites[window.first : window.last + 1])
-    if not segments:
-        return whole
-    if window.anchor == "sacrum":
-        whole.append(_SACRUM)
-    return [f"{upper}-{lower}" for upper, lower in pairwise(whole)]
-
-
-def range_pool(strip: Strip, window: Window) -> list[str]:
-    """Return ranges of two to six neighbours in a window, those of one length side by side."""
-    whole = list(strip.chain.sites[window.first : window.last + 1])
-    if window.anchor == "sacrum":
-        whole.append(_SACRUM)
-    return [
-        f"{whole[start]}:{whole[start + length - 1]}"
-        for length in range(2, 7)
-        for start in range(len(whole) - length + 1)
-    ]
-
-
-def _edges_are_clear(case: Case, kind: Kind, strip: Strip, window: Window) -> bool:
-    """Return whether no level that the edge of the window cuts has the finding."""
-    if kind not in SEARCHED:
-        return True
-    sites = strip.chain.sites
-    around = [sites[place] for place in (window.first - 1, window.last + 1) if 0 <= place < len(sites)]
-    around += [site for site in (*strip.series.bodies(),) if site not in sites and site != _SACRUM]
-    inside = sites[window.first : window.last + 1]
-    bad = {
-        one.site
-        for one in case.known.of(SEARCHED[kind])
-        if one.present and (kind != "stenosis_level" or one.grade in ("moderate", "severe"))
-    }
-    return not any(part in around for site in bad for part in site.split("-") if part not in inside)

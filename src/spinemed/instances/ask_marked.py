@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -29,7 +29,7 @@ from spinemed.records import Finding, Kind, Pathology
 Ring = Literal["site", "finding", "none"]
 _AXIAL_BEHIND_MM: Final = 12.0
 """The middle of axial pictures lies this far behind the middle of the body, about the canal's front."""
-_ABSENT_SPREAD_MM: Final = 9.0
+_ABSENT_SPREAD_MM: Final[Mapping[str, float]] = {"C": 3.0, "T": 9.0, "L": 9.0}
 """Normal sites are shown up to this far beside their middle, since findings are shown where they are seen."""
 _FEWEST_PIXELS: Final = 25
 """A finding must cover at least this many pixels of the picture."""
@@ -41,7 +41,8 @@ class Marked:
 
     `ring` on the site (body or disc), on the finding's box, or none; `side_mm` bounds the window's side,
     None shows the whole slice. Where findings lie beside the middle (`beside`), normal sites are shown there
-    as well. `regions` are those for which the grades were published.
+    as well. `regions` are those for which the grades were published. `alike` are two answers of which no
+    item offers both.
     """
 
     kind: Kind
@@ -51,13 +52,14 @@ class Marked:
     side_mm: tuple[float, float] | None = (90.0, 140.0)
     beside: bool = False
     regions: str = "CTL"
+    alike: tuple[str, ...] = ()
 
 
 _MR: Final = ("T1 sagittal", "T2 sagittal", "STIR sagittal")
 _SIDE_VIEWS: Final = ("CT sagittal", "T1 sagittal", "T2 sagittal", "XR lateral")
 MARKED: Final[tuple[Marked, ...]] = (
     Marked("height_loss", "height_loss", (*_SIDE_VIEWS, "STIR sagittal")),
-    Marked("disc_degeneration", "disc_degeneration", ("T2 sagittal",), regions="L"),
+    Marked("disc_degeneration", "disc_degeneration", ("T2 sagittal",), regions="L", alike=("1", "2")),
     Marked("herniation_type", "herniation", ("T2 sagittal",), beside=True),
     Marked("herniation_side", "herniation", ("T2 axial",), "none", (75.0, 120.0)),
     Marked("herniation_zone", "herniation", ("T2 axial",), "none", (75.0, 120.0)),
@@ -117,6 +119,10 @@ def bare(series: CaseSeries, finding: Finding, ring: bool = False) -> Shown:
 
 def _draft(case: Case, mark: Marked, asked: Asked, rng: np.random.Generator) -> Draft | None:
     series, finding, right, pool = asked
+    others = [key for key in mark.alike if key != right]
+    if others:
+        left_out = others[int(rng.integers(len(others)))]
+        pool = tuple(key for key in pool if key != left_out)
     shot = _shot(case, mark, series, finding, rng)
     if shot is None or (finding.present and not _is_seen(finding, shot)):
         return None
@@ -173,7 +179,7 @@ def _slice_index(mark: Marked, series: CaseSeries, finding: Finding, rng: np.ran
     if isinstance(series.volume, Radiograph):
         return index
     spacing, count = series.volume.spacing_mm[2], series.volume.array.shape[2]
-    off = round(float(rng.uniform(-_ABSENT_SPREAD_MM, _ABSENT_SPREAD_MM)) / float(spacing))
+    off = round(float(rng.uniform(-1, 1)) * _ABSENT_SPREAD_MM[finding.site[0]] / float(spacing))
     return int(min(max(index + off, 0), count - 1))
 
 

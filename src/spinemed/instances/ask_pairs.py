@@ -181,6 +181,11 @@ def _same_level(case: Case) -> Iterator[Draft]:
             return
 
 
+def _told(strip: Strip) -> list[str]:
+    """Return the vertebrae that windows of a series show together with the sacrum or C2."""
+    return [strip.chain.sites[place] for place, anchor in strip.groups.items() if anchor in ("sacrum", "C2")]
+
+
 def _two_rings(
     case: Case,
     kind: Kind,
@@ -192,10 +197,10 @@ def _two_rings(
 ) -> Draft | None:
     sites = [
         (site, other.chain.sites[place])
-        for site in one.chain.sites
+        for site in _told(one)
         if site in other.chain.sites
         for place in [other.chain.sites.index(site) + steps]
-        if 0 <= place < len(other.chain.sites)
+        if 0 <= place < len(other.chain.sites) and other.chain.sites[place] in _told(other)
     ]
     if not sites:
         return None

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, get_args
 
 import numpy as np
 
-from spinemed.instances.ask_levels import (
-    SEARCH_SCALE,
-    Strip,
-    frame_of,
-    range_pool,
-    search_draft,
-    shot_of,
-    site_pool,
-    strips,
-    window_for,
-)
+from spinemed.facts.planning.trauma import Ligaments, TlicsNeurology
+from spinemed.instances.ask_levels import SEARCH_SCALE, Strip, shot_of, strips, window_for
 from spinemed.instances.ask_marked import rests_on
+from spinemed.instances.ask_search import range_pool, search_draft, shows_alike, site_pool
 from spinemed.instances.drafts import SHARE_NORMAL, Case, Draft, spread, the_right
 from spinemed.instances.premise import Premise
 from spinemed.instances.rules_truth import TLICS_OF_AO, the_herniation
@@ -26,13 +18,15 @@ from spinemed.instances.shots import (
     CaseSeries,
     Shot,
     frame_around,
+    frame_of,
     outline,
     place_of,
     shoot,
     slice_of,
     whole_frame,
 )
-from spinemed.instances.templates import Words, template_of
+from spinemed.instances.templates import template_of
+from spinemed.levels import Level
 from spinemed.records import Finding, Kind
 
 _AXIAL_MM: Final = (75.0, 120.0)
@@ -40,6 +34,8 @@ _WEEKS: Final = (8, 24)
 _RISSER: Final = (0, 1, 2, 4, 5)
 _ROOTS: Final = ("C3", "C4", "C5", "C6", "C7", "C8", "L1", "L2", "L3", "L4", "L5", "S1")
 _TRIES: Final = 6
+_TLICS_TOTALS: Final = tuple(str(points) for points in range(1, 11))
+_LIGAMENTS: Final[tuple[str, ...]] = get_args(Ligaments)
 
 
 def plan_drafts(case: Case) -> Iterator[Draft]:
@@ -107,6 +103,8 @@ def _decompression(case: Case, found: tuple[Strip, ...]) -> Iterator[Draft]:
     if window is None:
         return
     cut = slice_of(strip.series, seen.evidence.plane, seen.evidence.slice_index)
+    if not shows_alike(case, strip, window, cut.index):
+        return
     first = shot_of(case, strip, window, rng, seen, scale=SEARCH_SCALE, cut=cut)
     pool = [f"{site} {side}" for site in site_pool(strip, window, True) for side in ("left", "right")]
     stated = {"numbering": strip.numbering(window), "weeks": str(int(rng.integers(*_WEEKS)))}
@@ -165,6 +163,8 @@ def _fixation(
         window = window_for(strip, strip.chain.sites.index(finding.site), rng)
         if window is None:
             return None
+        if not shows_alike(case, strip, window, cut.index):
+            continue
         stated = {"numbering": strip.numbering(window), "construct": construct}
         whole = site_pool(strip, window, False) + (["S1"] if window.anchor == "sacrum" else [])
         pool = [one for one in range_pool(strip, window) if _length(one, whole) == length]
@@ -197,22 +197,41 @@ def _scoliosis(case: Case) -> Iterator[Draft]:
             yield Draft(kind, (), answer[1], answer[0], (shot,), ids, stated)
 
 
+def _neurology(site: str) -> tuple[TlicsNeurology, ...]:
+    """Return what an injury of a level can do: the cord ends at L1, the cauda equina begins at T12."""
+    level = Level(site)
+    found: list[TlicsNeurology] = ["intact", "nerve_root"]
+    if level <= Level.L1:
+        found += ["complete_cord", "incomplete_cord"]
+    return (*found, "cauda_equina") if level >= Level.T12 else tuple(found)
+
+
+def _examined(case: Case, finding: Finding, rng: np.random.Generator) -> dict[str, str] | None:
+    """Return ligaments and neurology that occur with a fracture, None where none were drawn."""
+    for _ in range(_TRIES):
+        stated = {"neurology": _pick(_neurology(finding.site), rng), "ligaments": _pick(_LIGAMENTS, rng)}
+        if the_right(case, "tlics_image", (finding.site,), _TLICS_TOTALS, (), stated) is not None:
+            return stated
+    return None
+
+
+def _pick(values: Sequence[str], rng: np.random.Generator) -> str:
+    return values[int(rng.integers(len(values)))]
+
+
 def _injury_points(case: Case) -> Iterator[Draft]:
     """Ask for TLICS of a marked fracture, ligaments and neurology drawn and stated."""
     kind: Kind = "tlics_image"
     rng = case.rng(kind)
-    fields = template_of(kind).fields
     for series in case.seen_as("CT sagittal"):
         broken = {"all": [one for one in series.of("fracture") if one.present and one.grade in TLICS_OF_AO]}
         for finding in spread(broken, case.asking.items_per_kind, rng):
-            stated = {}
-            for name, words in fields.items():
-                if isinstance(words, Words):
-                    stated[name] = list(words.en)[int(rng.integers(len(words.en)))]
             place = place_of(series, finding.site)
-            pool = [str(points) for points in range(1, 11)]
-            answer = the_right(case, kind, (finding.site,), pool, (), stated)
-            if answer is None or place is None or finding.site[0] == "C":
+            stated = _examined(case, finding, rng)
+            if stated is None or place is None or finding.site[0] == "C":
+                continue
+            answer = the_right(case, kind, (finding.site,), _TLICS_TOTALS, (), stated)
+            if answer is None:
                 continue
             cut = slice_of(series, finding.evidence.plane, finding.evidence.slice_index)
             frame = frame_around(cut, place, rng, (90.0, 140.0))

@@ -47,7 +47,8 @@ def text_draft(case: Case, kind: Kind, rng: np.random.Generator) -> Draft | None
     """Return a draft of a kind whose answer was drawn uniformly; None where no inputs were found for it."""
     template = template_of(kind)
     pool = _POOLS.get(kind) or template.keys
-    wanted = pool[int(rng.integers(len(pool)))]
+    offered = _treatments(rng) if kind == "tlics_plan" else ()
+    wanted = str(rng.choice(offered or pool))
     for _ in range(_TRIES):
         fields = _DRAWS[kind](rng) if kind in _DRAWS else {}
         for name, words in template.fields.items():
@@ -56,8 +57,14 @@ def text_draft(case: Case, kind: Kind, rng: np.random.Generator) -> Draft | None
         near = _region_of(kind, pool, fields)
         answer = the_right(case, kind, (), near, (), fields)
         if answer is not None and answer[0] == wanted and len(answer[1]) == len(near):
-            return Draft(kind, (), near, wanted, (), (), fields)
+            return Draft(kind, (), near, wanted, (), (), fields, offered)
     return None
+
+
+def _treatments(rng: np.random.Generator) -> tuple[str, ...]:
+    """Return totals of TLICS to offer: two that ask for no operation beside two that do."""
+    halves = (str(one) for half in (range(1, 4), range(5, 11)) for one in rng.choice(half, 2, replace=False))
+    return tuple(halves)
 
 
 def _region_of(kind: Kind, pool: tuple[str, ...], fields: Mapping[str, str]) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ from typing import Final
 
 from spinemed.errors import SourceError
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.ask_levels import level_drafts, search_drafts
+from spinemed.facts.stated import hidden_by
+from spinemed.instances.ask_levels import level_drafts
 from spinemed.instances.ask_marked import marked_drafts
 from spinemed.instances.ask_pairs import pair_drafts
 from spinemed.instances.ask_plans import plan_drafts
+from spinemed.instances.ask_search import search_drafts
 from spinemed.instances.ask_text import text_drafts
 from spinemed.instances.ask_views import view_drafts
 from spinemed.instances.compose import composed
@@ -36,12 +38,11 @@ def case_of(
 ) -> Case:
     """Return a case whose facts are the findings of all its series.
 
-    `rejects` are those of the step that found them: a variant of numbering that no series shows still
-    forbids to count from the sacrum.
+    `rejects` are those of the step that found them: what they hold back is not asked about, and a variant of
+    numbering that no series shows still forbids to count from the sacrum.
     """
     findings = tuple(finding for one in series for finding in one.findings)
-    hidden = frozenset(part for one in rejects for part in one.id.split("/"))
-    return Case(study, tuple(series), CaseFacts(study, findings), asking, hidden)
+    return Case(study, tuple(series), CaseFacts(study, findings, hidden_by(rejects)), asking)
 
 
 def ask_case(case: Case, asking: Asking | None = None) -> Iterator[Picture | Instance | Reject]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from spinemed.instances.wordings import Anchor
@@ -17,6 +17,8 @@ _SEEN_MM = 5.0
 """A cut vertebra can be counted from only if at least this height of it is seen ..."""
 _SEEN_SHARE = 0.7
 """... and at most this share of its whole neighbour's height: clearly cut."""
+_WHOLE_SHARE = 0.6
+"""A body of less than this share of a neighbour's depth is a sliver: the slice passes beside its middle."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,18 @@ class Chain:
     `sacrum` is given where it lies directly below L5, the last of the chain: only then can levels be
     counted from it. A chain of one vertebra has no such anchor: it is counted from its neighbour `above`
     or `below` that the edge of the slice cuts, of which the span is what is seen.
+
+    `ceiling` and `floor` are where, in mm, the next vertebra seen above ends and the one below begins, be
+    they whole or not; None where none is seen. A whole vertebra keeps `clear_mm` from a window's edge.
     """
 
     spans: tuple[Span, ...]
     sacrum: Span | None
     above: Span | None = None
     below: Span | None = None
+    ceiling: float | None = None
+    floor: float | None = None
+    clear_mm: float = 2.0
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -77,14 +85,24 @@ class Chain:
         return "" if span is None else span.site
 
 
+def countable(findings: Iterable[Finding], view: str) -> list[Finding]:
+    """Return the bodies that can be told apart and counted in a view such as `XR frontal`.
+
+    In frontal films jaw and skull lie over the neck; on STIR the dens is dark before dark.
+    """
+    if view == "XR frontal":
+        return [one for one in findings if one.site[0] != "C"]
+    return [one for one in findings if not (one.site == _FIRST and view.startswith("STIR"))]
+
+
 def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Chain | None:
     """Return the chain that `vertebra` findings of one slice form, None where fewer than two follow.
 
     `spacing_mm` is (row, column). Levels must follow each other in the numbering 7-12-5-5: a T13, an L6
-    or a missing label ends a run. The run that ends at L5 above the sacrum wins, then the one that begins
-    at C2, then the longest.
+    or a missing label ends a run, and so does a sliver. The run that ends at L5 above the sacrum wins, then
+    the one that begins at C2, then the longest.
     """
-    seen = {finding.site: finding for finding in findings if finding.pathology == "vertebra"}
+    seen = _without_slivers({one.site: one for one in findings if one.pathology == "vertebra"})
     ordered = sorted((site for site in seen if site != SACRUM), key=Level)
     runs = _runs(ordered)
     if not runs:
@@ -95,7 +113,26 @@ def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Ch
     if len(run) < 2:
         return None
     spans = tuple(_span(seen[site], spacing_mm) for site in run)
-    return Chain(spans, _span(seen[SACRUM], spacing_mm) if on_sacrum else None)
+    sacrum = _span(seen[SACRUM], spacing_mm) if on_sacrum else None
+    others = [_span(one, spacing_mm) for one in findings if _is_body(one) and one.site not in run]
+    over = [span.bottom for span in others if span.site != "C1" and Level(span.site) < Level(run[0])]
+    under = [span.top for span in others if Level(span.site) > Level(run[-1])]
+    return Chain(spans, sacrum, ceiling=max(over, default=None), floor=min(under, default=None))
+
+
+def _is_body(finding: Finding) -> bool:
+    return finding.pathology in ("vertebra", "vertebra_in_part")
+
+
+def _without_slivers(seen: dict[str, Finding]) -> dict[str, Finding]:
+    """Return the bodies that are about as deep as the deepest of their neighbours."""
+    ordered = sorted(seen, key=Level)
+    depths = [seen[site].evidence.box.right - seen[site].evidence.box.left for site in ordered]
+    return {
+        site: seen[site]
+        for place, site in enumerate(ordered)
+        if depths[place] >= _WHOLE_SHARE * max(depths[max(0, place - 1) : place + 2])
+    }
 
 
 def chain_beside_cut(findings: Sequence[Finding], spacing_mm: tuple[float, float], rows: int) -> Chain | None:
@@ -106,7 +143,7 @@ def chain_beside_cut(findings: Sequence[Finding], spacing_mm: tuple[float, float
     the upper or lower edge of the slice cuts it clearly. None where the sacrum or C2 is seen whole: they
     are counted from.
     """
-    seen = [finding for finding in findings if finding.pathology in ("vertebra", "vertebra_in_part")]
+    seen = [finding for finding in findings if _is_body(finding)]
     seen.sort(key=lambda finding: Level(finding.site))
     if any(one.pathology == "vertebra" and one.site in (SACRUM, _FIRST) for one in seen):
         return None

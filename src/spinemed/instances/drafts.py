@@ -26,21 +26,17 @@ Candidate = TypeVar("Candidate")
 
 @dataclass(frozen=True)
 class Case:
-    """A study with its series read, all facts, and how it is asked.
-
-    `hidden` names pathologies that are there but that no series shows well enough to state them.
-    """
+    """A study with its series read, all facts, and how it is asked."""
 
     study: Study
     series: tuple[CaseSeries, ...]
     facts: CaseFacts
     asking: Asking
-    hidden: frozenset[str] = frozenset()
 
     @cached_property
     def known(self) -> Known:
         """Return the facts, indexed."""
-        return Known(self.facts, self.hidden)
+        return Known(self.facts)
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """Return a generator that depends on seed, study and purpose alone."""

@@ -9,6 +9,6 @@ from spinemed.records import Kind
 
 LANDMARKS: Final[Mapping[Kind, frozenset[str]]] = {
     "level_if_told": frozenset({"C2"}),
-    "transitional": frozenset({"C2"}),
+    "transitional": frozenset({"L5-S1"}),
     "scoliosis_side": frozenset({"T11", "T12"}),
 }

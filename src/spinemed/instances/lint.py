@@ -35,6 +35,11 @@ from spinemed.level_grammar import parse_levels
 FEWEST_WORDINGS: Final = 4
 LONGEST_RATIO: Final[Mapping[Language, float]] = {"en": 1.9, "zh": 2.2}
 """The longest answer of a kind may be this many times as long as the shortest."""
+_OF_OPTIONS: Final[Mapping[Language, tuple[str, ...]]] = {
+    "en": ("which statement", "which of these", "of the following", "choose the"),
+    "zh": ("哪项", "哪一项", "下列", "以下各", "符合"),
+}
+"""Words that speak of options: no question bears them that may be asked without."""
 _SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "site": ("C5", "T1", "T2", "T11", "L4"),
     "segment": ("C5-C6", "T12-L1", "L5-S1"),
@@ -93,6 +98,9 @@ def _sentences(template: Template, language: Language) -> Iterator[str]:
         if sorted(used) != sorted(template.fields):
             yield f"{place}: uses {sorted(used)}, declared are {sorted(template.fields)}, each once"
             continue
+        for words in _OF_OPTIONS[language]:
+            if words in sentence.lower() and not template.choice_only:
+                yield f"{place}: {words!r} speaks of options, but the kind is asked without as well"
         for fields in sample_fields(template):
             meant = _meant(fields) | (LANDMARKS.get(template.kind, frozenset()) & levels_named(sentence))
             for text in question_texts(template, language, sentence, fields):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from spinemed.facts.case import CaseFacts
+from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.levels import Level, Site, below
 from spinemed.records import Finding, Kind, Pathology, Picture, Plane, Series
 
@@ -52,9 +52,12 @@ class Known:
     its vertebrae are seen, or one was found that no series shows well enough to state it (`hidden`).
     """
 
-    def __init__(self, facts: CaseFacts, hidden: Collection[str] = ()) -> None:
+    def __init__(self, facts: CaseFacts) -> None:
         self.study = facts.study
         self.findings = facts.findings
+        self._hidden: dict[str, list[Hidden]] = {}
+        for one in facts.hidden:
+            self._hidden.setdefault(one.pathology, []).append(one)
         self._by_site: dict[tuple[str, str], list[Finding]] = {}
         self._by_series: dict[str, list[Finding]] = {}
         self._by_pathology: dict[str, list[Finding]] = {}
@@ -64,7 +67,7 @@ class Known:
             self._by_pathology.setdefault(finding.pathology, []).append(finding)
         stated = any(finding.present for finding in self.of("transitional"))
         extra = any(finding.site in ("T13", "L6") for finding in facts.findings)
-        self.variant = stated or extra or "transitional" in hidden
+        self.variant = stated or extra or bool(self.hidden("transitional"))
 
     def at(self, pathology: Pathology, site: str) -> Sequence[Finding]:
         """Return what is stated of a pathology at a site, in all series."""
@@ -73,6 +76,10 @@ class Known:
     def of(self, pathology: Pathology) -> Sequence[Finding]:
         """Return all that is stated of a pathology."""
         return self._by_pathology.get(pathology, ())
+
+    def hidden(self, pathology: Pathology) -> Sequence[Hidden]:
+        """Return where series hold back a pathology."""
+        return self._hidden.get(pathology, ())
 
     def seen_in(self, series: str) -> Sequence[Finding]:
         """Return all that one series states."""
@@ -119,6 +126,11 @@ class Premise:
         series = {shown.series.uid for shown in self.shown}
         return next((one for one in stated if one.evidence.series in series), next(iter(stated), None))
 
+    def is_hidden(self, pathology: Pathology, sites: Collection[str] | None = None) -> bool:
+        """Return whether every shown series holds back a pathology at one of `sites`; None is any."""
+        by = {one.series for one in self.facts.hidden(pathology) if sites is None or one.site in sites}
+        return bool(self.shown) and all(shown.series.uid in by for shown in self.shown)
+
     def sites_with(self, pathology: Pathology) -> tuple[str, ...]:
         """Return the sites where any series states that the pathology is present, cranial first."""
         series = {shown.series.uid for shown in self.shown}
@@ -160,6 +172,18 @@ def shown_of(picture: Picture, series: Series, spacing_mm: tuple[float, float]) 
         ring=ring,
         turned=int(picture.view.removeprefix(_TURNED)) if picture.view.startswith(_TURNED) else 0,
     )
+
+
+def sites_in_view(premise: Premise, shown: Shown) -> tuple[str, ...]:
+    """Return the vertebrae that touch the window and the segments between them."""
+    bodies = premise.bodies(shown)
+    seen = [
+        site
+        for site, one in bodies.items()
+        if one.evidence.box.bottom > shown.top and one.evidence.box.top < shown.bottom and site != "C1"
+    ]
+    pairs = [f"{upper}-{lower}" for upper, lower in pairwise(seen) if are_neighbours(upper, lower)]
+    return (*seen, *pairs)
 
 
 def view_of(series: Series) -> str:

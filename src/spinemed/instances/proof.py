@@ -6,12 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from spinemed.instances import alignment_truth, rules_truth, truth
-from spinemed.instances.premise import Known, Premise, Shown, segment_in_ring, vertebra_in_ring
+from spinemed.instances.premise import (
+    Known,
+    Premise,
+    Shown,
+    segment_in_ring,
+    sites_in_view,
+    vertebra_in_ring,
+)
 from spinemed.instances.templates import template_of
 from spinemed.instances.truth import SEARCHED, Truth
 from spinemed.instances.wording import answer_key, fields_read, wording_fits
 from spinemed.levels import Site
-from spinemed.records import Instance, Kind
+from spinemed.records import Instance, Kind, Pathology
 
 TRUTHS: Final[Mapping[Kind, Truth]] = {
     **dict.fromkeys(SEARCHED, truth.searched),
@@ -33,7 +40,7 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "modic_type": truth.modic_type,
     "bridging": truth.segment_finding,
     "implant_levels": truth.implant_levels,
-    "height_loss": truth.graded("height_loss"),
+    "height_loss": truth.height_loss,
     "slip_grade": truth.slip_grade,
     "pars": alignment_truth.pars,
     "unstable_slip": alignment_truth.unstable_slip,
@@ -65,6 +72,21 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
 }
 """Kind -> whether an answer holds."""
 
+_OF_ALL_IN_VIEW: Final = frozenset(
+    {*SEARCHED, "implant_levels", "decompression_level", "slip_fusion", "fixation_levels"}
+)
+"""Kinds whose answer rests on every level that the picture shows."""
+
+_CLOUDING: Final[Mapping[Kind, tuple[Pathology, ...]]] = {
+    "fracture_type": ("spondylodiscitis", "metastasis"),
+    "fracture_age": ("spondylodiscitis",),
+    "metastasis_kind": ("spondylodiscitis",),
+    "height_loss": ("spondylodiscitis",),
+    "disc_degeneration": ("spondylodiscitis", "cage"),
+    "modic_type": ("metastasis", "fracture"),
+}
+"""Kind -> what looks alike, or alters what is graded, at the site itself or at one that borders on it."""
+
 _RING_ON_FINDING: Final = ("foraminal_grade", "ring_side")
 """Kinds whose ring lies on no body or disc."""
 
@@ -72,9 +94,10 @@ _RING_ON_FINDING: Final = ("foraminal_grade", "ring_side")
 def verdicts(premise: Premise, keys: Sequence[str]) -> dict[str, bool | None]:
     """Return for each answer whether it holds; None where the findings do not say.
 
-    All are None where a ring marks another site than the premise says.
+    All are None where a ring marks another site than the premise says, or where something that is held
+    back, or another disease, could be taken for an answer.
     """
-    if not ring_fits(premise):
+    if not ring_fits(premise) or is_clouded(premise):
         return dict.fromkeys(keys)
     holds = TRUTHS[premise.kind]
     judged = {key: holds(premise, key) for key in keys if not _is_rest(premise.kind, key)}
@@ -102,6 +125,28 @@ def right_options(
     premise = Premise(instance.kind, instance.sites, fields, tuple(shown), facts)
     judged = verdicts(premise, keys)
     return {option: judged[key] if key else None for option, key in zip(offered, keys, strict=True)}
+
+
+def is_clouded(premise: Premise) -> bool:
+    """Return whether something held back, or another disease nearby, could be taken for an answer."""
+    facts = template_of(premise.kind).facts
+    if premise.kind in _OF_ALL_IN_VIEW:
+        sites = [site for shown in premise.shown for site in sites_in_view(premise, shown)]
+        return any(premise.is_hidden(pathology, sites) for pathology in facts)
+    if not premise.site:
+        return premise.kind != "which_seen" and any(premise.is_hidden(pathology) for pathology in facts)
+    if any(premise.is_hidden(pathology, (premise.site,)) for pathology in facts):
+        return True
+    return any(_is_beside(premise, pathology) for pathology in _CLOUDING.get(premise.kind, ()))
+
+
+def _is_beside(premise: Premise, pathology: Pathology) -> bool:
+    """Return whether a pathology is stated, or held back, at a site that has a vertebra in common."""
+    levels = set(premise.site.split("-"))
+    hidden = {one.site for one in premise.facts.hidden(pathology)}
+    near = [site for site in hidden if levels & set(site.split("-"))]
+    stated = [one.site for one in premise.facts.of(pathology) if one.present]
+    return premise.is_hidden(pathology, near) or any(levels & set(site.split("-")) for site in stated)
 
 
 def ring_fits(premise: Premise) -> bool:

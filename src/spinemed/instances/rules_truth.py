@@ -16,6 +16,7 @@ from spinemed.facts.planning.extent import (
 from spinemed.facts.planning.slip import meyerding
 from spinemed.facts.planning.stenosis import SchizasGrade, mjoa_severity, schizas
 from spinemed.facts.planning.trauma import (
+    InjuryScore,
     Ligaments,
     SlicMorphology,
     SlicNeurology,
@@ -33,9 +34,10 @@ from spinemed.facts.planning.tumour import (
     sins,
 )
 from spinemed.instances.alignment_truth import largest_curve
+from spinemed.instances.margins import CUTS, error_of
 from spinemed.instances.premise import Premise
-from spinemed.levels import DEFAULT_NUMBERING, axis_place
-from spinemed.records import Finding
+from spinemed.levels import DEFAULT_NUMBERING, Level, axis_place
+from spinemed.records import Finding, Pathology
 
 TLICS_OF_AO: Final[Mapping[str, TlicsMorphology]] = {
     "A1": "compression",
@@ -44,6 +46,12 @@ TLICS_OF_AO: Final[Mapping[str, TlicsMorphology]] = {
     "C": "translation_rotation",
 }
 """TLICS morphology of AO types; A2 and B are left out, for their morphology and ligament points overlap."""
+
+_OTHER_THAN_INJURY: Final[tuple[Pathology, ...]] = ("metastasis", "spondylodiscitis", "screws", "cage")
+_FIXATION_REACH: Final = 2
+_FUSED_IN_PLACE_PERCENT: Final = 50.0
+_BESIDE_CUT_PERCENT: Final = 2.0
+_YOUNG: Final = ("10-19", "20-29")
 
 
 def decompression(premise: Premise, key: str) -> bool | None:
@@ -86,9 +94,14 @@ def the_herniation(premise: Premise) -> Finding | None:
 
 
 def fixation(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` is the range that the named construct spans around the one fracture."""
+    """Return whether `key` is the range that the named construct spans around the one fracture.
+
+    None for a fracture that nobody fixes (old, or of type A1), and with other disease or metal nearby.
+    """
     sites = premise.sites_with("fracture")
-    if len(sites) != 1:
+    if len(sites) != 1 or _has_other_nearby(premise, sites[0]):
+        return None
+    if any(one.grade == "A1" or one.detail == "old" for one in premise.stated("fracture", sites[0])):
         return None
     try:
         plan = fracture_fixation(sites[0], "long" if premise.fields.get("construct") == "long" else "short")
@@ -97,20 +110,49 @@ def fixation(premise: Premise, key: str) -> bool | None:
     return key == f"{plan.instrumented[0]}:{plan.instrumented[-1]}" if plan.keyed else None
 
 
+def _has_other_nearby(premise: Premise, site: str) -> bool:
+    """Return whether other disease or metal lies where the fixation of a vertebra ends, or next to that."""
+    others = [other for pathology in _OTHER_THAN_INJURY for other in premise.sites_with(pathology)]
+    levels = [level for other in others for level in other.split("-")]
+    return any(abs(Level(level).order - Level(site).order) <= _FIXATION_REACH + 1 for level in levels)
+
+
 def slip_fusion(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` is the one segment that has slipped."""
+    """Return whether `key` is the one segment that has slipped; None where more than a fusion is due."""
+    slips = [one for one in premise.facts.of("slip") if one.present]
+    if any(abs(one.value or 0.0) > _FUSED_IN_PLACE_PERCENT for one in slips):
+        return None
+    if premise.sites_with("spondylodiscitis") or premise.sites_with("metastasis"):
+        return None
     return premise.present("slip", key)
 
 
 def scoliosis_plan(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` is the plan for the largest curve, the same at both ends of its error."""
+    """Return whether `key` is the plan for the largest curve, the same at both ends of its error.
+
+    None unless the spine can pass for an adolescent's: of a young patient, without wear, injury or metal.
+    """
     finding = largest_curve(premise)
-    if finding is None or finding.value is None:
+    if finding is None or finding.value is None or not _is_young(premise):
         return None
-    angle, error = abs(finding.value), finding.error or 0.0
+    angle, error = abs(finding.value), error_of(finding)
     plans = {_cobb_plan(max(0.0, angle + shift), premise.fields) for shift in (-error, 0.0, error)}
     plan = plans.pop() if len(plans) == 1 else None
     return None if plan is None else plan == key
+
+
+def _is_young(premise: Premise) -> bool:
+    """Return whether the patient is under 30 and the spine shows nothing that an adolescent's does not."""
+    facts = premise.facts
+    worn = (
+        any(one.grade in ("4", "5") for one in facts.of("disc_degeneration"))
+        or any(one.present for one in facts.of("osteophyte"))
+        or any(
+            one.present and abs(one.value or 0.0) > _FUSED_IN_PLACE_PERCENT / 2 for one in facts.of("slip")
+        )
+    )
+    sick = any(premise.sites_with(other) for other in ("fracture", *_OTHER_THAN_INJURY))
+    return facts.study.age_band in _YOUNG and not worn and not sick
 
 
 def scoliosis_rule(premise: Premise, key: str) -> bool | None:
@@ -130,29 +172,35 @@ def tlics_image(premise: Premise, key: str) -> bool | None:
     morphology = TLICS_OF_AO.get(grade or "")
     if morphology is None or not premise.present("fracture", premise.site):
         return None
-    return key == str(_tlics(morphology, premise.fields))
+    return _is_total(morphology, premise.fields, key)
 
 
 def tlics_points(premise: Premise, key: str) -> bool | None:
     """Return whether the stated injury has `key` points."""
-    return key == str(_tlics(cast(TlicsMorphology, premise.fields["morphology"]), premise.fields))
+    return _is_total(cast(TlicsMorphology, premise.fields["morphology"]), premise.fields, key)
 
 
-def _tlics(morphology: TlicsMorphology, fields: Mapping[str, str]) -> int:
-    return tlics(
-        morphology, cast(Ligaments, fields["ligaments"]), cast(TlicsNeurology, fields["neurology"])
-    ).total
+def _is_total(morphology: TlicsMorphology, fields: Mapping[str, str], key: str) -> bool | None:
+    score = _tlics(morphology, fields)
+    return None if score is None else key == str(score.total)
+
+
+def _tlics(morphology: TlicsMorphology, fields: Mapping[str, str]) -> InjuryScore | None:
+    """Return the score of an injury that occurs: a mere compression harms no nerve."""
+    if morphology == "compression" and fields["neurology"] != "intact":
+        return None
+    try:
+        return tlics(
+            morphology, cast(Ligaments, fields["ligaments"]), cast(TlicsNeurology, fields["neurology"])
+        )
+    except ValueError:  # a pair that the rule refuses
+        return None
 
 
 def tlics_plan(premise: Premise, key: str) -> bool | None:
     """Return whether `key` are the points of the stated injury, where they ask for one treatment alone."""
-    fields = premise.fields
-    score = tlics(
-        cast(TlicsMorphology, fields["morphology"]),
-        cast(Ligaments, fields["ligaments"]),
-        cast(TlicsNeurology, fields["neurology"]),
-    )
-    return key == str(score.total) if score.keyed else None
+    score = _tlics(cast(TlicsMorphology, premise.fields["morphology"]), premise.fields)
+    return key == str(score.total) if score is not None and score.keyed else None
 
 
 def slic_points(premise: Premise, key: str) -> bool | None:
@@ -200,8 +248,11 @@ def root_of_disc(premise: Premise, key: str) -> bool | None:
 
 
 def meyerding_rule(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` is the grade of the stated slip."""
-    return meyerding(float(premise.fields["percent"])).grade == key
+    """Return whether `key` is the grade of the stated slip; None beside a cut between grades."""
+    percent = float(premise.fields["percent"])
+    if any(abs(percent - cut) <= _BESIDE_CUT_PERCENT for cut in CUTS["slip"]):
+        return None
+    return meyerding(percent).grade == key
 
 
 def schizas_rule(premise: Premise, key: str) -> bool | None:

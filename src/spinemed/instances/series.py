@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
-from spinemed.instances.chains import Chain, Span, chain_beside_cut, chain_of
+from spinemed.instances.chains import Chain, Span, chain_beside_cut, chain_of, countable
 from spinemed.instances.draft import STEP, Claim, View, in_view_claim, instance_of, marked_claims
-from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window, windows_open
+from spinemed.instances.premise import view_of
+from spinemed.instances.shots import Slice, frame_of
+from spinemed.instances.windows import Window, draw_window, windows_open
 from spinemed.instances.wordings import Anchor, draw
 from spinemed.records import (
     Finding,
@@ -78,12 +80,14 @@ def ask(
     without a hint.
     """
     spacing_mm = volume.spacing_mm[:2]
+    index = findings[0].evidence.slice_index
+    findings = countable(findings, view_of(series))
     chain = chain_of(findings, spacing_mm) or chain_beside_cut(findings, spacing_mm, volume.array.shape[0])
     if chain is None:
         reason = "the slice shows neither two whole vertebrae in a row nor one beside a clearly cut one"
         yield _reject(study, series, "", reason, "give a series that shows more of the spine")
         return
-    grey = to_uint8(sagittal(volume.array, findings[0].evidence.slice_index), series.modality)
+    grey = to_uint8(sagittal(volume.array, index), series.modality)
     scene = Scene(study, series, grey, spacing_mm, chain, tuple(findings))
     if len(chain.spans) > 1:  # one vertebra is no range
         yield from _in_view(scene, asking)
@@ -163,12 +167,23 @@ def _asked(
 
 
 def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Generator) -> View:
+    site = marked.site if marked is not None else _free_site(scene.chain, window)
+    locator = _locator(scene, site)
+    cut = Slice(scene.grey, scene.spacing_mm, locator.plane, locator.slice_index)
+    frame = frame_of(window).within(cut)
     pixels = resample_window(
-        scene.grey, scene.spacing_mm, window.top_mm, window.left_mm, HEIGHT_PX, WIDTH_PX, window.pixel_mm
+        scene.grey,
+        scene.spacing_mm,
+        frame.top_mm,
+        frame.left_mm,
+        frame.height_px,
+        frame.width_px,
+        frame.pixel_mm,
     ).astype(np.uint8)
     marker = None
     if marked is not None:
-        column, row = window.column_row(marked)
+        middle = (marked.top + marked.bottom) / 2, (marked.left + marked.right) / 2
+        row, column = frame.pixel_of(*middle)
         shift = rng.uniform(-RING_JITTER_PX, RING_JITTER_PX, 2)
         marker = Marker(
             column=round(column + float(shift[0]), 2),
@@ -176,20 +191,19 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
             radius=RING_RADIUS_PX,
         )
         pixels = draw_ring(pixels, marker.column, marker.row, marker.radius, RED, RING_WIDTH_PX)
-    site = marked.site if marked is not None else _free_site(scene.chain, window)
     png = encode_png(pixels)
     picture = Picture(
         id=sha256(png).hexdigest(),
         study=scene.study.id,
         modality=scene.series.modality,
         sequence=scene.series.sequence,
-        spacing_mm=window.pixel_mm,
-        width=WIDTH_PX,
-        height=HEIGHT_PX,
-        left=round(window.left_mm / scene.spacing_mm[1], 3),
-        top=round(window.top_mm / scene.spacing_mm[0], 3),
+        spacing_mm=frame.pixel_mm,
+        width=frame.width_px,
+        height=frame.height_px,
+        left=round(frame.left_mm / scene.spacing_mm[1], 3),
+        top=round(frame.top_mm / scene.spacing_mm[0], 3),
         marker=marker,
-        locator=_locator(scene, site),
+        locator=locator,
         png=png,
     )
     return View(scene.study, scene.chain, window, picture, scene.findings)

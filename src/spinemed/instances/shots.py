@@ -17,6 +17,7 @@ from spinemed.imaging.radiograph import Radiograph
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
 from spinemed.instances.premise import Shown, are_neighbours, shown_of
+from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window
 from spinemed.records import Finding, Locator, Marker, Picture, Plane, Series, Study, content_id
 
 RED: Final = (255, 48, 48)
@@ -191,7 +192,7 @@ def frame_around(
     """Return a square window of random size and place that holds a point (row, column in pixels).
 
     `side_mm` bounds the side; `spread` is how far the point may lie from the window's middle, as a share
-    of the side. The window stays inside the slice where the slice is large enough.
+    of the side. The window stays inside the slice, and is cut to it where the slice is smaller.
     """
     side = float(rng.uniform(*side_mm))
     shift = rng.uniform(-spread, spread, 2) * side
@@ -200,7 +201,19 @@ def frame_around(
         start = place * spacing + float(off) - side / 2
         low, high = sorted((0.0, length - side))
         corner.append(min(max(start, low), high))
-    return Frame(round(corner[0], 3), round(corner[1], 3), round(side / size_px, 5), size_px, size_px)
+    frame = Frame(round(corner[0], 3), round(corner[1], 3), round(side / size_px, 5), size_px, size_px)
+    return frame.within(cut)
+
+
+def frame_of(window: Window, scale: float = 1.0) -> Frame:
+    """Return the frame of a window, drawn with `scale` times as many pixels."""
+    return Frame(
+        window.top_mm,
+        window.left_mm,
+        round(window.pixel_mm / scale, 5),
+        round(HEIGHT_PX * scale),
+        round(WIDTH_PX * scale),
+    )
 
 
 def whole_frame(cut: Slice, rng: np.random.Generator, longest_px: int = 384) -> Frame:

@@ -12,10 +12,11 @@ from spinemed.instances.premise import (
     Shown,
     next_below,
     segment_in_ring,
+    sites_in_view,
     vertebra_in_ring,
     view_of,
 )
-from spinemed.levels import Level, Site
+from spinemed.levels import Level
 from spinemed.records import Finding, Kind, Pathology
 
 Truth = Callable[[Premise, str], bool | None]
@@ -36,6 +37,7 @@ SEARCHED: Final[Mapping[Kind, Pathology]] = {
 
 _SACRUM: Final = "S1"
 _FIRST: Final = "C2"
+_SACRALISED: Final = "L5_sacralised"
 _TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
 # The edge that column 0 (sagittal: anterior) or row 0 (axial: anterior) comes to lie at, turned to the left.
 _EDGES: Final = ("left", "bottom", "right", "top")
@@ -135,8 +137,10 @@ def same_level(premise: Premise, key: str) -> bool | None:
     marked = [vertebra_in_ring(premise, shown) for shown in premise.shown]
     order = sorted({site for shown in premise.shown for site in premise.bodies(shown)}, key=Level)
     gap = any(next_below(upper) != lower for upper, lower in pairwise(order))
-    if len(marked) != 2 or not all(marked) or gap:
+    if len(marked) != 2 or not all(marked) or gap or premise.facts.variant:
         return None
+    if not all(anchors_in_view(premise, shown) for shown in premise.shown):
+        return None  # each picture must tell its level by itself
     steps = order.index(marked[1]) - order.index(marked[0])
     said = {-2: "two_above", -1: "one_above", 0: "same", 1: "one_below", 2: "two_below"}
     return said.get(steps) == key if steps in said else None
@@ -146,6 +150,9 @@ def transitional(premise: Premise, key: str) -> bool | None:
     """Return whether the study's numbering is the variant `key`."""
     found = premise.facts.of("transitional")
     grades = {one.grade if one.present else "none" for one in found}
+    # Whether the last vertebra is joined to the sacrum is seen in its transverse processes, from the front.
+    if view_of(premise.shown[0].series) != "XR frontal" and _SACRALISED in {key, *grades}:
+        return None
     return key in grades if len(grades) == 1 else None
 
 
@@ -206,7 +213,12 @@ def modic_type(premise: Premise, key: str) -> bool | None:
 
 
 def segment_finding(premise: Premise, key: str) -> bool | None:
-    """Return whether the marked segment is bridged, infected, has a cage, or nothing of these."""
+    """Return whether the marked segment is bridged, infected, has a cage, or nothing of these.
+
+    C2-C3 is asked where something is there alone: its front lies beside the middle slices.
+    """
+    if premise.site == "C2-C3" and not premise.present("bridging", premise.site):
+        return None
     return _one_of_many(premise, key, ("bridging", "spondylodiscitis", "cage"))
 
 
@@ -218,32 +230,18 @@ def _one_of_many(premise: Premise, key: str, pathologies: tuple[Pathology, ...])
 
 
 def implant_levels(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` (`L3:L5`) is the range of the vertebrae with screws, all of them in view."""
+    """Return whether `key` (`L3:L5`) is the range of the vertebrae with screws, each seen in the slice."""
     sites = premise.sites_with("screws")
     shown = premise.shown[0]
     bodies = premise.bodies(shown)
-    if not sites or not all(site in bodies and shown.holds(bodies[site]) for site in sites):
+    in_slice = {
+        one.site
+        for one in premise.facts.seen_in(shown.series.uid)
+        if one.pathology == "screws" and one.present and one.evidence.slice_index == shown.slice_index
+    }
+    if not sites or not all(site in in_slice & bodies.keys() and shown.holds(bodies[site]) for site in sites):
         return None
     return key == f"{sites[0]}:{sites[-1]}"
-
-
-def sites_in_view(premise: Premise, shown: Shown) -> tuple[str, ...]:
-    """Return the vertebrae that touch the window and the segments between them."""
-    bodies = premise.bodies(shown)
-    seen = [
-        site
-        for site, one in bodies.items()
-        if one.evidence.box.bottom > shown.top and one.evidence.box.top < shown.bottom and site != "C1"
-    ]
-    pairs = [f"{upper}-{lower}" for upper, lower in pairwise(seen)]
-    return (*seen, *(pair for pair in pairs if _is_segment(pair)))
-
-
-def _is_segment(text: str) -> bool:
-    try:
-        return Site.parse(text).is_segment
-    except ValueError:
-        return False
 
 
 def which_seen(premise: Premise, key: str) -> bool | None:
@@ -257,6 +255,8 @@ def which_seen(premise: Premise, key: str) -> bool | None:
             if one.pathology == pathology and one.present and shown.holds(one)
         ]
         return True if seen else None
+    if premise.is_hidden(pathology, sites_in_view(premise, shown)):
+        return None
     segments = pathology in ("herniation", "slip", "spondylodiscitis", "bridging")
     asked = [site for site in sites_in_view(premise, shown) if ("-" in site) == segments]
     states = [premise.present(pathology, site) for site in asked]
@@ -267,6 +267,14 @@ PATHOLOGIES: Final[tuple[Pathology, ...]] = (
     "herniation", "slip", "fracture", "metastasis", "spondylodiscitis", "screws", "bridging",
 )  # fmt: skip
 """What `which_seen` can ask for."""
+
+
+def height_loss(premise: Premise, key: str) -> bool | None:
+    """Return whether the marked vertebra has the Genant grade `key`; not where screws disturb an MR image."""
+    is_mr = bool(premise.shown) and premise.shown[0].series.modality == "MR"
+    if is_mr and premise.present("screws", premise.site):
+        return None
+    return graded("height_loss")(premise, key)
 
 
 def slip_grade(premise: Premise, key: str) -> bool | None:

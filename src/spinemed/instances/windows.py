@@ -17,10 +17,15 @@ COARSEST_MM = 1.35
 FEWEST_WHOLE = 2
 """A window may show as few whole vertebrae as this. With four, a low vertebra lay never high in a picture,
 and the ring's place alone chose 49 % of four options right; with two 37 % (benchmarks/phantom_learn.py)."""
-_CLEAR_MM = 2.0
-"""A whole vertebra keeps this distance from the window's edge."""
-_CUT_SHARE = 0.3
-"""At least this share of a vertebra that is not whole lies outside."""
+_SHOWN_SHARE = 0.6
+"""At most this share of the height of a vertebra that is not whole lies inside."""
+_SACRUM_MM = 34.0
+"""S1 is in view down to this depth below its upper edge: it leans, and its box holds no more than 25 mm."""
+_ABOVE_C2 = 0.4
+"""At most this share of a window that is counted from C2 lies above it: it shows skull and air."""
+_BEYOND_MM = 10.0
+_WIDEST_GAP = 0.5
+"""A disc is no higher than this share of its vertebra: what lies further off is not the neighbour."""
 _SHIFT_MM = 22.0
 _TRIES = 60
 
@@ -65,21 +70,28 @@ def windows_open(chain: Chain, anchor: Anchor, slice_height: float) -> tuple[int
     fewest = min(FEWEST_WHOLE, len(chain.spans))
     spans = chain.spans
     if anchor == "sacrum":
-        if chain.sacrum is None:
+        low = _below_sacrum(chain)
+        if low is None or low > slice_height:
             return ()
-        low = chain.sacrum.bottom + _CLEAR_MM
         return tuple(
             index
             for index in range(len(spans) - fewest + 1)
-            if low - (spans[index].top - _CLEAR_MM) <= tallest and _is_open(_edge_above(spans, index))
+            if low - (spans[index].top - chain.clear_mm) <= tallest and _is_open(_edge_above(chain, index))
         )
-    high = spans[0].top - _CLEAR_MM
+    high = spans[0].top - chain.clear_mm
     return tuple(
         index
         for index in range(fewest - 1, len(spans))
-        if spans[index].bottom + _CLEAR_MM - high <= tallest
-        and _is_open(_edge_below(spans, index, slice_height))
+        if spans[index].bottom + chain.clear_mm - high <= tallest
+        and _is_open(_edge_below(chain, index, slice_height))
     )
+
+
+def _below_sacrum(chain: Chain) -> float | None:
+    """Return down to where a window must reach that shows S1; None without a sacrum to count from."""
+    if chain.sacrum is None:
+        return None
+    return max(chain.sacrum.bottom + chain.clear_mm, chain.sacrum.top + _SACRUM_MM)
 
 
 def _is_open(edge: tuple[float, float]) -> bool:
@@ -110,7 +122,7 @@ def draw_window(
         elif anchor in ("cut_above", "cut_below"):
             drawn = _rows_from_cut(chain, anchor, slice_mm[0], rng)
         else:
-            drawn = _rows_from_reference(chain.spans, slice_mm[0], rng, free_end, holding, reference)
+            drawn = _rows_from_reference(chain, slice_mm[0], rng, free_end, holding, reference)
         if drawn is None:
             continue
         top, pixel, first, last = drawn
@@ -125,10 +137,11 @@ def _rows_from_sacrum(
 ) -> Rows | None:
     ends = windows_open(chain, "sacrum", slice_height)
     end = _pick([end for end in ends if holding is None or end <= holding], free_end, rng)
-    if end is None or chain.sacrum is None:
+    low = _below_sacrum(chain)
+    if end is None or low is None:
         return None
-    top = float(rng.uniform(*_edge_above(chain.spans, end)))
-    pixel = _zoom((chain.sacrum.bottom + _CLEAR_MM - top) / HEIGHT_PX, rng)
+    top = float(rng.uniform(*_edge_above(chain, end)))
+    pixel = _zoom((low - top) / HEIGHT_PX, rng)
     return None if pixel is None else (top, pixel, end, len(chain.spans) - 1)
 
 
@@ -139,29 +152,34 @@ def _rows_from_c2(
     end = _pick([end for end in ends if holding is None or end >= holding], free_end, rng)
     if end is None:
         return None
-    bottom = float(rng.uniform(*_edge_below(chain.spans, end, slice_height)))
-    pixel = _zoom((bottom - chain.spans[0].top + _CLEAR_MM) / HEIGHT_PX, rng)
-    return None if pixel is None else (bottom - HEIGHT_PX * pixel, pixel, 0, end)
+    bottom = float(rng.uniform(*_edge_below(chain, end, slice_height)))
+    pixel = _zoom((bottom - chain.spans[0].top + chain.clear_mm) / HEIGHT_PX, rng)
+    if pixel is None:
+        return None
+    top = bottom - HEIGHT_PX * pixel
+    seen_from = max(top, 0.0)
+    shows_c2 = chain.spans[0].top - seen_from <= _ABOVE_C2 * (bottom - seen_from)
+    return (top, pixel, 0, end) if shows_c2 else None
 
 
 def _rows_from_reference(
-    spans: Sequence[Span],
+    chain: Chain,
     slice_height: float,
     rng: np.random.Generator,
     free_end: int | None,
     holding: int | None,
     first: int,
 ) -> Rows | None:
-    edge = _edge_above(spans, first)
+    spans, edge = chain.spans, _edge_above(chain, first)
     if not _is_open(edge):
         return None
     top = float(rng.uniform(*edge))
     if free_end is not None:
-        pixel = (float(rng.uniform(*_edge_below(spans, free_end, slice_height))) - top) / HEIGHT_PX
+        pixel = (float(rng.uniform(*_edge_below(chain, free_end, slice_height))) - top) / HEIGHT_PX
         return (top, pixel, first, free_end) if FINEST_MM <= pixel <= COARSEST_MM else None
     pixel = float(rng.uniform(FINEST_MM, COARSEST_MM))
     last = first
-    while last + 1 < len(spans) and spans[last + 1].bottom + _CLEAR_MM <= top + HEIGHT_PX * pixel:
+    while last + 1 < len(spans) and spans[last + 1].bottom + chain.clear_mm <= top + HEIGHT_PX * pixel:
         last += 1
     if last - first + 1 < min(FEWEST_WHOLE, len(spans) - first) or (holding is not None and holding > last):
         return None
@@ -176,7 +194,7 @@ def _rows_from_cut(
     room = float(rng.uniform(0, max(0.0, HEIGHT_PX * pixel - slice_height)))
     top = -room if anchor == "cut_above" else slice_height + room - HEIGHT_PX * pixel
     [span] = chain.spans
-    is_whole = top < span.top and span.bottom + _CLEAR_MM <= top + HEIGHT_PX * pixel
+    is_whole = top < span.top and span.bottom + chain.clear_mm <= top + HEIGHT_PX * pixel
     return (top, pixel, 0, 0) if is_whole else None
 
 
@@ -191,25 +209,34 @@ def _zoom(finest: float, rng: np.random.Generator) -> float | None:
     return None if low > COARSEST_MM else float(rng.uniform(low, COARSEST_MM))
 
 
-def _edge_above(spans: Sequence[Span], index: int) -> tuple[float, float]:
+def _edge_above(chain: Chain, index: int) -> tuple[float, float]:
     """Return where the upper edge may lie so that vertebra `index` is the highest whole one."""
-    span = spans[index]
-    high = span.top - _CLEAR_MM
+    span = chain.spans[index]
+    high = span.top - chain.clear_mm
     if index > 0:
-        return spans[index - 1].top + _CUT_SHARE * spans[index - 1].height, high
-    # Nothing above is labelled: more is shown only where the slice ends too soon for a whole vertebra.
-    no_room = span.top < 1.1 * span.height
-    return (min(-10.0, high), high) if no_room else (high - _CLEAR_MM, high)
+        upper = chain.spans[index - 1]
+        return upper.bottom - _SHOWN_SHARE * upper.height, high
+    # What is seen of the next one above, labelled or not, is as tall as this one where it is whole.
+    ends = _near(chain.ceiling, span.top - _WIDEST_GAP * span.height, span.top)
+    return min(max(ends - _SHOWN_SHARE * span.height, -_BEYOND_MM), high), high
 
 
-def _edge_below(spans: Sequence[Span], index: int, slice_height: float) -> tuple[float, float]:
+def _edge_below(chain: Chain, index: int, slice_height: float) -> tuple[float, float]:
     """Return where the lower edge may lie so that vertebra `index` is the lowest whole one."""
-    span = spans[index]
-    low = span.bottom + _CLEAR_MM
-    if index < len(spans) - 1:
-        return low, spans[index + 1].bottom - _CUT_SHARE * spans[index + 1].height
-    no_room = slice_height - span.bottom < 1.1 * span.height
-    return (low, max(slice_height + 10.0, low)) if no_room else (low, low + _CLEAR_MM)
+    span = chain.spans[index]
+    low = span.bottom + chain.clear_mm
+    if index < len(chain.spans) - 1:
+        lower = chain.spans[index + 1]
+        return low, lower.top + _SHOWN_SHARE * lower.height
+    begins = _near(chain.floor, span.bottom, span.bottom + _WIDEST_GAP * span.height)
+    return low, max(min(begins + _SHOWN_SHARE * span.height, slice_height + _BEYOND_MM), low)
+
+
+def _near(seen: float | None, low: float, high: float) -> float:
+    """Return where the neighbour's endplate lies: where it is seen if that is near, else at a rim."""
+    if seen is not None and low <= seen <= high:
+        return seen
+    return high if seen is None or seen > high else low
 
 
 def _left(
@@ -220,8 +247,8 @@ def _left(
     if anchor == "sacrum" and chain.sacrum is not None:
         shown.append(chain.sacrum)
     width = WIDTH_PX * pixel
-    low = max(span.right for span in shown) + _CLEAR_MM - width
-    high = min(span.left for span in shown) - _CLEAR_MM
+    low = max(span.right for span in shown) + chain.clear_mm - width
+    high = min(span.left for span in shown) - chain.clear_mm
     if low > high:
         return None
     middle = float(

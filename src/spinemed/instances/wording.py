@@ -147,7 +147,7 @@ def answer_key(template: Template, language: Language, text: str) -> str:
 def fields_read(kind: Kind, language: Language, question: str) -> dict[str, str]:
     """Return the fields that a question's text states, by its template; empty where no wording fits.
 
-    >>> question = "Grade a slip of 30 % after Meyerding."
+    >>> question = "Grade after Meyerding a forward slip by 30% of the depth of the vertebra below."
     >>> fields_read("meyerding_rule", "en", question)
     {'percent': '30'}
     """

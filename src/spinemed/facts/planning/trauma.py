@@ -65,16 +65,26 @@ def _band(total: int, conservative_to: int, operative_from: int) -> Treatment:
     return "operative" if total >= operative_from else "either"
 
 
+def _check_torn(morphology: str, ligaments: Ligaments, complex_name: str) -> None:
+    if morphology in ("distraction", "translation_rotation") and ligaments in ("intact", "indeterminate"):
+        raise ValueError(
+            f"ligaments is {ligaments!r} with morphology {morphology!r}, which implies a disrupted "
+            f"{complex_name}; pass 'disrupted'"
+        )
+
+
 def tlics(morphology: TlicsMorphology, ligaments: Ligaments, neurology: TlicsNeurology) -> InjuryScore:
     """Return the TLICS points (1 to 10) of a thoracolumbar injury and what they suggest.
 
-    `ligaments` is the posterior ligamentous complex. Up to 3 points non-operative, 4 either, 5 and more
-    operative. A value outside the lists is a ValueError. Source: Lee 2005, table 1.
+    `ligaments` is the posterior ligamentous complex; distraction and translation imply that it is disrupted,
+    another state with them is a ValueError. Up to 3 points non-operative, 4 either, 5 and more operative. A
+    value outside the lists is a ValueError. Source: Lee 2005, table 1.
 
     >>> score = tlics("burst", "indeterminate", "intact")
     >>> score.total, score.treatment, score.keyed
     (4, 'either', False)
     """
+    _check_torn(morphology, ligaments, "posterior ligamentous complex")
     parts = (
         scored("morphology", morphology, _TLICS_MORPHOLOGY),
         scored("ligaments", ligaments, _TLICS_LIGAMENTS),
@@ -108,11 +118,7 @@ def slic(
             "ongoing_compression is True with neurology 'intact'; SLIC adds the point to a deficit only, so "
             "pass False or the deficit"
         )
-    if morphology in ("distraction", "translation_rotation") and ligaments in ("intact", "indeterminate"):
-        raise ValueError(
-            f"ligaments is {ligaments!r} with morphology {morphology!r}, which implies a disrupted "
-            "disco-ligamentous complex; pass 'disrupted'"
-        )
+    _check_torn(morphology, ligaments, "disco-ligamentous complex")
     parts = (
         scored("morphology", morphology, _SLIC_MORPHOLOGY),
         scored("ligaments", ligaments, _SLIC_LIGAMENTS),

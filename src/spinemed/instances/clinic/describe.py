@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from spinemed.instances.clinic.problem import is_abnormal
+from spinemed.instances.clinic.problem import Part, is_abnormal, part_of
 from spinemed.instances.clinic.wording import Style, say, term
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Pathology
 
 ROMAN: Final = ("0", "I", "II", "III", "IV", "V")
 _LISTED: Final[frozenset[Pathology]] = frozenset(
-    {"disc_degeneration", "modic_change", "osteophyte", "bridging", "screws", "endplate_defect", "cage"}
-)
+    {"disc_degeneration", "modic_change", "osteophyte", "bridging", "screws", "endplate_defect", "cage",
+     "fracture", "metastasis", "spondylodiscitis", "canal_stenosis", "cord_signal", "pars_defect"}
+)  # fmt: skip
 """Pathologies of which several sites with one grade share a sentence."""
+_PAIRED: Final = ("recess_stenosis", "foraminal_stenosis")
+_SEVERITY: Final = ("none", "mild", "moderate", "severe")
 _NORMAL_ORDER: Final[tuple[Pathology, ...]] = (
     "fracture", "height_loss", "metastasis", "spondylodiscitis", "slip", "pars_defect", "herniation",
     "canal_stenosis", "recess_stenosis", "foraminal_stenosis", "cord_signal", "disc_degeneration",
@@ -32,16 +35,30 @@ def grouped(findings: Sequence[Finding]) -> list[tuple[Finding, ...]]:
     """Return findings in their order, those that may share a sentence gathered at the first of them."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for one in findings:
-        key = one.pathology, one.grade, one.side or "", one.detail
-        groups.setdefault(key if one.pathology in _LISTED else (*key, one.id), []).append(one)
+        groups.setdefault(_group(one), []).append(one)
     return [tuple(by_level(group)) for group in groups.values()]
 
 
-def sentence(group: Sequence[Finding], style: Style, key: str) -> str:
-    """Return the sentence of one group of abnormal findings."""
+def _group(one: Finding) -> tuple[str, ...]:
+    """Return what findings of one sentence have in common; both sides of a narrow exit share one."""
+    if one.pathology in _LISTED:
+        return one.pathology, one.grade, one.side or "", one.detail
+    if one.pathology in _PAIRED:
+        return one.pathology, one.grade, one.site
+    return one.pathology, one.id
+
+
+def sentence(group: Sequence[Finding], style: Style, key: str, moving: Collection[str] = ()) -> str:
+    """Return the sentence of one group of abnormal findings.
+
+    The slips at the sites `moving` differ between positions: their range is told elsewhere, so no size is.
+    """
     first = group[0]
     name = f"finding.{phrase_name(first)}"
-    return say(name, style.language, f"{key}:{first.site}:{first.side}", fields_of(group, style, key))
+    fields = fields_of(group, style, key)
+    if first.pathology == "slip" and first.site in moving:
+        fields["size"] = ""
+    return say(name, style.language, f"{key}:{first.site}:{first.side}", fields)
 
 
 def phrase_name(finding: Finding) -> str:
@@ -52,7 +69,20 @@ def phrase_name(finding: Finding) -> str:
         return "herniation_central"
     if finding.pathology == "slip" and (finding.detail == "retrolisthesis" or (finding.value or 0) < 0):
         return "retrolisthesis"
+    if finding.pathology == "height_loss" and not finding.detail:
+        return "height_loss_plain"
+    if finding.pathology == "metastasis" and not finding.grade:
+        return "metastasis_untyped"
+    if finding.pathology == "modic_change" and not finding.grade:
+        return "endplate_signal"
+    if finding.pathology in _PAIRED and not is_lumbar(finding):
+        return "paracentral" if finding.pathology == "recess_stenosis" else "foraminal_plain"
     return f"transitional_{finding.grade}" if finding.pathology == "transitional" else finding.pathology
+
+
+def is_lumbar(finding: Finding) -> bool:
+    """Return whether a finding lies where lateral recesses are named and Lee's grades apply."""
+    return Site.parse(finding.site).region == "lumbar"
 
 
 def is_central(finding: Finding) -> bool:
@@ -63,8 +93,9 @@ def is_central(finding: Finding) -> bool:
 def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str]:
     """Return the fields that the phrases of findings may use."""
     first = group[0]
+    sites = list(dict.fromkeys(one.site for one in group))
     fields = {
-        "level": style.sites([one.site for one in group]),
+        "level": style.sites(sites),
         "ao": first.grade,
         "genant": first.grade,
         "lee": first.grade,
@@ -76,8 +107,10 @@ def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str
         "angle": number(first.value),
     }
     words = {
-        "form": first.detail or "vertebral",
-        "severity": first.grade,
+        "form": first.detail,
+        "severity": _SEVERITY[int(first.grade)]
+        if first.grade.isdigit() and int(first.grade) < 4
+        else first.grade,
         "kind": first.grade,
         "zone": first.detail,
         "cause": first.detail,
@@ -85,26 +118,39 @@ def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str
         "endplate": first.detail,
     }
     fields |= {name: _word(word, style) for name, word in words.items()}
-    fields["side"] = _side(first, style)
+    fields["side"] = _side(group, style)
     if first.extent is not None:
         fields["first"], fields["last"] = (style.site(end) for end in first.extent)
     fields |= {
         "reach": _measured("reach", first, style, key),
-        "depth": _measured("depth", first, style, key),
+        "depth": _measured("depth" if len(sites) == 1 and first.grade != "mild" else "", first, style, key),
         "size": _measured(_SIZES.get(phrase_name(first), ""), first, style, key),
     }
     return fields
 
 
-_SIZES: Final = {"height_loss": "loss", "slip": "slip", "retrolisthesis": "back"}
+_SIZES: Final = {"height_loss": "loss", "height_loss_plain": "loss", "slip": "slip", "retrolisthesis": "back"}
 
 
-def normal_sentences(findings: Sequence[Finding], style: Style, key: str) -> list[str]:
-    """Return what is normal among findings, a sentence for each pathology; curves with their angle."""
+def normal_sentences(
+    findings: Sequence[Finding], style: Style, key: str, every: Sequence[Finding], within: Part | None = None
+) -> list[str]:
+    """Return what is normal among findings, a sentence for each pathology; curves with their angle.
+
+    `every` are the findings of the whole case: what is altered there is not called normal here. `within`
+    keeps the sites of one part of the back.
+    """
     sentences: list[str] = []
+    altered = _altered(every)
+    told: dict[Pathology, list[str]] = {}
     for pathology in _NORMAL_ORDER:
-        sites = _normal_sites(findings, pathology)
-        if sites:
+        sites = [
+            site for site in _normal_sites(findings, pathology) if site not in altered.get(pathology, ())
+        ]
+        sites = [site for site in sites if within in (None, part_of(site))]
+        # Two lists of vertebrae that differ puzzle: the loss of height is denied with the fracture.
+        if sites and not (pathology == "height_loss" and told.get("fracture", sites) != sites):
+            told[pathology] = sites
             fields = {"level": style.sites(sites)}
             sentences.append(say(f"normal.{pathology}", style.language, f"{key}:{pathology}", fields))
     for one in findings:
@@ -119,6 +165,29 @@ def normal_sentences(findings: Sequence[Finding], style: Style, key: str) -> lis
         elif one.pathology == "scoliosis" and not one.present:
             sentences.append(say("normal.scoliosis", style.language, key))
     return sentences
+
+
+def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
+    """Return the sites that are not called normal, because something else there has changed them."""
+    there = {
+        name: {one.site for one in every if one.pathology == name and is_abnormal(one)}
+        for name in ("fracture", "height_loss", "cage", "screws", "slip")
+    }
+    screwed = {Site.parse(site).upper for site in there["screws"]}
+    fused = there["cage"] | {
+        one.site
+        for one in every
+        if "-" in one.site and {Site.parse(one.site).upper, Site.parse(one.site).lower} <= screwed
+    }
+    broken = there["fracture"] | there["height_loss"]
+    return {
+        "fracture": broken,
+        "height_loss": broken,
+        "bridging": fused,
+        "herniation": fused,
+        "disc_degeneration": fused,
+        "slip": there["slip"],
+    }
 
 
 def vertebrae_seen(findings: Sequence[Finding]) -> list[str]:
@@ -143,6 +212,8 @@ def _normal_sites(findings: Sequence[Finding], pathology: Pathology) -> list[str
     if pathology in ("recess_stenosis", "foraminal_stenosis"):
         free = {site for site in free if len({one.side for one in stated if one.site == site}) == 2}
         free -= {one.site for one in stated if one.grade not in ("none", "0")}
+    if pathology == "recess_stenosis":
+        free = {site for site in free if Site.parse(site).region == "lumbar"}
     if pathology not in ("disc_degeneration",):
         free -= {one.site for one in stated if one.present}
     return [one.site for one in by_level([_first(stated, site) for site in free])]
@@ -158,11 +229,12 @@ def _measured(name: str, finding: Finding, style: Style, key: str) -> str:
     return say(f"part.{name}", style.language, key, {"number": number(finding.value)})
 
 
-def _side(finding: Finding, style: Style) -> str:
-    if finding.side not in ("left", "right", "both"):
+def _side(group: Sequence[Finding], style: Style) -> str:
+    sides = {one.side for one in group} & {"left", "right", "both"}
+    if not sides:
         return ""
     # A curve is convex "to the left" and 凸向左侧; both languages use the plain side word.
-    return term(finding.side, style.language)
+    return term("both" if len(sides) > 1 else str(sides.pop()), style.language)
 
 
 def _word(name: str, style: Style) -> str:

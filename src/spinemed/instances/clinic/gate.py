@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
-from spinemed.instances.clinic.consultation import rejected
+from spinemed.instances.clinic.case import implant_sites, rejected
 from spinemed.instances.clinic.dermatomes import root_hit
+from spinemed.instances.clinic.describe import is_lumbar
 from spinemed.instances.clinic.draft import Draft
+from spinemed.instances.clinic.further import further_needs, moving_slips
 from spinemed.instances.clinic.history import contradiction
 from spinemed.instances.clinic.lexicon import (
     APEX,
@@ -107,7 +109,9 @@ class Support:
             if one.pathology not in CURVES:
                 self.by_place.setdefault((one.pathology, one.site), []).append(one)
         implants = {one.site for one in self.ill if one.pathology in ("cage", "screws")}
-        self.meant = {draft.problem.site} | implants
+        needs = further_needs(draft.problem, draft.clinical.age)
+        self.meant = {*draft.problem.sites, *implants, *_span(implant_sites(facts)), *moving_slips(facts)}
+        self.meant |= {site for need in needs for site in need.sites}
         self.roots: dict[str, set[tuple[str, str]]] = {}
         for one in self.ill:
             if root_hit(one):
@@ -129,7 +133,7 @@ class Support:
         """Levels without a pathology: the leading finding, implants, or which vertebrae are seen."""
         counted = COUNTED.search(clause.text) is not None
         for one in clause.sites:
-            if one.site not in self.seen and not self._in_curve(one.site):
+            if one.site not in self.seen | self.meant and not self._in_curve(one.site):
                 return f"{one.site} has no finding"
             if one.site not in self.meant and not (counted and "-" not in one.site):
                 return f"{one.site} is named, but the plan and the complaint are about {sorted(self.meant)}"
@@ -253,6 +257,12 @@ class Support:
         return any(_covers(one, site) for one in self.curves)
 
 
+def _span(levels: Sequence[str]) -> set[str]:
+    """Return all vertebrae from the first to the last, as texts name the extent of implants."""
+    known = [Level(level) for level in levels]
+    return {level.value for level in Level if known and min(known) <= level <= max(known)}
+
+
 def _covers(finding: Finding, site: str) -> bool:
     """Return whether a finding speaks of a site: its own, or for a curve one between its end vertebrae."""
     if finding.site == site:
@@ -266,7 +276,8 @@ def _covers(finding: Finding, site: str) -> bool:
 def _written(finding: Finding, words: Mapping[Pathology, re.Pattern[str]]) -> str:
     """Return a finding's grade, or its detail for words of details; a herniation without one is central."""
     if words is GRADE_WORDS:
-        return finding.grade
+        words_of_lee = finding.pathology == "foraminal_stenosis" and not is_lumbar(finding)
+        return ("none", "mild", "moderate", "severe")[int(finding.grade)] if words_of_lee else finding.grade
     return finding.detail or ("central" if finding.pathology == "herniation" else "")
 
 

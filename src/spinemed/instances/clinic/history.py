@@ -21,13 +21,13 @@ from spinemed.instances.clinic.dermatomes import roots
 from spinemed.instances.clinic.problem import LEADS, Lead, Problem, first_age
 from spinemed.instances.clinic.wording import pick
 from spinemed.levels import Level, Site
-from spinemed.records import Record, Side
+from spinemed.records import Finding, Record, Side
 
 Sex = Literal["F", "M", "unknown"]
 Injury = Literal["", "height", "traffic", "minor"]
 Primary = Literal["", "breast", "prostate", "lung", "kidney"]
 Range = tuple[int, int]
-Condition = Literal["", "narrow_canal", "ligaments_torn", "low_grade", "high_grade"]
+Condition = Literal["", "narrow_canal", "roomy_canal", "torn_and_narrow", "low_grade", "compressed"]
 
 AGE_BY_LEAD: Final[dict[Lead, Range]] = {
     "scoliosis": (12, 16), "isthmic_slip": (25, 50), "herniation": (30, 55), "normal": (25, 60),
@@ -35,6 +35,14 @@ AGE_BY_LEAD: Final[dict[Lead, Range]] = {
     "ankylosing": (35, 60), "injury": (25, 55),
 }  # fmt: skip
 """Ages where the study states none; 60 to 75 for all others."""
+
+
+AGE_FLOOR: Final[dict[Lead, int]] = {
+    "scoliosis": 10, "stenosis": 40, "root_stenosis": 30, "myelopathy": 30, "metastasis": 30, "slip": 30,
+    "fragility": 50,
+}  # fmt: skip
+"""Ages below which the history of a lead would not be believed; 16 for all others."""
+GROWN: Final = 16
 
 
 class Scenario(Record):
@@ -105,24 +113,25 @@ def scenarios() -> dict[Lead, tuple[Scenario, ...]]:
 
 def history(facts: CaseFacts, problem: Problem, key: str) -> Clinical:
     """Return a history that fits the findings; it depends on the facts and `key` alone."""
-    possible = [row for row in scenarios()[problem.lead] if _holds(row.when, facts, problem)]
-    row = pick(f"{key}:scenario", possible)
+    row = pick(f"{key}:scenario", _possible(facts, problem))
     sex = facts.study.sex
     age = _age(facts, problem, key)
     primary = _primary(problem, sex, key)
     if primary == "prostate" and sex == "unknown":
         sex = "M"
+    weeks = _drawn(row.weeks, f"{key}:weeks")
+    neurology = _neurology(row.neurology, problem)
     return Clinical(
         lead=problem.lead,
         scenario=row.name,
         sex=sex,
         age=age,
-        weeks=_drawn(row.weeks, f"{key}:weeks"),
-        treated_weeks=_drawn(row.treated, f"{key}:treated"),
+        weeks=weeks,
+        treated_weeks=min(weeks, _drawn(row.treated, f"{key}:treated")),
         limb_side=problem.side if problem.root else None,
         root=problem.root if problem.root in roots() else "",
         motor=row.motor if problem.lead != "herniation" or _has_muscle(problem.root) else "none",
-        bladder=row.bladder,
+        bladder=row.bladder or neurology == "cauda_equina",
         symptoms=row.symptoms,
         walking_m=_rounded(row.walking_m, f"{key}:walking"),
         mjoa=None if row.mjoa is None else _drawn(row.mjoa, f"{key}:mjoa"),
@@ -132,11 +141,19 @@ def history(facts: CaseFacts, problem: Problem, key: str) -> Clinical:
         pain=row.pain,
         primary=primary,
         injury=_injury(problem, key),
-        neurology=_neurology(row.neurology, problem),
+        neurology=neurology,
         t_score=None if row.t_score_tenths is None else -_drawn(row.t_score_tenths, f"{key}:t") / 10,
         operated_years=_operated(facts, row, key),
         flags=row.flags,
     )
+
+
+def unfit(facts: CaseFacts, problem: Problem) -> str:
+    """Return why no history fits the findings: too young, or no scenario holds; "" where one does."""
+    first, floor = first_age(facts), AGE_FLOOR.get(problem.lead, GROWN)
+    if first is not None and first + 9 < floor:
+        return f"no history of it is told below {floor} years, the study is of {facts.study.age_band}"
+    return "" if _possible(facts, problem) else "no scenario fits the findings"
 
 
 def contradiction(clinical: Clinical, facts: CaseFacts, problem: Problem) -> str:
@@ -147,6 +164,8 @@ def contradiction(clinical: Clinical, facts: CaseFacts, problem: Problem) -> str
     first = first_age(facts)
     if first is not None and not first <= clinical.age <= first + 9:
         return f"the history has age {clinical.age}, the study {study.age_band}"
+    if clinical.treated_weeks > clinical.weeks:
+        return f"treated for {clinical.treated_weeks} weeks, ill for {clinical.weeks}"
     if clinical.lead != problem.lead:
         return f"the history is about {clinical.lead}, the findings about {problem.lead}"
     if clinical.root != problem.root or (clinical.root and clinical.limb_side != problem.side):
@@ -159,15 +178,27 @@ def contradiction(clinical: Clinical, facts: CaseFacts, problem: Problem) -> str
 
 def _holds(condition: Condition, facts: CaseFacts, problem: Problem) -> bool:
     finding = problem.finding
-    if condition == "narrow_canal":
-        return any(
-            one.pathology == "canal_stenosis" and one.grade == "severe" for one in facts.at(problem.site)
-        )
     if finding is None or not condition:
         return not condition
-    if condition == "ligaments_torn":
-        return finding.grade[:1] in ("B", "C")
-    return (finding.grade in ("3", "4", "5")) == (condition == "high_grade")
+    here = [one for one in facts.findings if one.present and _is_at(one, problem.site)]
+    narrow = {one.grade for one in here if one.pathology == "canal_stenosis"} - {"none", ""}
+    if condition in ("narrow_canal", "roomy_canal"):
+        return ("severe" in narrow) == (condition == "narrow_canal")
+    if condition == "torn_and_narrow":
+        return finding.grade[:1] in ("B", "C") and bool(narrow)
+    if condition == "compressed":
+        exits = [one for one in here if one.pathology == "foraminal_stenosis" and one.grade in ("2", "3")]
+        return bool(exits) or bool(narrow & {"moderate", "severe"})
+    return finding.grade in ("1", "2")
+
+
+def _possible(facts: CaseFacts, problem: Problem) -> list[Scenario]:
+    return [row for row in scenarios()[problem.lead] if _holds(row.when, facts, problem)]
+
+
+def _is_at(one: Finding, site: str) -> bool:
+    """Return whether a finding is of a site, or of a segment beside a vertebra."""
+    return one.site == site or ("-" not in site and site in one.site.split("-"))
 
 
 def _drawn(bounds: Range, key: str) -> int:
@@ -182,7 +213,7 @@ def _rounded(bounds: Range | None, key: str) -> int | None:
 def _age(facts: CaseFacts, problem: Problem, key: str) -> int:
     first = first_age(facts)
     low, high = AGE_BY_LEAD.get(problem.lead, (60, 75)) if first is None else (first, first + 9)
-    return _drawn((low, high), f"{key}:age")
+    return _drawn((max(low, AGE_FLOOR.get(problem.lead, GROWN)), high), f"{key}:age")
 
 
 def _risser(age: int, key: str) -> int:

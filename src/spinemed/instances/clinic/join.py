@@ -2,49 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.clinic.consultation import (
-    MOST_PICTURES,
-    STEP,
-    consultation,
-    key_pictures,
-    rejected,
-    told_findings,
-)
+from spinemed.instances.clinic.case import STEP, rejected
+from spinemed.instances.clinic.consultation import consultation
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.gate import checked
-from spinemed.instances.clinic.problem import problem_of
+from spinemed.instances.clinic.limits import restrained
+from spinemed.instances.clinic.pictures import key_pictures, telling_series
+from spinemed.instances.clinic.problem import is_abnormal, problem_of
 from spinemed.instances.clinic.report import report
 from spinemed.instances.clinic.wording import LANGUAGES, Language
 from spinemed.records import Instance, Picture, Provenance, Reject, content_id
 
 ATTEMPTS: Final = 4
 """Histories that are tried before a study is rejected because no rule is keyed for them."""
-_KINDS: Final[dict[str, Callable[[CaseFacts, str, Language], Draft | Reject]]] = {
+_KINDS: Final[dict[str, Callable[[CaseFacts, str, Language, Collection[str]], Draft | Reject]]] = {
     "dialogue": consultation,
     "report": report,
 }
 
 
 def ask_clinic(
-    facts: CaseFacts, pictures: Mapping[str, Picture], asking_seed: str | int
+    facts: CaseFacts,
+    pictures: Mapping[str, Picture],
+    asking_seed: str | int,
 ) -> Iterator[Instance | Reject]:
     """Yield a dialogue and a report in each language, or for each of them a Reject with the reason.
 
     `pictures` are key pictures by the id of the finding that they show. Series without one are left out of
     the facts, so that no text speaks of an image that is not shown; at most six series are kept, those that
-    show the leading finding first. The same facts, pictures and seed give the same instances.
+    show the leading finding first. What `facts.hidden` names is there, but no series shows it well enough to
+    state it: no harmless reading is given over a hidden danger. The same arguments give the same instances.
     """
     shown = _narrowed(facts, pictures)
     if not shown.findings:
         yield rejected(facts, "clinic", "no picture of any finding was made", "make key pictures first")
         return
+    hidden = {one.pathology for one in facts.hidden}
+    hidden |= {one.pathology for one in facts.findings if is_abnormal(one)}
     for task in _KINDS:
         for language in LANGUAGES:
-            draft = _draft(shown, task, language, f"{asking_seed}:{facts.study.id}:{task}:{language}")
+            draft = _draft(shown, task, language, f"{asking_seed}:{facts.study.id}:{task}:{language}", hidden)
             yield draft if isinstance(draft, Reject) else instance_of(draft, shown, pictures)
 
 
@@ -83,11 +84,13 @@ def instance_of(draft: Draft, facts: CaseFacts, pictures: Mapping[str, Picture])
     )
 
 
-def _draft(facts: CaseFacts, task: str, language: Language, key: str) -> Draft | Reject:
+def _draft(
+    facts: CaseFacts, task: str, language: Language, key: str, hidden: Collection[str]
+) -> Draft | Reject:
     """Return the first draft that passes; histories for which no rule is keyed are drawn anew."""
     last: Draft | Reject | None = None
     for attempt in range(ATTEMPTS):
-        draft = _KINDS[task](facts, f"{key}:{attempt}", language)
+        draft = _KINDS[task](facts, f"{key}:{attempt}", language, hidden)
         if isinstance(draft, Draft):
             return checked(draft, facts)
         last = draft
@@ -97,7 +100,7 @@ def _draft(facts: CaseFacts, task: str, language: Language, key: str) -> Draft |
 def wanted_pictures(facts: CaseFacts) -> tuple[str, ...]:
     """Return ids of the findings whose pictures `ask_clinic` shows: at most six, each series first once."""
     kept = _telling_series(facts)
-    return key_pictures(kept, problem_of(kept))
+    return key_pictures(kept, problem_of(restrained(kept)))
 
 
 def _narrowed(facts: CaseFacts, pictures: Mapping[str, Picture]) -> CaseFacts:
@@ -110,8 +113,4 @@ def _narrowed(facts: CaseFacts, pictures: Mapping[str, Picture]) -> CaseFacts:
 
 def _telling_series(facts: CaseFacts) -> CaseFacts:
     """Return the facts of at most six series: those that show what is told go first."""
-    told = told_findings(problem_of(facts))
-    telling = [one for lead in told for one in facts.at(lead.site) if one.pathology == lead.pathology]
-    order = [one.evidence.series for one in (*telling, *facts.findings)]
-    chosen = set(list(dict.fromkeys(order))[:MOST_PICTURES])
-    return CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in chosen))
+    return telling_series(facts, problem_of(restrained(facts)))

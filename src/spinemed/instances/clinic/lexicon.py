@@ -14,14 +14,14 @@ _WORDS: Final[dict[Pathology, str]] = {
     "disc_degeneration": r"disc degeneration|椎间盘\S{0,6}退变",
     "herniation": r"\bherniat|\bprotrusion|\bextrusion|突出(?!处)|脱出",
     "canal_stenosis": r"canal stenosis|stenosis of the (?:central )?canal|椎管\S{0,2}狭窄",
-    "recess_stenosis": r"lateral recess|侧隐窝",
-    "foraminal_stenosis": r"foraminal stenosis|stenosis of the foramen|椎间孔狭窄",
+    "recess_stenosis": r"lateral recess|paracentral narrowing|侧隐窝|旁中央部\S{0,2}狭窄",
+    "foraminal_stenosis": r"foraminal stenosis|stenosis of the foramen|椎间孔\S{0,2}狭窄",
     "slip": r"listhesis|vertebral slip|滑脱",
     "pars_defect": r"\bpars (?:defect|interarticularis)|spondylolysis|峡部裂(?!性)|峡部不连",
     "scoliosis": r"\bscoliosis|侧弯",
     "thoracic_kyphosis": r"thoracic kyphosis|胸椎后凸",
     "lumbar_lordosis": r"lumbar lordosis|腰椎前凸",
-    "modic_change": r"Modic",
+    "modic_change": r"Modic|endplate signal change|终板\S{0,2}信号",
     "osteophyte": r"osteophyte|骨赘",
     "endplate_defect": r"Schmorl|endplate defect|许莫氏",
     "metastasis": r"\bmetastas[ie]s|转移瘤",
@@ -45,7 +45,9 @@ GRADE_WORDS: Final[Mapping[Pathology, re.Pattern[str]]] = {
     "fracture": re.compile(r"(?<![A-Za-z])AO (?:type )?([ABC]\d?)(?!\d)|AO分型([ABC]\d?)"),
     "disc_degeneration": re.compile(r"Pfirrmann (?:grade )?([IV]+)|Pfirrmann分级为([IV]+)"),
     "slip": re.compile(r"Meyerding (?:grade )?([IV]+)"),
-    "foraminal_stenosis": re.compile(r"(?<![A-Za-z])Lee (?:grade )?(\d)|Lee分级(\d)"),
+    "foraminal_stenosis": re.compile(
+        r"(?<![A-Za-z])Lee (?:grade )?(\d)|Lee分级(\d)|\b(mild|moderate|severe)\b|([轻中重]度)", re.IGNORECASE
+    ),
     "modic_change": re.compile(r"Modic (?:type )?(\d)"),
     "metastasis": re.compile(r"\b(lytic|blastic)\b|(溶骨|成骨)"),
     "canal_stenosis": re.compile(r"\b(mild|moderate|severe)\b|([轻中重]度)", re.IGNORECASE),
@@ -88,7 +90,8 @@ CONDITION: Final = re.compile(
     r"^(?:- )?(?:\d\. )?(?:what if|and if|if|then|could|when|rule|by)\b|如果|要是|若|依据", re.IGNORECASE
 )
 COUNTED: Final = re.compile(
-    r"\b(?:count|number|label|view|whole|complete|series)|计数|编号|标注|完整|视野|成像范围", re.IGNORECASE
+    r"\b(?:count|number|label|visible|view|whole|complete|series)|计数|编号|标注|完整|视野|成像范围",
+    re.IGNORECASE,
 )
 """What shows that a clause names vertebrae to say which are seen or how they are counted."""
 NEGATED: Final = re.compile(r"\b(?:no|without)\b(?: \w+){0,2} ?$|未见\S{0,4}$|无\S{0,4}$", re.IGNORECASE)

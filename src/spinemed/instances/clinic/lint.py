@@ -20,7 +20,7 @@ FIELDS: Final = frozenset(
         *("age", "person", "complaint", "since", "treated", "area", "weakness", "part", "walking", "years"),
         *("injury", "primary", "t_score", "fever", "crp", "mjoa", "risser", "reflex", "neurology"),
         *("points", "curve", "modalities", "flags", "rule", "plan", "change", "finding", "advice"),
-        *("warning", "reference"),
+        *("warning", "reference", "site", "implants", "sex", "duties", "low", "high", "points_between"),
     }
 )
 """Every field that a phrase may declare; the code fills no other."""
@@ -38,6 +38,8 @@ _MANY: Final = (
 )
 _FEW: Final = ("ask.more.", "show.today", "finding.none")
 _MOST_WORDS_OF_ONE: Final = 4
+_LEAST_OF_A_VOICE: Final = 2
+_ARTICLE: Final = re.compile(r"\b[Aa] (?:[aeio]|\{(?:kind|cause|zone|endplate)\})")
 _VERTEBRAL: Final = frozenset(
     {"finding.height_loss", "finding.fracture_fresh", "finding.fracture_old",
      "finding.fracture", "finding.pars_defect",
@@ -45,10 +47,19 @@ _VERTEBRAL: Final = frozenset(
      "finding.transitional_L5_sacralised", "normal.vertebra", "normal.height_loss", "normal.fracture",
      "normal.metastasis", "normal.pars_defect", "normal.endplate_defect", "normal.osteophyte",
      "plan.injury.non_operative", "plan.injury.operative", "plan.fragility.non_operative",
-     "plan.tumour.consult", "plan.tumour.stable", "found.injury", "found.metastasis", "found.old_fracture"}
+     "plan.tumour.consult", "plan.tumour.stable", "found.injury", "found.metastasis", "found.old_fracture",
+     "finding.height_loss_plain", "finding.metastasis_untyped", "found.old_height", "plan.injury.urgent",
+     "plan.injury.emergency", "plain.tumour.consult", "plain.tumour.stable", "plain.injury.operative",
+     "plain.injury.urgent", "plain.injury.emergency", "also.metastasis.patient", "also.metastasis.colleague",
+     "also.fracture_fresh.patient", "also.fracture_fresh.colleague", "also.fracture_unknown.patient",
+     "also.fracture_unknown.colleague", "also.fracture_old.patient", "also.fracture_old.colleague"}
 )  # fmt: skip
+_VOICES: Final = (".patient", ".colleague")
 _LATIN_MARKS: Final = re.compile(r"(?<!^\d)[,.?;] ")
-_TRANSITIONAL: Final = {"finding.transitional_L6": "L6", "finding.transitional_T13": "T13"}
+_TRANSITIONAL: Final = {
+    "finding.transitional_L6": "L6", "finding.transitional_T13": "T13",
+    "see.extra.L6": "L6", "see.extra.T13": "T13",
+}  # fmt: skip
 
 
 def lint() -> list[str]:
@@ -68,10 +79,18 @@ def _faults(name: str, phrase: Phrase) -> Iterator[str]:
             yield f"{name}: no wording in {language}"
         if len(set(wordings)) < len(wordings):
             yield f"{name}: a wording in {language} stands twice"
-        if name.startswith(_MANY) and not name.startswith(_FEW) and len(wordings) < _MOST_WORDS_OF_ONE:
-            yield f"{name}: {len(wordings)} wordings in {language}, at least 4 are needed"
+        least = _least(name)
+        if len(wordings) < least:
+            yield f"{name}: {len(wordings)} wordings in {language}, at least {least} are needed"
         for wording in wordings:
             yield from _wording_faults(name, phrase, language, wording)
+
+
+def _least(name: str) -> int:
+    """Return how many wordings an intent needs in each language."""
+    if not name.startswith(_MANY) or name.startswith(_FEW):
+        return 1
+    return _LEAST_OF_A_VOICE if name.startswith("ask.") and name.endswith(_VOICES) else _MOST_WORDS_OF_ONE
 
 
 def _wording_faults(name: str, phrase: Phrase, language: str, wording: str) -> Iterator[str]:
@@ -80,6 +99,8 @@ def _wording_faults(name: str, phrase: Phrase, language: str, wording: str) -> I
         yield f"{name}: {wording!r} uses undeclared {sorted(used - set(phrase.uses))}"
     if DOSE.search(wording):
         yield f"{name}: {wording!r} gives a drug dose"
+    if language == "en" and _ARTICLE.search(wording):
+        yield f"{name}: {wording!r} has the article a before a vowel"
     if language == "zh" and _LATIN_MARKS.search(wording):
         yield f"{name}: {wording!r} has English punctuation in Chinese"
     if "level" in used:

@@ -36,7 +36,10 @@ _STANCES: Final[dict[str, Stance]] = {
     "stenosis.urgent_decompression": "operate",
     "slip.operate": "operate",
     "slip.observe": "observe",
+    "root.offer_decompression": "offer",
     "injury.operative": "operate",
+    "injury.urgent": "operate",
+    "injury.emergency": "operate",
     "tumour.consult": "investigate",
     "tumour.stable": "investigate",
     "infection.workup": "investigate",
@@ -82,6 +85,11 @@ def plan_of(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     return _PLANS.get(problem.lead, _screen)(problem, clinical)
 
 
+ADULT: Final = 18
+CHRONIC_WEEKS: Final = 12
+"""From this time on pain without a red flag is long-standing."""
+
+
 def fracture_scores(finding: Finding, clinical: Clinical) -> tuple[InjuryScore, ...]:
     """Return the injury scores that apply to a fracture: TL AOSIS and TLICS, or SLIC; none at C1 and C2.
 
@@ -116,38 +124,41 @@ def _morphology(grade: str) -> tuple[TlicsMorphology, Ligaments]:
     return ("burst" if grade in ("A3", "A4") else "compression"), "intact"
 
 
-def sins_range(problem: Problem, clinical: Clinical) -> tuple[SinsScore, SinsScore]:
-    """Return the lowest and the highest SINS score that the findings and the history allow.
+def sins_range(
+    problem: Problem, clinical: Clinical, metastasis: Finding | None = None
+) -> tuple[SinsScore, SinsScore]:
+    """Return the lowest and the highest SINS score of a metastasis, of the leading one by default.
 
     Posterolateral involvement and the share of the body are not measured: every value counts as possible.
     Collapse follows from the height loss at the site; alignment is normal without a collapse and a slip.
+    A metastasis of unknown kind is a ValueError.
     """
-    finding = problem.finding
-    if finding is None:
-        raise ValueError("problem has no finding; SINS scores a metastasis")
+    finding = metastasis or problem.finding
+    if finding is None or finding.grade not in ("lytic", "blastic"):
+        raise ValueError("SINS scores a lytic or blastic metastasis; this one is neither on the shown series")
     bone: SinsBone = "lytic" if finding.grade == "lytic" else "blastic"
-    collapses, alignments = _collapse(problem), _alignment(problem)
+    collapses, alignments = _collapse(problem, finding.site), _alignment(problem, finding.site)
     posterolaterals: tuple[SinsPosterolateral, ...] = ("none", "unilateral", "bilateral")
     scores = [
-        planning.sins(problem.site, clinical.pain, bone, alignment, collapse, posterolateral)
+        planning.sins(finding.site, clinical.pain, bone, alignment, collapse, posterolateral)
         for collapse, alignment, posterolateral in product(collapses, alignments, posterolaterals)
     ]
     return min(scores, key=lambda one: one.total), max(scores, key=lambda one: one.total)
 
 
-def _collapse(problem: Problem) -> tuple[SinsCollapse, ...]:
+def _collapse(problem: Problem, site: str) -> tuple[SinsCollapse, ...]:
     lost = [
         one.value
         for one in problem.others
-        if one.pathology == "height_loss" and one.site == problem.site and one.value is not None
+        if one.pathology == "height_loss" and one.site == site and one.value is not None
     ]
     if not lost:
         return "none", "none_but_over_50_percent_of_body"
     return ("over_50_percent",) if max(lost) > 50 else ("under_50_percent",)
 
 
-def _alignment(problem: Problem) -> tuple[SinsAlignment, ...]:
-    near = [one for one in problem.others if problem.site in one.site.split("-")]
+def _alignment(problem: Problem, site: str) -> tuple[SinsAlignment, ...]:
+    near = [one for one in problem.others if site in one.site.split("-")]
     if any(one.pathology == "slip" for one in near):
         return ("subluxation",)
     return ("normal", "deformity") if any(one.pathology == "height_loss" for one in near) else ("normal",)
@@ -162,8 +173,12 @@ def _keyed(ruling: Ruling, act: str, rule: str) -> Plan | NoPlan:
 
 def _herniation(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     ruling = planning.herniation_plan(clinical.bladder, clinical.motor, True, clinical.treated_weeks)
-    rule = "cauda_equina" if clinical.bladder else "herniation"
-    return _keyed(ruling, f"herniation.{ruling.plan}", rule)
+    urgent = "herniation_urgent" if clinical.motor == "progressive" else "herniation"
+    return _keyed(ruling, f"herniation.{ruling.plan}", "cauda_equina" if clinical.bladder else urgent)
+
+
+def _central(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    return _herniation(problem, clinical) if clinical.bladder else _screen(problem, clinical)
 
 
 def _stenosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
@@ -172,10 +187,18 @@ def _stenosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     ruling = planning.lumbar_stenosis_plan(
         clinical.symptoms, clinical.bladder, clinical.motor == "progressive", clinical.treated_weeks
     )
-    return _keyed(ruling, f"stenosis.{ruling.plan}", "stenosis")
+    if problem.lead == "stenosis":
+        rule = "stenosis_urgent" if clinical.motor == "progressive" else "stenosis"
+        return _keyed(ruling, f"stenosis.{ruling.plan}", rule)
+    made = _keyed(ruling, f"root.{ruling.plan}", "stenosis")
+    if isinstance(made, NoPlan) or problem.finding is None or problem.finding.pathology == "recess_stenosis":
+        return made
+    # The pathway of the narrow canal is not one of the narrow foramen.
+    return made.model_copy(update={"rule": "foramen", "source": "expert_opinion"})
 
 
 def _isthmic(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    """Return the plan of an isthmic slip; the low-grade rule is one for children and adolescents alone."""
     value = 0.0 if problem.finding is None else problem.finding.value or 0.0
     symptoms: Literal["none", "pain", "progressive_neurological_deficit"] = "pain"
     if clinical.motor == "progressive":
@@ -183,31 +206,55 @@ def _isthmic(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     elif clinical.symptoms == "none":
         symptoms = "none"
     ruling = planning.slip_plan(value, clinical.growing, symptoms, conservative_failed=False)
-    return _keyed(ruling, f"slip.{ruling.plan}", "slip")
+    rule = "slip_high" if ruling.source == "slip_high_grade" else "slip"
+    made = _keyed(ruling, f"slip.{ruling.plan}", rule)
+    if isinstance(made, NoPlan) or rule == "slip_high" or clinical.age < ADULT:
+        return made
+    return made.model_copy(update={"rule": "slip_adult", "source": "expert_opinion"})
 
 
 def _injury(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     if problem.finding is None:
         return _screen(problem, clinical)
+    fresh = [one for one in problem.found if one.pathology == "fracture" and one.detail == "fresh"]
+    scored = [fracture_scores(one, clinical) for one in fresh]
+    if not all(scored):
+        return NoPlan(reason=f"no injury score of facts/planning is made for one of {problem.sites}")
+    treatments: set[str] = {score.treatment for scores in scored for score in scores}
+    if len(treatments) != 1 or not all(score.keyed for scores in scored for score in scores):
+        return NoPlan(reason="the injury scores leave a choice or differ for these fractures")
+    treatment = treatments.pop()
+    if treatment == "operative" and clinical.neurology != "intact":
+        treatment = "emergency"
+    elif treatment == "operative" and problem.finding.grade == "C":
+        treatment = "urgent"
     scores = fracture_scores(problem.finding, clinical)
-    if not scores:
-        return NoPlan(reason=f"no injury score of facts/planning is made for {problem.site}")
-    treatments: set[str] = {score.treatment for score in scores}
-    if len(treatments) != 1 or not all(score.keyed for score in scores):
-        return NoPlan(reason="the injury scores leave a choice or differ for this fracture")
-    group = "fragility" if problem.lead == "fragility" else "injury"
-    act = f"{group}.{treatments.pop()}"
-    if act == "fragility.operative":
-        act = "injury.operative"
-    return _keyed(scores[0], act, "aosis" if len(scores) == 2 else "slic")
+    return _keyed(scores[0], f"injury.{treatment}", "aosis" if len(scores) == 2 else "slic")
+
+
+def _fragile(problem: Problem, _clinical: Clinical) -> Plan | NoPlan:
+    """Return the plan of low-energy fractures, for which the scores of high-energy trauma are not made."""
+    fresh = [one for one in problem.found if one.pathology == "fracture" and one.detail == "fresh"]
+    if any(one.grade not in ("A1", "A2", "A3") for one in fresh):
+        return NoPlan(
+            reason="a fragile vertebra has lost both endplates or its tension band: no rule is keyed"
+        )
+    return Plan(act="fragility.non_operative", rule="fragility", source="expert_opinion")
 
 
 def _metastasis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     try:
-        low, high = sins_range(problem, clinical)
+        ranges = [
+            sins_range(problem, clinical, one) for one in problem.found if one.pathology == "metastasis"
+        ]
     except ValueError as error:
         return NoPlan(reason=f"SINS: {error}")
+    low = max((first for first, _ in ranges), key=lambda one: one.total)
+    high = max((last for _, last in ranges), key=lambda one: one.total)
     if low.surgical_consultation:
+        low, high = sins_range(problem, clinical)
+        if not low.surgical_consultation:
+            return NoPlan(reason="the metastasis that leads is not the one that SINS puts first")
         return Plan(
             act="tumour.consult",
             rule="sins",
@@ -273,16 +320,18 @@ def _screen(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
         "postoperative": "screen.postoperative",
         "transitional": "screen.transitional",
     }
-    return Plan(act=acts.get(problem.lead, "screen.back"), rule="screen", source="red_flags_2020")
+    usual = "screen.chronic" if clinical.weeks > CHRONIC_WEEKS else "screen.back"
+    return Plan(act=acts.get(problem.lead, usual), rule="screen", source="red_flags_2020")
 
 
 _PLANS: Final[dict[Lead, Callable[[Problem, Clinical], Plan | NoPlan]]] = {
     "herniation": _herniation,
+    "central_herniation": _central,
     "stenosis": _stenosis,
     "root_stenosis": _stenosis,
     "isthmic_slip": _isthmic,
     "injury": _injury,
-    "fragility": _injury,
+    "fragility": _fragile,
     "metastasis": _metastasis,
     "discitis": _discitis,
     "myelopathy": _myelopathy,

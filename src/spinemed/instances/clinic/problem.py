@@ -32,7 +32,7 @@ Lead = Literal[
     "degeneration",
     "normal",
 ]
-Part = Literal["neck", "middle", "lower"]
+Part = Literal["neck", "upper", "mid", "lower"]
 
 LEADS: Final[tuple[Lead, ...]] = get_args(Lead)
 KYPHOSIS_DEG: Final = 50.0
@@ -69,6 +69,21 @@ class Problem(Record):
         """Return the site of the leading finding, "" for a normal study."""
         return "" if self.finding is None else self.finding.site
 
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """Return all abnormal findings, the leading one first."""
+        return self.others if self.finding is None else (self.finding, *self.others)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Return the sites that the same diagnosis and plan are for, from the head down; () if normal."""
+        lead = self.finding
+        if lead is None:
+            return ()
+        alike = [one for one in self.found if self.lead in _TOGETHER and _is_alike(one, lead)]
+        sites = dict.fromkeys(one.site for one in (lead, *alike))
+        return tuple(sorted(sites, key=lambda site: Site.parse(site).upper.order))
+
 
 def is_abnormal(finding: Finding) -> bool:
     """Return whether a finding is a departure from normal that a report must name."""
@@ -84,7 +99,9 @@ def is_abnormal(finding: Finding) -> bool:
 def severity(finding: Finding) -> float:
     """Return how bad a finding is among its pathology: its grade, and its value within the grade."""
     grade = float(finding.grade) if finding.grade.isdigit() else float(_WORST.get(finding.grade, 0))
-    return 1000 * grade + abs(finding.value or 0.0)
+    value = abs(finding.value or 0.0)
+    # The canal's value is the depth that is left: less of it is worse.
+    return 1000 * grade + (-value if finding.pathology == "canal_stenosis" else value)
 
 
 def abnormal(facts: CaseFacts) -> tuple[Finding, ...]:
@@ -98,14 +115,22 @@ def abnormal(facts: CaseFacts) -> tuple[Finding, ...]:
             continue
         if known is None or _says_more(finding, known):
             best[key] = finding
-    return tuple(sorted(best.values(), key=lambda one: (-severity(one), Site.parse(one.site).upper)))
+    lost = {one.site: one.value or 0.0 for one in best.values() if one.pathology == "height_loss"}
+
+    def weight(one: Finding) -> tuple[float, Level]:
+        """Fractures and metastases of one grade weigh by the height that their vertebra has lost."""
+        collapse = lost.get(one.site, 0.0) if one.pathology in ("fracture", "metastasis") else 0.0
+        return -severity(one) - collapse, Site.parse(one.site).upper
+
+    return tuple(sorted(best.values(), key=weight))
 
 
 def _says_more(finding: Finding, known: Finding) -> bool:
     """Return whether a finding of one posture says more: its detail first, then how far it stands out."""
     if known.posture != finding.posture:
         return False
-    return (bool(finding.detail), finding.contrast or 0.0) > (bool(known.detail), known.contrast or 0.0)
+    rank = [(bool(one.grade), bool(one.detail), one.contrast or 0.0) for one in (finding, known)]
+    return rank[0] > rank[1]
 
 
 def first_age(facts: CaseFacts) -> int | None:
@@ -143,20 +168,22 @@ def problem_of(facts: CaseFacts) -> Problem:
 
 
 def part_of(site: str) -> Part:
-    """Return which part of the back a site lies in: neck, middle or lower.
+    """Return which part of the back a site lies in: neck, upper (T1 to T7), mid (T8 to T11) or lower.
 
-    >>> part_of("C7-T1"), part_of("T12"), part_of("T8")
-    ('neck', 'lower', 'middle')
+    >>> part_of("C7-T1"), part_of("T7"), part_of("T11"), part_of("T12")
+    ('neck', 'upper', 'mid', 'lower')
     """
     upper = Site.parse(site).upper
     if upper <= Level.C7:
         return "neck"
-    return "middle" if upper < Level.T11 else "lower"
+    if upper <= Level.T7:
+        return "upper"
+    return "mid" if upper <= Level.T11 else "lower"
 
 
 def _seen_part(facts: CaseFacts) -> Part:
     parts = [part_of(one.site) for one in facts.findings if one.pathology == "vertebra"]
-    return max(("lower", "neck", "middle"), key=parts.count) if parts else "lower"
+    return max(("lower", "neck", "mid", "upper"), key=parts.count) if parts else "lower"
 
 
 def _of(*pathologies: Pathology) -> Callable[[Finding, CaseFacts], bool]:
@@ -196,12 +223,22 @@ def _is_lateral(one: Finding, region: str) -> bool:
 
 
 def _is_central_herniation(one: Finding, _facts: CaseFacts) -> bool:
-    return one.pathology == "herniation" and Site.parse(one.site).region == "lumbar"
+    midline = one.detail == "central" or one.side not in ("left", "right")
+    return one.pathology == "herniation" and midline and Site.parse(one.site).region == "lumbar"
 
 
-def _is_stenosis(one: Finding, _facts: CaseFacts) -> bool:
+def _is_stenosis(one: Finding, facts: CaseFacts) -> bool:
+    """A narrow canal leads unless a central herniation makes this narrowing or a worse one."""
     narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
-    return narrow and Site.parse(one.site).region == "lumbar"
+    if not narrow or Site.parse(one.site).region != "lumbar":
+        return False
+    by_disc = {
+        other.site for other in facts.findings if is_abnormal(other) and _is_central_herniation(other, facts)
+    }
+    narrowed = [
+        other for other in facts.findings if other.pathology == "canal_stenosis" and other.site in by_disc
+    ]
+    return one.site not in by_disc and all(severity(other) <= severity(one) for other in narrowed)
 
 
 def _is_isthmic(one: Finding, _facts: CaseFacts) -> bool:
@@ -209,11 +246,37 @@ def _is_isthmic(one: Finding, _facts: CaseFacts) -> bool:
 
 
 def _is_root_stenosis(one: Finding, _facts: CaseFacts) -> bool:
-    narrow = one.pathology == "recess_stenosis" and one.grade in ("moderate", "severe")
-    narrow = narrow or (one.pathology == "foraminal_stenosis" and one.grade in ("2", "3"))
+    narrow = one.pathology in ("recess_stenosis", "foraminal_stenosis") and is_pressing(one)
     return narrow and one.side in ("left", "right") and bool(root_hit(one))
 
 
+def _is_alike(one: Finding, lead: Finding) -> bool:
+    """Return whether a finding shares the leading diagnosis; a fresh fracture does with fresh ones alone."""
+    if {one.pathology, lead.pathology} <= {"fracture", "height_loss"}:
+        return _fresh(one) == _fresh(lead) and (one.pathology == "fracture" or not _fresh(lead))
+    same = one.pathology == lead.pathology
+    return same and (one.grade == lead.grade or one.pathology not in ("canal_stenosis",))
+
+
+_TOGETHER: Final[frozenset[Lead]] = frozenset(
+    {"discitis", "metastasis", "injury", "fragility", "stenosis", "ankylosing", "old_fracture"}
+)
+"""Leads whose plan is for all findings of their kind, not for the leading one alone."""
+
+
+def is_pressing(one: Finding) -> bool:
+    """Return whether a finding presses on a root on its side: a lateral herniation, a narrow exit."""
+    if one.pathology == "herniation":
+        return one.detail in ("subarticular", "foraminal")
+    recess = one.pathology == "recess_stenosis" and one.grade in ("moderate", "severe")
+    return recess or (one.pathology == "foraminal_stenosis" and one.grade in ("2", "3"))
+
+
+BENIGN: Final[frozenset[Lead]] = frozenset(
+    {"cervical_herniation", "central_herniation", "slip", "kyphosis", "ankylosing", "old_fracture",
+     "postoperative", "transitional", "degeneration", "normal"}
+)  # fmt: skip
+"""Leads whose history has no red flag, so that nothing dangerous may be hidden."""
 _RADICULAR: Final = ("herniation", "cervical_herniation", "root_stenosis")
 _RULES: Final[dict[Lead, Callable[[Finding, CaseFacts], bool]]] = {
     "discitis": _of("spondylodiscitis"),

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
-from spinemed.instances.clinic.consultation import (
-    Case,
-    case_of,
-    changes,
-    explanation,
-    implant_sites,
-    key_pictures,
-    series_name,
-)
+from spinemed.instances.clinic.case import Case, case_of, implant_sites, is_region_shown
+from spinemed.instances.clinic.consultation import changes, explanation, further, numbering, ranges
 from spinemed.instances.clinic.describe import (
     by_level,
     grouped,
@@ -24,12 +17,15 @@ from spinemed.instances.clinic.describe import (
     vertebrae_seen,
 )
 from spinemed.instances.clinic.draft import Draft
-from spinemed.instances.clinic.problem import is_abnormal, severity
+from spinemed.instances.clinic.pictures import key_pictures
+from spinemed.instances.clinic.plan import CHRONIC_WEEKS
+from spinemed.instances.clinic.problem import BENIGN, is_abnormal
+from spinemed.instances.clinic.series_names import series_name
 from spinemed.instances.clinic.story import answers, opening
+from spinemed.instances.clinic.told import by_danger
 from spinemed.instances.clinic.wording import Language, joined, say, term
 from spinemed.records import Finding, Message, Reject, Series
 
-_NAMES: Final = ("findings", "impression", "treatment", "risk", "postoperative", "rationale")
 SECTIONS: Final[dict[Language, tuple[str, ...]]] = {
     "en": (
         "Structured imaging findings",
@@ -60,6 +56,10 @@ _RISKS: Final = {
 }
 
 
+_DIAGNOSES: Final = ("ankylosing", "myelopathy", "postoperative")
+"""Leads whose diagnosis is named before the finding that it rests on."""
+_SELF_EVIDENT: Final = ("ankylosing",)
+"""Leads whose diagnosis names the finding itself."""
 _FOUND: Final = {
     "cervical_herniation": "herniation",
     "isthmic_slip": "slip",
@@ -67,9 +67,12 @@ _FOUND: Final = {
 }
 
 
-def report(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
-    """Return a request with the history, answered by a six-section report; Reject without a keyed plan."""
-    case = case_of(facts, key, language)
+def report(facts: CaseFacts, key: str, language: Language, hidden: Collection[str] = ()) -> Draft | Reject:
+    """Return a request with the history, answered by a six-section report; Reject without a keyed plan.
+
+    `hidden` names pathologies that are there but that the shown series do not show.
+    """
+    case = case_of(facts, key, language, hidden)
     if isinstance(case, Reject):
         return case
     request = _request(case)
@@ -136,7 +139,8 @@ def _request(case: Case) -> str:
         ],
         case.language,
     )
-    return "\n".join([case.say("request"), history, case.say("images.lead")])
+    images = joined([case.say("images.lead"), case.say("show.numbering.colleague")], case.language)
+    return "\n".join([case.say("request"), history, images])
 
 
 def _findings(case: Case) -> str:
@@ -146,7 +150,8 @@ def _findings(case: Case) -> str:
         seen = case.facts.seen_in(series.uid)
         if seen:
             parts.setdefault(_series_heading(case, series), []).extend(seen)
-    return "\n\n".join(_series_part(case, heading, seen) for heading, seen in parts.items())
+    counted = joined(numbering(case), case.language)
+    return "\n\n".join([counted, *(_series_part(case, heading, seen) for heading, seen in parts.items())])
 
 
 def _series_heading(case: Case, series: Series) -> str:
@@ -163,14 +168,35 @@ def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
     lines = [f"### {heading}"]
     whole = vertebrae_seen(seen)
     if whole:
-        lines.append(f"- {say('normal.vertebra', case.language, key, {'level': style.sites(whole)})}")
+        lines.append(f"- {say('normal.vertebra', case.language, key, {'level': style.span(whole)})}")
     ill = grouped(by_level(_once([one for one in seen if is_abnormal(one)])))
-    said = [sentence(group, style, key) for group in ill] or [case.say("group.nothing")]
+    said = [sentence(group, style, key) for group in ill]
     # A slip may be gone in extension: what is abnormal in another image is not called normal here.
     elsewhere = {(one.site, one.pathology) for one in case.facts.findings if is_abnormal(one)}
     well = [one for one in seen if (one.site, one.pathology) not in elsewhere]
-    lines += [f"- {line}" for line in (*said, *normal_sentences(well, style, key))]
+    if _has_artefact(case, seen):
+        said.append(case.say("group.artefact"))
+    elif not said and not _is_altered(case, seen):
+        said.append(case.say("group.nothing"))
+    lines += [f"- {line}" for line in (*said, *normal_sentences(well, style, key, case.facts.findings))]
     return "\n".join(lines)
+
+
+def _field(seen: Sequence[Finding]) -> set[str]:
+    return {one.site for one in seen if one.pathology in ("vertebra", "vertebra_in_part")}
+
+
+def _has_artefact(case: Case, seen: Sequence[Finding]) -> bool:
+    """Return whether an MR series shows a vertebra that holds implants: metal, not called normal."""
+    uids = {one.evidence.series for one in seen}
+    on_mr = any(series.modality == "MR" for series in case.facts.study.series if series.uid in uids)
+    return on_mr and bool(_field(seen) & set(implant_sites(case.facts)))
+
+
+def _is_altered(case: Case, seen: Sequence[Finding]) -> bool:
+    """Return whether another series has an abnormal finding inside the field of this one."""
+    field = _field(seen)
+    return any(is_abnormal(one) and not field.isdisjoint(one.site.split("-")) for one in case.facts.findings)
 
 
 def _once(findings: Sequence[Finding]) -> list[Finding]:
@@ -182,33 +208,55 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
 def _impression(case: Case) -> str:
     """Return the leading diagnosis, the other findings by weight, and how they fit the history."""
     problem = case.problem
+    partly = case.say("see.not_covered") if problem.lead in BENIGN and not is_region_shown(case) else ""
     if problem.finding is None:
-        return case.say("impression.normal")
-    lead = sentence((problem.finding,), case.style, f"{case.key}:impression")
-    others = sorted(problem.others, key=lambda one: (one.pathology, -severity(one)))
-    groups = grouped(by_level(others))
+        return joined([case.say("impression.normal"), partly], case.language)
+    lead_groups, groups = by_danger(problem)
+    lead = _diagnosis(case, lead_groups)
     lines = [f"- **{case.say('impression.lead')}**{_colon(case)}{lead}"]
-    said = [sentence(group, case.style, f"{case.key}:impression") for group in groups]
+    said = [sentence(group, case.style, f"{case.key}:impression", case.moving) for group in groups]
+    said += ranges(case)
     if said:
         lines.append(f"- **{case.say('impression.others')}**{_colon(case)}{joined(said, case.language)}")
-    lines.append(f"- **{case.say('impression.fit')}**{_colon(case)}{explanation(case)}")
+    fit = joined([explanation(case), partly], case.language)
+    lines.append(f"- **{case.say('impression.fit')}**{_colon(case)}{fit}")
     return "\n".join(lines)
 
 
+def _diagnosis(case: Case, groups: Sequence[Sequence[Finding]]) -> str:
+    """Return the leading diagnosis: named by itself where the finding alone is not one."""
+    told = [sentence(group, case.style, f"{case.key}:impression", case.moving) for group in groups]
+    if case.problem.lead not in _DIAGNOSES:
+        return joined(told, case.language)
+    finding = case.problem.finding
+    narrow = finding is not None and any(
+        one.pathology == "canal_stenosis" and one.site == finding.site for one in case.problem.found
+    )
+    myelopathy = case.problem.lead == "myelopathy" and narrow
+    own = case.say(f"impression.{case.problem.lead}{'_stenosis' if myelopathy else ''}")
+    return own if case.problem.lead in _SELF_EVIDENT else joined([own, *told], case.language)
+
+
 def _treatment(case: Case) -> str:
-    found = case.say(f"found.{_FOUND.get(case.problem.lead, case.problem.lead)}")
+    broken = any(one.pathology == "fracture" for one in case.problem.found)
+    name = _FOUND.get(case.problem.lead, case.problem.lead)
+    found = case.say("found.old_height" if name == "old_fracture" and not broken else f"found.{name}")
     change = changes(case)[0]
-    own = "change" if change in ("general", "recovery") else "reply"
+    own = f"change.{change}" if change in ("general", "recovery") else f"reply.{change}.colleague"
+    unstable = case.plan.act.startswith("injury.") and case.plan.stance == "operate"
+    warning = case.say("warning.injury" if unstable else "warning")
     patient = [
         case.say("patient.what", finding=found),
         case.say("patient.do", advice=case.say(f"plain.{case.plan.act}")),
-        case.say("patient.when", warning=_inside(case.say("warning"))),
+        *further(case, "patient"),
+        case.say("patient.when", warning=_inside(warning)),
     ]
     doctor = [
         _first_step(case),
         case.say("tree.rule", rule=case.say(f"rule.{case.plan.rule}")),
         case.say("tree.plan", plan=case.say(f"plan.{case.plan.act}")),
-        case.say("tree.if", change=_inside(case.say(f"{own}.{change}"))),
+        case.say("tree.if", change=_inside(case.say(own))),
+        *(f"- {line}" for line in further(case, "colleague")),
     ]
     marked = [f"- {line}" for line in patient]
     return "\n".join(
@@ -223,7 +271,7 @@ def _inside(text: str) -> str:
 
 def _first_step(case: Case) -> str:
     clinical, language = case.clinical, case.language
-    if case.problem.lead == "injury":
+    if case.problem.lead in ("injury", "fragility"):
         return case.say("tree.injury", neurology=say(f"neuro.{clinical.neurology}", language, "n").lower())
     flags = [say(f"flag.{flag}", language, "f") for flag in clinical.flags]
     if clinical.motor == "progressive":
@@ -235,13 +283,22 @@ def _first_step(case: Case) -> str:
 
 
 def _risk(case: Case) -> str:
-    lead = case.problem.lead
-    name = _RISKS.get(lead, "general")
-    if case.clinical.bladder:
+    """Return the outlook that belongs to the plan: with a deficit it is that of the nerve or the cord."""
+    lead, clinical = case.problem.lead, case.clinical
+    name = _RISKS.get(lead, "chronic" if clinical.weeks > CHRONIC_WEEKS else "general")
+    if clinical.neurology != "intact":
+        name = "injury_deficit"
+    elif clinical.bladder:
         name = "emergency"
+    elif clinical.motor == "progressive":
+        name = "deficit"
+    elif lead == "injury" and case.plan.stance == "operate":
+        name = "injury_operated"
     elif lead == "root_stenosis":
-        name = "arm" if case.problem.part == "neck" else "stenosis"
-    elif lead == "scoliosis" and case.clinical.risser is None:
+        name = "arm" if case.problem.part == "neck" else "root"
+    elif case.plan.act == "herniation.offer_surgery":
+        name = "herniation_lasting"
+    elif lead == "scoliosis" and clinical.risser is None:
         name = "curve_adult"
     return case.say(f"risk.{name}")
 
@@ -249,11 +306,16 @@ def _risk(case: Case) -> str:
 def _postoperative(case: Case) -> str:
     parts = []
     if case.clinical.operated_years is not None:
-        level = case.style.sites(implant_sites(case.facts))
-        parts.append(case.say("post.implants", level=level))
+        parts.append(case.say("post.implants"))
     name = {"operate": "surgery_now", "offer": "if_offered", "investigate": "undecided"}.get(
         case.plan.stance, "none"
     )
+    if case.plan.act == "tumour.stable":
+        name = "none"
+    if case.problem.lead == "scoliosis" and name == "if_offered":
+        name = "curve"
+    if parts and name == "surgery_now":
+        parts.append(case.say("post.new"))
     if name != "none" or not parts:
         parts.append(case.say(f"post.{name}"))
     return joined(parts, case.language)
@@ -263,9 +325,12 @@ def _rationale(case: Case) -> str:
     """Return the grounds, the rule's source, what was not judged, and the disclaimer."""
     lines = []
     if case.problem.finding is not None:
-        grounds = sentence((case.problem.finding,), case.style, f"{case.key}:why")
-        lines.append(joined([case.say("why.lead"), grounds, explanation(case)], case.language))
-    lines.append(case.say("why.source", reference=cite(case.plan.source)))
+        groups, _ = by_danger(case.problem)
+        grounds = [sentence(group, case.style, f"{case.key}:why", case.moving) for group in groups]
+        lines.append(joined([case.say("why.lead"), *grounds], case.language))
+    expert = case.plan.source == "expert_opinion"
+    source = case.say("why.expert") if expert else case.say("why.source", reference=cite(case.plan.source))
+    lines.append(source)
     lines.append(case.say("why.history"))
     lines.append(case.say("why.limits"))
     if case.facts.study.synthetic:

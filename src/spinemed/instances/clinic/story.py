@@ -62,8 +62,9 @@ def story_fields(problem: Problem, clinical: Clinical, style: Style, voice: Voic
     language = style.language
     words = _root_words(clinical, language)
     is_patient = voice == "patient"
-    part = {"neck": "neck", "middle": "middle", "lower": "lower_back"}[problem.part]
-    weakness = words.weakness_patient if is_patient else words.weakness_doctor
+    # Chinese patients name the side with the limb: "上楼时右膝发软".
+    short = {"left": "左", "right": "右"}.get(clinical.limb_side or "", "")
+    weakness = words.weakness_patient.format(side=short) if is_patient else words.weakness_doctor
     years = clinical.operated_years or 0
     fields = {
         "age": str(clinical.age),
@@ -74,7 +75,9 @@ def story_fields(problem: Problem, clinical: Clinical, style: Style, voice: Voic
         "root": style.root(clinical.root) if clinical.root else "",
         "area": words.patient if is_patient else words.doctor,
         "weakness": weakness,
-        "part": term(part, language),
+        "part": term(f"part_{problem.part}", language),
+        "sex": term({"M": "male", "F": "female", "unknown": "person"}[clinical.sex], language),
+        "duties": term(_duties(clinical), language),
         "walking": str(clinical.walking_m or ""),
         "years": f"{years}年" if language == "zh" else f"{years} year{'s' * (years != 1)}",
         "injury": term(clinical.injury, language) if clinical.injury in ("height", "traffic") else "",
@@ -89,6 +92,13 @@ def story_fields(problem: Problem, clinical: Clinical, style: Style, voice: Voic
     if words.reflex and not is_patient:
         fields["reflex"] = say("tell.reflex.colleague", language, "reflex", {"reflex": words.reflex})
     return fields
+
+
+def _duties(clinical: Clinical) -> str:
+    """Return what a patient goes back to: school below 18, work up to 67, else the usual activities."""
+    if clinical.age < 18:
+        return "school"
+    return "work" if clinical.age <= 67 else "activities"
 
 
 def opening(problem: Problem, clinical: Clinical, style: Style, frame: Frame, key: str) -> str:
@@ -152,13 +162,13 @@ def _severity(clinical: Clinical) -> str:
 
 
 def _slip(clinical: Clinical) -> list[str]:
-    treated = _treated(clinical) if clinical.symptoms != "none" else ""
-    return [_motor(clinical), _bladder(clinical), treated]
+    motor = _motor(clinical)
+    return ["legs_free" if motor == "motor_none" else "", motor, _bladder(clinical), _treated(clinical)]
 
 
 _ANSWERS: Final[dict[str, Callable[[Clinical], list[str]]]] = {
     "radicular_leg": lambda one: ["exam_root", _motor(one), _bladder(one), _treated(one)],
-    "radicular_arm": lambda one: ["exam_root", "motor_none", "no_flags", _treated(one)],
+    "radicular_arm": lambda one: ["exam_root", "motor_none", "hands_normal", "no_flags", _treated(one)],
     "stenosis": lambda one: [
         "exam_root" if one.root else "",
         _severity(one),
@@ -168,11 +178,15 @@ _ANSWERS: Final[dict[str, Callable[[Clinical], list[str]]]] = {
     ],
     "slip": _slip,
     "back": lambda _: ["no_flags", "motor_none", "bladder_normal"],
-    "postoperative": lambda _: ["no_flags", "motor_none", "bladder_normal"],
-    "injury": lambda one: [f"neuro_{one.neurology}"],
-    "fragility": lambda _: ["t_score", "neuro_intact"],
-    "tumour": lambda _: ["primary", "neuro_intact"],
-    "infection": lambda one: ["no_fever" if one.fever_c is None else "fever", "neuro_intact"],
+    "postoperative": lambda _: ["no_flags", "wound_fine", "motor_none", "bladder_normal"],
+    "injury": lambda one: [f"neuro_{one.neurology}", "bladder_normal" if one.neurology == "intact" else ""],
+    "fragility": lambda _: ["t_score", "neuro_intact", "bladder_normal"],
+    "tumour": lambda _: ["primary", "neuro_intact", "bladder_normal"],
+    "infection": lambda one: [
+        "no_fever" if one.fever_c is None else "fever",
+        "neuro_intact",
+        "bladder_normal",
+    ],
     "myelopathy": lambda _: ["mjoa"],
     "curve_young": lambda _: ["risser", "motor_none"],
 }

@@ -20,6 +20,7 @@ Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, Language]] = ("en", "zh")
 FILES: Final = ("consultation", "findings", "follow_ups", "history", "normal", "plans", "report", "terms")
 Choice = TypeVar("Choice")
+_EXTRA: Final = {"T13": ("T12", "L1"), "L6": ("L5", "S1")}
 
 
 class Phrase(Record):
@@ -119,6 +120,24 @@ class Style(Record):
     def sites(self, sites: Sequence[str]) -> str:
         """Return sites as a list in words; three or more that follow each other as a range."""
         return listed([self._run(run) for run in _runs(sites)], self.language)
+
+    def span(self, levels: Sequence[str]) -> str:
+        """Return vertebrae in view as a range; an extra T13 or L6 inside it stands in brackets.
+
+        >>> Style(language="en", name="canonical").span(["T11", "T12", "T13", "L1", "L2"])
+        'T11 to L2 (with T13)'
+        """
+        inside = [extra for extra, (above_it, below_it) in _EXTRA.items()
+                  if {extra, above_it, below_it} <= set(levels)]  # fmt: skip
+        text = self.sites([level for level in levels if level not in inside])
+        named = (
+            "、".join(map(self.site, inside))
+            if self.language == "zh"
+            else " and ".join(map(self.site, inside))
+        )
+        if not inside:
+            return text
+        return f"{text}（含{named}）" if self.language == "zh" else f"{text} (with {named})"
 
     def _run(self, run: tuple[str, str]) -> str:
         if run[0] == run[1]:

@@ -1,0 +1,232 @@
+"""The case that consultation and report of one study are written from, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.dermatomes import root_hit
+from spinemed.instances.clinic.describe import fields_of, vertebrae_seen
+from spinemed.instances.clinic.further import Need, further_needs, moving_slips
+from spinemed.instances.clinic.history import Clinical, history, unfit
+from spinemed.instances.clinic.limits import restrained
+from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
+from spinemed.instances.clinic.problem import BENIGN, Part, Problem, is_pressing, problem_of
+from spinemed.instances.clinic.series_names import modalities
+from spinemed.instances.clinic.story import VOICES, Voice, story_fields
+from spinemed.instances.clinic.told import told_findings, told_groups
+from spinemed.instances.clinic.wording import Language, Style, pick, say, style_of, term
+from spinemed.levels import Level
+from spinemed.records import Finding, Reject, content_id
+
+STEP: Final = "instances.clinic"
+_DANGERS: Final = ("spondylodiscitis", "metastasis", "fracture")
+_REGIONS: Final[dict[Part, tuple[Level, Level]]] = {
+    "neck": (Level.C3, Level.C7),
+    "upper": (Level.T1, Level.T7),
+    "mid": (Level.T8, Level.T11),
+    "lower": (Level.L1, Level.L5),
+}
+"""First and last vertebra of the region that a complaint is about."""
+_VARIABLE: Final = (Level.T13, Level.L6)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that consultation and report of one study are written from."""
+
+    facts: CaseFacts
+    problem: Problem
+    clinical: Clinical
+    plan: Plan
+    style: Style
+    voice: Voice
+    key: str
+
+    @property
+    def language(self) -> Language:
+        """Return the language of the text."""
+        return self.style.language
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """Return the abnormal findings that a dialogue names, the leading one first."""
+        return told_findings(self.problem)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[Finding, ...], ...]:
+        """Return the findings that a dialogue names, as they share sentences."""
+        return told_groups(self.problem)
+
+    @cached_property
+    def needs(self) -> tuple[Need, ...]:
+        """Return what needs action besides the leading problem."""
+        return further_needs(self.problem, self.clinical.age)
+
+    @cached_property
+    def moving(self) -> dict[str, tuple[int, int]]:
+        """Return the slips that change between positions, with their range in percent."""
+        return moving_slips(self.facts)
+
+    def say(self, name: str, **fields: str) -> str:
+        """Return a wording of an intent, with the case's fields and those given."""
+        return say(name, self.language, self.key, {**self.fields, **fields})
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """Return the fields of the case: its history, its site and side, its plan's numbers."""
+        problem, plan, style = self.problem, self.plan, self.style
+        value = 0.0 if problem.finding is None else problem.finding.value or 0.0
+        site = style.site(problem.site) if problem.site else ""
+        first, last = _ends(problem, style)
+        seen = vertebrae_seen(self.facts.findings)
+        return {
+            **story_fields(problem, self.clinical, style, self.voice),
+            "level": style.sites(problem.sites),
+            "site": site,
+            "apex": site,
+            "first": first,
+            "last": last,
+            "implants": implants_text(self.facts, style),
+            "side": term(problem.side, self.language) if problem.side else "",
+            "root": style.root(problem.root) if problem.root else "",
+            "points": points_text(plan, self.language),
+            "cobb": str(round(value)),
+            "curve": plan.detail,
+            "range": style.span(seen),
+            "modalities": modalities(self.facts, self.language),
+        }
+
+
+def case_of(facts: CaseFacts, key: str, language: Language, hidden: Collection[str] = ()) -> Case | Reject:
+    """Return the case of a study for one key and language, or a Reject where no rule gives a plan.
+
+    `hidden` names pathologies that are there but that the shown series do not show well enough to be stated.
+    """
+    if not any(one.pathology == "vertebra" for one in facts.findings):
+        return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
+    facts = restrained(facts)
+    key = f"{facts.study.id}:{key}"
+    problem = problem_of(facts)
+    against = unfit(facts, problem) or _withheld(problem, hidden) or _rival(problem)
+    if against:
+        return rejected(facts, key, f"{problem.lead}: {against}", "none needed")
+    clinical = history(facts, problem, key)
+    plan = plan_of(problem, clinical)
+    if isinstance(plan, NoPlan):
+        return rejected(
+            facts, key, f"{problem.lead}: {plan.reason}", "none needed: another history may be keyed"
+        )
+    return Case(
+        facts=facts,
+        problem=problem,
+        clinical=clinical,
+        plan=plan,
+        style=style_of(language, key),
+        voice=pick(f"{key}:voice", VOICES),
+        key=f"{key}:{language}",
+    )
+
+
+def rejected(facts: CaseFacts, key: str, reason: str, fix: str) -> Reject:
+    """Return a Reject of this step for a study."""
+    name = content_id(facts.study.id, key, reason)
+    return Reject(id=name, source=facts.study.source, step=STEP, reason=reason, fix=fix)
+
+
+def is_counted(case: Case) -> bool:
+    """Return whether every vertebra of the findings told is seen whole, so that it can be counted."""
+    seen = vertebrae_seen(case.facts.findings)
+    return all(level in seen for one in case.told for level in one.site.split("-"))
+
+
+def is_region_shown(case: Case) -> bool:
+    """Return whether the whole region of the complaint is shown, so that it can be called free."""
+    first, last = _REGIONS[case.problem.part]
+    seen = {Level(site) for site in vertebrae_seen(case.facts.findings)}
+    fewer = any(one.pathology == "transitional" and one.grade == "L4_only" for one in case.facts.findings)
+    wanted = [level for level in Level if first <= level <= last and level not in _VARIABLE]
+    return all(level in seen or (fewer and level is Level.L5) for level in wanted)
+
+
+def extra_vertebra(case: Case) -> str:
+    """Return L6 or T13 where the text names it and no variant of numbering is told, "" otherwise."""
+    if any(one.pathology == "transitional" for one in case.problem.found):
+        return ""
+    named = [*vertebrae_seen(case.facts.findings), *(one.site for one in case.problem.found)]
+    return next((level for site in named for level in site.split("-") if level in ("L6", "T13")), "")
+
+
+def implant_sites(facts: CaseFacts) -> list[str]:
+    """Return the vertebrae that cages and screws hold, from the head down."""
+    there = [one for one in facts.findings if one.present and one.pathology in ("cage", "screws")]
+    levels = {Level(level) for one in there for level in one.site.split("-")}
+    return [level.value for level in sorted(levels)]
+
+
+def implants_text(facts: CaseFacts, style: Style) -> str:
+    """Return where implants are, such as "from L4 to S1" or L4至S1; "" without implants."""
+    runs: list[list[str]] = []
+    order = [level.value for level in Level]
+    for level in implant_sites(facts):
+        # A construct may pass over one vertebra without screws.
+        if runs and order.index(level) - order.index(runs[-1][-1]) <= 2 + (runs[-1][-1] in ("T12", "L5")):
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    if style.language == "zh":
+        return "、".join(
+            style.site(run[0]) + (f"至{style.site(run[-1])}" if len(run) > 1 else "") for run in runs
+        )
+    texts = [
+        f"from {style.site(run[0])} to {style.site(run[-1])}" if len(run) > 1 else f"at {style.site(run[0])}"
+        for run in runs
+    ]
+    return " and ".join(texts)
+
+
+def points_text(plan: Plan, language: Language) -> str:
+    """Return a score's total in words, "" without a score.
+
+    >>> points_text(Plan(act="a", rule="sins", source="sins_2010", points=8, at_least=True), "en")
+    'at least 8 points'
+    """
+    if plan.points is None:
+        return ""
+    if language == "zh":
+        return f"{'至少' if plan.at_least else ''}{plan.points}分"
+    unit = "point" if plan.points == 1 else "points"
+    return f"{'at least ' if plan.at_least else ''}{plan.points} {unit}"
+
+
+def _ends(problem: Problem, style: Style) -> tuple[str, str]:
+    """Return the end vertebrae of a leading curve, "" where there is none."""
+    if problem.finding is None or problem.finding.extent is None:
+        return "", ""
+    fields = fields_of((problem.finding,), style, "ends")
+    return fields["first"], fields["last"]
+
+
+def _withheld(problem: Problem, hidden: Collection[str]) -> str:
+    """Return why a harmless reading must not be given: a danger is there that the pictures do not show."""
+    known = {one.pathology for one in problem.found}
+    there = [name for name in _DANGERS if name in hidden and name not in known]
+    return (
+        f"{there[0]} is there, but the shown series do not show it"
+        if there and problem.lead in BENIGN
+        else ""
+    )
+
+
+def _rival(problem: Problem) -> str:
+    """Return why the painful root has no sure cause: another level presses on it on the same side."""
+    if not problem.root:
+        return ""
+    for one in problem.others:
+        elsewhere = one.site != problem.site and is_pressing(one)
+        if elsewhere and one.side == problem.side and root_hit(one) == problem.root:
+            return f"{one.site} compresses the same root {problem.root} as {problem.site}"
+    return ""

@@ -1,0 +1,87 @@
+"""Which findings give the key images of a case: its leading one in every series, a place for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.problem import Problem
+from spinemed.instances.clinic.told import told_findings
+from spinemed.records import Finding
+
+MOST_PICTURES: Final = 6
+
+
+def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
+    """Return ids of the findings whose pictures are the key images: each series once, then the rest.
+
+    A series gives the slice of the finding told first that it shows, else of its best seen vertebra. A
+    finding told that none of these slices shows takes a free place, or that of a series of its own whose
+    finding another picture shows too.
+    """
+    told = told_findings(problem)
+    chosen: dict[str, list[Finding]] = {}
+    for series in facts.study.series:
+        first = _first(facts.seen_in(series.uid), told)
+        if first is not None:
+            chosen[series.uid] = [first]
+    for one in told:
+        showing = [finding for finding in facts.findings if is_same(finding, one)]
+        if not any(_shows(finding, chosen) for finding in showing):
+            _make_room(showing, chosen)
+    spare = [one for told_one in told for one in facts.findings if is_same(one, told_one)]
+    pictures = [one for ones in chosen.values() for one in ones]
+    extra = [one for one in spare if one not in pictures]
+    return tuple(dict.fromkeys(one.id for one in (*pictures, *extra)))[:MOST_PICTURES]
+
+
+def is_same(one: Finding, told: Finding) -> bool:
+    """Return whether two findings of different series state the same thing."""
+    return (one.pathology, one.site, one.side) == (told.pathology, told.site, told.side) and one.present
+
+
+def telling_series(facts: CaseFacts, problem: Problem) -> CaseFacts:
+    """Return the facts of at most six series: in turn, those that show each of the findings told."""
+    by_told = [
+        list(dict.fromkeys(one.evidence.series for one in facts.findings if is_same(one, told)))
+        for told in told_findings(problem)
+    ]
+    order = [*_in_turn(by_told), *(one.evidence.series for one in facts.findings)]
+    kept = set(list(dict.fromkeys(order))[:MOST_PICTURES])
+    return CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in kept))
+
+
+def _in_turn(lists: Sequence[Sequence[str]]) -> Iterator[str]:
+    for place in range(max(map(len, lists), default=0)):
+        yield from (items[place] for items in lists if place < len(items))
+
+
+def _first(seen: Sequence[Finding], told: Sequence[Finding]) -> Finding | None:
+    shown = [one for wanted in told for one in seen if is_same(one, wanted)]
+    whole = [one for one in seen if one.pathology == "vertebra"]
+    if shown:
+        return shown[0]
+    return max(whole, key=lambda one: one.pixels or 0) if whole else None
+
+
+def _slice(one: Finding) -> tuple[str, object]:
+    return one.evidence.series, one.evidence.slice_index
+
+
+def _shows(finding: Finding, chosen: dict[str, list[Finding]]) -> bool:
+    return any(_slice(one) == _slice(finding) for ones in chosen.values() for one in ones)
+
+
+def _make_room(showing: Sequence[Finding], chosen: dict[str, list[Finding]]) -> None:
+    """Add the slice of a finding where a place is free, or give it the place of a repeated finding."""
+    if sum(map(len, chosen.values())) < MOST_PICTURES:
+        for finding in showing[:1]:
+            chosen.setdefault(finding.evidence.series, []).append(finding)
+        return
+    for finding in showing:
+        held = chosen.get(finding.evidence.series, [])
+        others = [one for series, ones in chosen.items() if series != finding.evidence.series for one in ones]
+        if held and any(is_same(one, held[0]) for one in others):
+            held[0] = finding
+            return
