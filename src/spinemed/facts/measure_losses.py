@@ -13,8 +13,10 @@ from spinemed.levels import Level
 
 _NEIGHBOURS: Final = 4
 _INTACT: Final = 0.15
-# Rear heights of healthy bodies, mm: Panjabi, Spine 1991;16:888 and 1992;17:299 (values recalled); only their
-# ratios are used. Levels in between lie on the line between their neighbours.
+# Rear heights of healthy bodies, mm: Panjabi, Spine 1991;16:888 and 1992;17:299. T12 to L5 were read [V] in
+# github.com/Gregory-Schwing-MD-PhD/CTSpinoPelvic1K, morphometrics/panjabi_reference.csv, which copies the
+# papers and has 14.3 for T1, where 14.1 here is [assumed]; the others [recalled; primary source not read].
+# Only their ratios are used. Levels in between lie on the line between their neighbours.
 _REAR_MM: Final[dict[str, float]] = {
     "T1": 14.1, "T3": 15.7, "T6": 17.4, "T9": 19.3, "T10": 20.2, "T11": 21.3, "T12": 22.7, "L1": 23.8,
     "L2": 24.3, "L3": 23.8, "L4": 24.1, "L5": 22.9,

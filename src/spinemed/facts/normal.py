@@ -39,7 +39,9 @@ WEDGE_DEG: Final[dict[str, dict[str, float]]] = {
 }
 """Mean sagittal wedge in degrees, lower in front positive: Masharawi 2010, PMC2899959 table 1 (T9 to L5)."""
 
-# Mean depth over mean posterior height: Panjabi, Spine 1991;16:888 and 1992;17:299 (values recalled).
+# Mean depth over mean posterior height: Panjabi, Spine 1991;16:888 and 1992;17:299. Heights of T12 to L5 were
+# read [V] in github.com/Gregory-Schwing-MD-PhD/CTSpinoPelvic1K, morphometrics/panjabi_reference.csv, which
+# copies the papers' tables; all other heights and all depths [recalled; primary source not read].
 _DEPTH_OVER_HEIGHT: Final[dict[str, float]] = {
     "T9": 29.3 / 19.3, "T10": 30.5 / 20.2, "T11": 31.9 / 21.3, "T12": 32.8 / 22.7, "L1": 34.1 / 23.8,
     "L2": 34.6 / 24.3, "L3": 35.2 / 23.8, "L4": 35.5 / 24.1, "L5": 34.7 / 22.9,

@@ -27,14 +27,17 @@ class _Curve(NamedTuple):
     share: float
 
 
-# Curves from above to below; the next curve begins where the last one ends. After Lenke 2001 [R].
+# Curves from above to below; the next curve begins where the last one ends. Types after Lenke 2001, as given
+# by orthobullets.com/spine/2076 [V]; the ends and the shares are [assumed].
 _PATTERNS: Final[dict[str, tuple[_Curve, ...]]] = {
     "main_thoracic": (_Curve(("T4", "T5", "T6"), ("T11", "T12", "L1"), 1.0),),
     "double_major": (_Curve(("T4", "T5", "T6"), ("T10", "T11"), 1.0), _Curve((), ("L3", "L4"), 0.88)),
     "thoracolumbar": (_Curve(("T8", "T9", "T10"), ("L2", "L3"), 1.0),),
     "lumbar": (_Curve(("T11", "T12", "L1"), ("L4",), 1.0),),
 }
-# The thoracic curve bulges to the right in most, the lumbar one to the left [R].
+# The thoracic curve bulges to the right in most, the lumbar one to the left: of schoolchildren's curves 60 %
+# of the thoracic to the right, 76 % of the thoracolumbar and 65 % of the lumbar to the left
+# (doi:10.1186/s12891-016-1140-6) [V]; the shares here are [assumed].
 _RIGHT_SHARE: Final[dict[str, float]] = {
     "main_thoracic": 0.85,
     "double_major": 0.85,

@@ -1,7 +1,8 @@
 """Published sizes and angles of the adult spine, level by level: the means the phantom varies around.
 
-Millimetres and degrees. Values marked [R] in the comments are recalled from the named paper and are not
-yet checked against it; they shape a synthetic picture and are no clinical reference.
+Millimetres and degrees. Marks in the comments: [V] read in the public source named before it, [recalled;
+primary source not read] from memory, [assumed] set here. All shape a synthetic picture and are no clinical
+reference.
 """
 
 from __future__ import annotations
@@ -37,10 +38,14 @@ class BodySize(NamedTuple):
     canal_width: float
 
 
-# Panjabi et al., Spine 1991;16:861 (cervical), 1991;16:888 (thoracic), 1992;17:299 (lumbar) [R]; levels that
-# the notes leave out (T2, T4, T5, T7, T8) are interpolated. The first number is the posterior height. C2's
-# height is the body's without the dens; C1's numbers are the anterior arch and the ring within, dens
-# included [assumed]. T13 lies between T12 and L1, L6 is like L5.
+# Panjabi et al., Spine 1991;16:861 (cervical), 1991;16:888 (thoracic), 1992;17:299 (lumbar). Height, width
+# and canal of L1 to L5, height of T12, canals of T11 and T12 as copied from the papers' pages into
+# github.com/Gregory-Schwing-MD-PhD/CTSpinoPelvic1K, morphometrics/panjabi_reference.csv [V]. That has 16.0
+# for the depth of T11's canal (here 16.8) and 14.3 for the height of T1 (here 14.1): both departures
+# [assumed]. All other numbers, every depth of a body among them, [recalled; primary source not read]; T2, T4,
+# T5, T7 and T8 are interpolated. The first number is the posterior height. C2's height is the body's without
+# the dens; C1's numbers are the anterior arch and the ring within, dens included [assumed]. T13 lies between
+# T12 and L1, L6 is like L5.
 BODY_SIZES: Final[dict[str, BodySize]] = {
     "C1": BodySize(10.5, 6.0, 21.0, 30.0, 27.0),
     "C2": BodySize(18.5, 15.4, 16.5, 18.6, 24.5),
@@ -100,8 +105,10 @@ DISC_HEIGHTS: Final[dict[str, float]] = {
     },
 }
 
-# Above T9, where Masharawi 2010 (facts.normal) ends, one wedge stands for all: about 3 degrees a level add
-# up to the usual kyphosis [R].
+# Above T9, where Masharawi 2010 (facts.normal) ends, one wedge stands for all [assumed]. Read: the bodies
+# make up 99 % of the standing kyphosis (doi:10.1007/s00586-025-09392-w) [V], which is 44 degrees from T1 to
+# T12 (J Spinal Disord Tech 2002;15:213, abstract) [V], so 3.7 a level; the wedge peaks at T7
+# (doi:10.1002/ca.20532) [V].
 _UPPER_THORACIC_WEDGE: Final[float] = 3.0
 
 # Share of the lumbar discs' lordosis that each disc takes, from the one on the sacrum upwards: with the

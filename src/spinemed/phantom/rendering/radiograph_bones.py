@@ -20,8 +20,12 @@ from spinemed.phantom.rendering.radiograph_chords import Chords, joined, lump_ch
 from spinemed.phantom.rendering.radiograph_lesions import dent_lump, eaten_pedicle, lesion_lump
 from spinemed.phantom.rendering.radiograph_tubes import Tube, tube_chords
 
-# Attenuation above that of soft tissue in 1/mm, behind a patient at about 75 kVp [R]: dense bone; spongy bone
-# that has 226 HU at 120 kVp, where its calcium counts for less; titanium.
+# Attenuation above that of soft tissue in 1/mm, behind a patient at about 75 kVp. Marks: [V] read in the
+# public source named before it, [assumed] set here. Dense bone in all: 0.081 at 50, 0.060 at 60, 0.043 at 80
+# keV (NIST, physics.nist.gov XrayMassCoef/ComTab/bone.html at 1.92 g/cm3, as copied into public code) [V], so
+# that the number here is that of 50 to 60 keV. Spongy bone that has 226 HU at 120 kVp, where its calcium
+# counts for less [assumed]. Titanium in all: 0.51 at 50, 0.165 at 80 keV
+# (jnm.snmjournals.org/highwire/markup/57366) [V]; the number here is below both [assumed].
 CORTEX: Final[float] = 0.052
 SPONGY: Final[float] = 0.0090
 TITANIUM: Final[float] = 0.14

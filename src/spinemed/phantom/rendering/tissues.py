@@ -73,14 +73,24 @@ class Seen(NamedTuple):
     stir: float
 
 
-# Hounsfield units: cortex, disc, muscle, cord, CSF, fat, viscera, lung, metastases [R]; marrow by age is set
-# in colour.py (20,374 scans, pubmed 30912719).
-# Signal: proton density, T1 and T2 of CSF, cord, disc and bone from PMC7410772 put through the spin echo
-# equation (TR 600 TE 10; TR 4000 TE 100), STIR (TI 160) [R]; nucleus by Pfirrmann grade from the T2 times of
-# 494 discs (210, 129, 84, 51 ms). Fat is raised by hand as fast spin echo shows it; so is marrow, as measured
-# against fat in 24 lumbar slices (benchmarks/phantom_realism.py). Modic: Radiology 1988;166:193 (1 dark then
-# bright, 2 bright then bright, 3 dark in both). Oedema, tumour, infection: the direction of change is
-# textbook, the amount [R].
+# Marks: [V] read in the public source named before it, [recalled; primary source not read] from memory,
+# [assumed] set here.
+# Hounsfield units: marrow by age is set in colour.py (20,374 scans, pubmed 30912719) [V]. Cortex 500 to 1900,
+# fat -120 to -90 (everything.explained.today/Hounsfield_scale) [V]; fat -100 to -50, liver 45 to 65, kidney
+# 20 to 40 (radclass.mudr.org/content/hounsfield-units-scale-hu-ct-numbers) [V]; muscles of the back 53 to 65
+# (hindawi.com/journals/bmri/2017/2562957/tab2) [V]; disc 60 to 80 (ctlearn.com, ct-spine-disc-herniation)
+# [V], annulus and herniation above it [assumed]; blastic metastasis 654 +- 176 (doi:10.2214/AJR.15.15559)
+# [V]; lytic of soft tissue density (radiopaedia.org/articles/lytic-bone-metastases) [V]. CSF 15 and lung -700
+# to -600 in the first of these, lung -910 to -850 in the second [V]; 10 and -830 are [assumed]. Cord
+# [recalled; primary source not read]; the rest [assumed].
+# Signal: proton density, T1 and T2 of CSF, cord, disc and bone from PMC7410772 [V] put through the spin echo
+# equation (TR 600 TE 10; TR 4000 TE 100), STIR with TI 160, at 1.5 T 160 to 180 (neurosurgerywiki.com, stir)
+# or about 140 (radiopaedia.org/articles/short-tau-inversion-recovery) [V]; nucleus by Pfirrmann grade from
+# the T2 times of 494 discs (210, 129, 84, 51 ms; portal.myesr.org poster 58d54bf2) [V]. Fat is raised by hand
+# as fast spin echo shows it; so is marrow, as measured against fat in 24 lumbar slices
+# (benchmarks/phantom_realism.py). Modic: Radiology 1988;166:193 (1 dark then bright, 2 bright then bright, 3
+# dark in both). Oedema, tumour, infection: the direction of change is textbook (infection dark in T1, bright
+# in T2: wheelessonline.com/ortho/mri_diagnosis_of_spinal_osteomyelitis [V]), the amount [assumed].
 SEEN: Final[dict[Tissue, Seen]] = {
     Tissue.AIR: Seen(-1000, 0.0, 0.0, 0.0),
     Tissue.SKIN: Seen(20, 0.38, 0.30, 0.30),
