@@ -30,7 +30,7 @@ class Fabricated:
         self.segments = [f"{a}-{b}" for a, b in zip(self.sites, self.sites[1:], strict=False)]
         self.truths = self._drawn(sick)
         self.boxes = self._boxes()
-        self.rows = max(box.bottom for box in self.boxes.values()) + 14
+        self.rows = max(box.bottom for box in self.boxes.values()) + 20
         names = [*(n for n in ALL_SERIES if n != "t2_axial"), *(f"t2_axial {s}" for s in self.segments)]
         series = tuple(self._series(name) for name in names)
         self.study = Study(
@@ -83,7 +83,7 @@ class Fabricated:
                 "side": "central" if zone == "central" else pick("left", "right"),
                 "special": special,
                 "pfirrmann": pick("1", "2", "3", "4", "5"),
-                "canal_stenosis": pick("none", "mild", "moderate", "severe"),
+                "canal_stenosis": rare("none", "mild", "moderate", "severe"),
                 "recess_left": pick("none", "moderate"),
                 "recess_right": pick("none", "severe"),
                 "foramen": pick("0", "1", "2", "3"),

@@ -47,7 +47,7 @@ def spine(levels: Sequence[str], seed: int) -> Spine:
     heights = rng.uniform(19, 27, len(levels)).round().astype(int)
     gaps = rng.uniform(5, 11, len(levels)).round().astype(int)
     top = int(rng.integers(6, 30))
-    labels = np.zeros((top + int((heights + gaps).sum()) + int(rng.integers(10, 60)), 170), np.uint8)
+    labels = np.zeros((top + int((heights + gaps).sum()) + int(rng.integers(30, 60)), 170), np.uint8)
     row = top
     for place, level in enumerate(levels):
         left = 50 + round(14 * math.sin(place / 2.3 + seed))

@@ -254,6 +254,7 @@ def test_a_slip_beyond_half_or_beside_infection_is_not_fused_in_place() -> None:
 
     assert asked()
     assert not asked(put("L4-L5", "slip", grade="3", value=60.0))
+    assert not asked(put("L4-L5", "slip", detail="traumatic"))
     assert not asked(put("L2-L3", "spondylodiscitis"))
 
 

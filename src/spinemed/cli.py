@@ -70,6 +70,13 @@ def phantom(
     field: Annotated[
         str, typer.Option(help="Field of view of CT and MR: any (by seed), or lumbar (L1 to S1 whole).")
     ] = "any",
+    later: Annotated[
+        bool | None,
+        typer.Option(
+            "--later/--no-later",
+            help="Write a follow-up examination of whom has one. Without either: where no --kinds are named.",
+        ),
+    ] = None,
     style: Annotated[str, typer.Option(help="dicom, verse or spider.")] = "dicom",
     png: Annotated[Path | None, typer.Option(help="Also draw a sheet of the first 12 studies.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
@@ -88,7 +95,7 @@ def phantom(
     from spinemed.phantom.export.styles import write_in_style
     from spinemed.phantom.rendering.sheet import write_sheet
 
-    studies = write_in_style(style, seed, count, out, workers, kinds, condition, field)
+    studies = write_in_style(style, seed, count, out, workers, kinds, condition, field, later)
     for _ in track(studies, description="phantom", total=count, console=Console(stderr=True)):
         pass
     typer.echo(f"{count} synthetic studies in {out}")

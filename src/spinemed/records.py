@@ -119,10 +119,14 @@ class Series(Record):
     plane: Plane = "sagittal"
     posture: Posture = "unknown"
     view: str = Field(default="", description="AP, LAT, FULL_AP, FULL_LAT for radiographs; else empty")
+    months: int = Field(default=0, ge=0, description="months after the study's first examination")
 
 
 class Study(Record):
-    """One examination of one patient; `patient` is the split key and never a name."""
+    """One patient's examination, and later ones if there are; `patient` is the split key and never a name.
+
+    Series of later examinations have `months`; only questions about changes see them beside the first's.
+    """
 
     id: str
     patient: str
@@ -157,7 +161,8 @@ class Finding(Record):
     - `scoliosis`: `value` Cobb in degrees, `site` the apex, `extent` the end vertebrae, `side` the convexity;
     - `thoracic_kyphosis`, `lumbar_lordosis`: `value` degrees, `extent`, in the image's `posture`;
     - `modic_change`: 0 to 3 at a segment; `osteophyte`: none or large; `endplate_defect`: `detail` upper or
-      lower; `metastasis`: lytic or blastic; `spondylodiscitis`, `bridging` (ankylosing) at a segment;
+      lower; `metastasis`: lytic or blastic, `value` mm across (the circle of its area in the evidence
+      slice); `spondylodiscitis`, `bridging` (ankylosing) at a segment;
     - `cord_signal`: at a segment; `transitional`: L6, T13, L4_only or L5_sacralised;
     - `cage` at a segment, `screws` at a vertebra.
 

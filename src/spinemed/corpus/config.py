@@ -35,6 +35,9 @@ class Phantoms(Record):
     first_seed: int = Field(1, ge=0)
     field: Literal["any", "lumbar"] = Field("any", description="field of view of CT and MR")
     kinds: tuple[str, ...] = Field((), description="series; none takes what the state asks for")
+    later: bool | None = Field(
+        None, description="follow-up examinations of whom has one; null writes them where kinds are empty"
+    )
 
 
 class BuildConfig(Record):

@@ -42,7 +42,8 @@ def fingerprints(config: BuildConfig) -> dict[str, str]:
     last = phantoms.first_seed + phantoms.count - 1
     drawn = f"generator {GENERATOR_VERSION}, patients {phantoms.first_seed} to {last}"
     series = ",".join(phantoms.kinds) or "by state"
-    return {"phantom": f"{drawn}, field {phantoms.field}, series {series}"}
+    follow_ups = {None: "by kinds", True: "written", False: "none"}[phantoms.later]
+    return {"phantom": f"{drawn}, field {phantoms.field}, series {series}, follow-ups {follow_ups}"}
 
 
 def studies_of(
@@ -74,7 +75,13 @@ def _drawn_phantoms(phantoms: Phantoms, folder: Path, workers: int, say: Callabl
 
     say(f"writing {phantoms.count} synthetic patients as DICOM to {folder}")
     written = write_studies(
-        phantoms.first_seed, phantoms.count, folder, workers, phantoms.kinds or None, field=phantoms.field
+        phantoms.first_seed,
+        phantoms.count,
+        folder,
+        workers,
+        phantoms.kinds or None,
+        field=phantoms.field,
+        later=phantoms.later,
     )
     bar = tqdm(written, total=phantoms.count, desc="phantoms", unit="", file=sys.stderr)
     return {path.name for path in bar}

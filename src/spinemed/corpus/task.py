@@ -19,7 +19,7 @@ from spinemed.imaging.radiograph import Radiograph, read_radiograph
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
 from spinemed.instances import Asking, ask
-from spinemed.instances.case import ask_case, case_of
+from spinemed.instances.case import ask_case, ask_changes, case_of, follow_up_of
 from spinemed.instances.chains import SACRUM
 from spinemed.instances.clinic import ask_clinic
 from spinemed.instances.key_pictures import key_pictures
@@ -153,12 +153,13 @@ def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking, variant: bool)
 
 
 def _ask_case(rows: StudyRows, read: Sequence[CaseSeries], asking: Asking) -> None:
-    """Add the questions, consultations and reports about all series together."""
+    """Add the questions, consultations and reports about the first examination, and what changed after it."""
     case = case_of(rows.study, read, asking, rows.rejects)
     _take(rows, ask_case(case))
     pictures = key_pictures(case)
     rows.pictures.update({picture.id: picture for picture in pictures.values()})
     _take(rows, ask_clinic(case.facts, pictures, asking.seed))
+    _take(rows, ask_changes(follow_up_of(rows.study, read, asking, rows.rejects)))
 
 
 def _take(rows: StudyRows, given: Iterable[Picture | Instance | Reject]) -> None:

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from spinemed.imaging.radiograph import Radiograph
-from spinemed.instances.chains import Chain, chain_beside_cut, chain_of, countable
+from spinemed.instances.chains import Chain, chain_beside_cut, chain_of, countable, free_ends
 from spinemed.instances.drafts import Case, Draft, the_right
-from spinemed.instances.options import OPTIONS, option_set
+from spinemed.instances.options import OPTIONS, neighbours, option_set
 from spinemed.instances.premise import view_of
 from spinemed.instances.series import anchor_groups
 from spinemed.instances.shots import (
@@ -38,8 +38,8 @@ _SHARE_UNTOLD: Final = 0.2
 _TRIES: Final = 6
 OFF_SHARE: Final = 0.25
 """A slice that lies further than this share of a body's depth beside its middle does not show it whole."""
-_CLEAR_OF_FILMS_MM: Final = 5.0
-"""Endplates of frontal films lean: a whole vertebra keeps this distance from the edge."""
+_CLEAR_OF_FILMS: Final = 0.25
+"""Endplates of frontal films lean: a whole vertebra keeps this share of a body's height from the edge."""
 _SACRUM: Final = "S1"
 
 
@@ -78,7 +78,7 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     if chain.sacrum is not None and case.known.variant:
         chain = replace(chain, sacrum=None)
     if view == "XR frontal":
-        chain = replace(chain, clear_mm=_CLEAR_OF_FILMS_MM)
+        chain = replace(chain, clear_mm=_CLEAR_OF_FILMS * max(span.height for span in chain.spans))
     return Strip(series, cut, chain, anchor_groups(chain, cut.size_mm[0]))
 
 
@@ -174,8 +174,18 @@ def _level_draft(case: Case, kind: Kind, strip: Strip, rng: np.random.Generator)
         if strip.groups[place] == anchor
     ]
     numbering = strip.numbering(window)
-    pool = [site for site in pool if site and site != numbering.partition(" ")[2]]
+    pool = [site for site in pool if site and site != told_by(numbering)]
     return _drafted(case, kind, (sites[index],), pool, shot, {"numbering": numbering})
+
+
+def told_by(numbering: str) -> str:
+    """Return the vertebra that a numbering names, which is therefore no answer; "" for the sacrum.
+
+    >>> told_by("reference L2"), told_by("C2"), told_by("sacrum")
+    ('L2', 'C2', '')
+    """
+    anchor, _, reference = numbering.partition(" ")
+    return anchor if anchor == "C2" else reference
 
 
 def _drafted(
@@ -240,8 +250,9 @@ def _in_view(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None
         if window is None:
             continue
         first, last = chain.sites[window.first], chain.sites[window.last]
-        free = [chain.sites[place] for place in ends]
-        pool = [f"{one}:{last}" if anchor == "sacrum" else f"{first}:{one}" for one in free]
+        free = chain.sites[window.first] if anchor == "sacrum" else chain.sites[window.last]
+        near = neighbours(free_ends(first, last, anchor), (free,), rng) if len(ends) >= OPTIONS else ()
+        pool = [f"{one}:{last}" if anchor == "sacrum" else f"{first}:{one}" for one in near or (free,)]
         shot = shot_of(case, strip, window, rng, strip.series.bodies()[first])
         fields = {"numbering": strip.numbering(window), "but_sacrum": "yes" if anchor == "sacrum" else "no"}
         return _drafted(case, "levels_in_view", (), pool, shot, fields)

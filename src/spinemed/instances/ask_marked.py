@@ -160,7 +160,7 @@ def _shot(
     cut = slice_of(series, finding.evidence.plane, _slice_index(mark, series, finding, rng))
     if mark.side_mm is None:
         return shoot(case.study, series, cut, whole_frame(cut, rng), finding.evidence, rng)
-    middle = _middle(series, finding, cut)
+    middle = middle_of(series, finding, cut)
     if middle is None:
         return None
     ring = None
@@ -183,7 +183,7 @@ def _slice_index(mark: Marked, series: CaseSeries, finding: Finding, rng: np.ran
     return int(min(max(index + off, 0), count - 1))
 
 
-def _middle(series: CaseSeries, finding: Finding, cut: Slice) -> tuple[float, float] | None:
+def middle_of(series: CaseSeries, finding: Finding, cut: Slice) -> tuple[float, float] | None:
     """Return what the picture is drawn around, as (row, column) of the slice: nothing that disease moves."""
     if cut.plane != "axial":
         return place_of(series, finding.site)

@@ -12,8 +12,9 @@ from spinemed.instances.ask_levels import SEARCH_SCALE, Strip, shot_of, strips, 
 from spinemed.instances.ask_marked import rests_on
 from spinemed.instances.ask_search import range_pool, search_draft, shows_alike, site_pool
 from spinemed.instances.drafts import SHARE_NORMAL, Case, Draft, spread, the_right
+from spinemed.instances.options import neighbours
 from spinemed.instances.premise import Premise
-from spinemed.instances.rules_truth import TLICS_OF_AO, the_herniation
+from spinemed.instances.rules_truth import TLICS_OF_AO, roots_of, the_herniation
 from spinemed.instances.shots import (
     CaseSeries,
     Shot,
@@ -61,9 +62,10 @@ def _roots(case: Case) -> Iterator[Draft]:
             answer = the_right(case, kind, (finding.site,), pool, (), stated)
             if answer is not None:
                 shot = _axial(case, series, finding, rng)
+                offered = neighbours(answer[1], roots_of(finding.site), rng)
                 yield Draft(
                     kind, (finding.site,), answer[1], answer[0], (shot,),
-                    rests_on(case, kind, (finding.site,), series, finding), stated,
+                    rests_on(case, kind, (finding.site,), series, finding), stated, offered,
                 )  # fmt: skip
 
 

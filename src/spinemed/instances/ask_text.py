@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 
 from spinemed.instances.drafts import Case, Draft, the_right
+from spinemed.instances.options import neighbours
+from spinemed.instances.rules_truth import roots_of
 from spinemed.instances.templates import Words, template_of
 from spinemed.levels import DEFAULT_NUMBERING
 from spinemed.records import Kind
@@ -57,6 +59,8 @@ def text_draft(case: Case, kind: Kind, rng: np.random.Generator) -> Draft | None
         near = _region_of(kind, pool, fields)
         answer = the_right(case, kind, (), near, (), fields)
         if answer is not None and answer[0] == wanted and len(answer[1]) == len(near):
+            if kind == "root_of_disc":
+                offered = neighbours(near, roots_of(fields["segment"]), rng)
             return Draft(kind, (), near, wanted, (), (), fields, offered)
     return None
 

@@ -9,6 +9,7 @@ from typing import Final
 from spinemed.errors import SourceError
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.stated import hidden_by
+from spinemed.instances.ask_changes import change_drafts
 from spinemed.instances.ask_levels import level_drafts
 from spinemed.instances.ask_marked import marked_drafts
 from spinemed.instances.ask_pairs import pair_drafts
@@ -36,13 +37,24 @@ _ASKS: Final[tuple[Callable[[Case], Iterator[Draft]], ...]] = (
 def case_of(
     study: Study, series: Sequence[CaseSeries], asking: Asking, rejects: Sequence[Reject] = ()
 ) -> Case:
-    """Return a case whose facts are the findings of all its series.
+    """Return a case of the first examination, whose facts are the findings of all its series.
 
+    Series of later examinations are left out: findings months apart are not of one case.
     `rejects` are those of the step that found them: what they hold back is not asked about, and a variant of
     numbering that no series shows still forbids to count from the sacrum.
     """
+    first = study.model_copy(update={"series": tuple(one for one in study.series if not one.months)})
+    return follow_up_of(first, [one for one in series if not one.series.months], asking, rejects)
+
+
+def follow_up_of(
+    study: Study, series: Sequence[CaseSeries], asking: Asking, rejects: Sequence[Reject] = ()
+) -> Case:
+    """Return a case of all examinations of a study, to ask what has changed between them (`ask_changes`)."""
     findings = tuple(finding for one in series for finding in one.findings)
-    return Case(study, tuple(series), CaseFacts(study, findings, hidden_by(rejects)), asking)
+    taken = {one.uid for one in study.series}
+    hidden = frozenset(one for one in hidden_by(rejects) if one.series in taken)
+    return Case(study, tuple(series), CaseFacts(study, findings, hidden), asking)
 
 
 def ask_case(case: Case, asking: Asking | None = None) -> Iterator[Picture | Instance | Reject]:
@@ -54,9 +66,20 @@ def ask_case(case: Case, asking: Asking | None = None) -> Iterator[Picture | Ins
     """
     if asking is not None:
         case = replace(case, asking=asking)
+    yield from _composed(case, _ASKS)
+
+
+def ask_changes(case: Case) -> Iterator[Picture | Instance | Reject]:
+    """Yield pictures and instances about later examinations beside the first, as `ask_case`; else nothing."""
+    yield from _composed(case, (change_drafts,))
+
+
+def _composed(
+    case: Case, each: Sequence[Callable[[Case], Iterator[Draft]]]
+) -> Iterator[Picture | Instance | Reject]:
     shown: set[str] = set()
     said: set[str] = set()
-    for asks in _ASKS:
+    for asks in each:
         try:
             for draft in asks(case):
                 for one in composed(case, draft):

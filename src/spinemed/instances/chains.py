@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from spinemed.instances.wordings import Anchor
-from spinemed.levels import Level, below
+from spinemed.levels import Level, below, levels_between
 from spinemed.records import Finding
 
 SACRUM = "S1"
@@ -83,6 +83,16 @@ class Chain:
         """Return the level seen next to vertebra `index`, above it (step -1) or below (1), "" without one."""
         span = (self.above, *self.spans, self.below)[index + 1 + step]
         return "" if span is None else span.site
+
+
+def free_ends(first: str, last: str, anchor: Anchor) -> list[str]:
+    """Return where a range of two or more vertebrae could end, of which the anchor gives the other end.
+
+    >>> free_ends("L2", "L5", "reference")
+    ['L3', 'L4', 'L5']
+    """
+    order = [level.value for level in levels_between(_FIRST, _LAST)]
+    return order[: order.index(last)] if anchor == "sacrum" else order[order.index(first) + 1 :]
 
 
 def countable(findings: Iterable[Finding], view: str) -> list[Finding]:

@@ -63,7 +63,7 @@ def _instance(case: Case, draft: Draft, key: str) -> Instance:
     task: Task = "open" if (as_open and not template.choice_only) or few else "choice"
     key = f"{key}:{language}:{task}"
     text = question_text(template, language, draft.fields, key)
-    right = answer_text(template, language, draft.right, style_of(language, key))
+    right = answer_text(template, language, draft.right, style_of(template, language, key))
     options = _options(draft, template, language, key) if task == "choice" else ()
     answer = LETTERS[options.index(right)] if options else right
     asked, reply = _turns(text, options, answer)
@@ -99,7 +99,7 @@ def _instance(case: Case, draft: Draft, key: str) -> Instance:
 def _options(draft: Draft, template: Template, language: Language, key: str) -> tuple[str, ...]:
     rng = np.random.default_rng(int(content_id(key), 16))
     keys = draft.offered or option_set(draft.pool, draft.right, rng)
-    style = style_of(language, key)
+    style = style_of(template, language, key)
     return shuffled([answer_text(template, language, one, style) for one in keys], rng)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinemed.instances.chains import Chain
+from spinemed.instances.chains import Chain, free_ends
 from spinemed.instances.gate import fault, sites_between
-from spinemed.instances.options import LETTERS, OPTIONS, option_set, shuffled
+from spinemed.instances.options import LETTERS, OPTIONS, neighbours, option_set, shuffled
 from spinemed.instances.windows import Window
 from spinemed.instances.wordings import question, range_text, wordings
 from spinemed.levels import Level, above, below
@@ -73,6 +73,11 @@ class View:
         cut = {"cut_above": chain.above, "cut_below": chain.below}.get(anchor)
         return "" if cut is None else cut.site
 
+    @property
+    def told(self) -> str:
+        """Return the vertebra that a question names, the reference or C2: it is no answer."""
+        return "C2" if self.window.anchor == "C2" else self.reference
+
     def finding(self, site: str, pathology: str = "vertebra") -> Finding | None:
         """Return the finding of a site, None without one."""
         for finding in self.findings:
@@ -96,21 +101,26 @@ def marked_claims(view: View, index: int, candidates: Sequence[str]) -> list[Cla
     uppers = [upper for upper in (above(Level(level)).value for level in candidates) if upper in seen]
     lowers = [lower for lower in (below(Level(level)).value for level in candidates) if lower in seen]
     upper, lower = view.chain.beside(index, -1), view.chain.beside(index, 1)
-    if upper and upper != view.reference:
+    if upper and upper != view.told:
         claims.append(_level_claim(view, "level_above", site, upper, uppers))
-    if lower and lower != view.reference:
+    if lower and lower != view.told:
         claims.append(_level_claim(view, "level_below", site, lower, lowers))
     height = _height_claim(view, site)
     return [*claims, height] if height is not None else claims
 
 
-def in_view_claim(view: View, free_ends: Sequence[int]) -> Claim:
-    """Return the question which vertebrae are wholly in view; `free_ends` are where it may end."""
+def in_view_claim(view: View, windows: int, rng: np.random.Generator) -> Claim:
+    """Return the question which vertebrae are wholly in view; wrong answers end a few vertebrae off.
+
+    There are none where the series has fewer windows, each with another end, than a question has options.
+    """
     sites, window = view.chain.sites, view.window
     top_is_free = window.anchor == "sacrum"
     fixed = sites[-1] if top_is_free else sites[window.first]
     right = sites[window.first if top_is_free else window.last]
-    pool = [sites[end] for end in free_ends]
+    ends = free_ends(sites[window.first], sites[window.last], window.anchor)
+    near = neighbours(ends, (right,), rng) if windows >= OPTIONS else ()
+    pool = list(near or (right,))
     ranges = [(free, fixed) if top_is_free else (fixed, free) for free in pool]
     shown = sites[window.first : window.last + 1]
     used = [view.finding(site) for site in shown]
@@ -202,7 +212,9 @@ def _instance(
 
 def _level_claim(view: View, kind: Kind, site: str, right: str, pool: Sequence[str]) -> Claim:
     anchor = view.window.anchor
-    pool = [level for level in pool if anchor != "reference" or Level(level) > Level(view.reference)]
+    pool = [level for level in pool if level != view.told]
+    if anchor == "reference":
+        pool = [level for level in pool if Level(level) > Level(view.reference)]
     levels = (site, right, view.reference) if anchor in ("cut_above", "cut_below") else (site, right)
     used = {level: view.seen(level) for level in levels}
     return Claim(

@@ -41,6 +41,25 @@ def option_set(candidates: Sequence[str], right: str, rng: np.random.Generator) 
     return tuple(candidates[index] for index in chosen)
 
 
+def neighbours(ordered: Sequence[str], must: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """Return four that follow each other in `ordered` and hold all of `must`, anywhere among them alike.
+
+    () where no four do.
+
+    >>> neighbours(("L1", "L2", "L3", "L4"), ("L2", "L3"), np.random.default_rng(0))
+    ('L1', 'L2', 'L3', 'L4')
+    """
+    starts = [
+        start
+        for start in range(len(ordered) - OPTIONS + 1)
+        if set(must) <= set(ordered[start : start + OPTIONS])
+    ]
+    if not starts:
+        return ()
+    start = starts[int(rng.integers(len(starts)))]
+    return tuple(ordered[start : start + OPTIONS])
+
+
 def shuffled(options: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
     """Return the options in random order."""
     return tuple(options[index] for index in rng.permutation(len(options)))

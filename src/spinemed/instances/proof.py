@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from spinemed.instances import alignment_truth, rules_truth, truth
+from spinemed.instances import alignment_truth, change_truth, rules_truth, truth
 from spinemed.instances.premise import (
     Known,
     Premise,
@@ -14,6 +14,7 @@ from spinemed.instances.premise import (
     sites_in_view,
     vertebra_in_ring,
 )
+from spinemed.instances.rivals import has_rival
 from spinemed.instances.templates import template_of
 from spinemed.instances.truth import SEARCHED, Truth
 from spinemed.instances.wording import answer_key, fields_read, wording_fits
@@ -53,6 +54,11 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "recognise": truth.recognise,
     "front_edge": truth.front_edge,
     "ring_side": truth.ring_side,
+    "change_height": change_truth.change_height,
+    "change_herniation": change_truth.change_herniation,
+    "change_metastasis": change_truth.change_metastasis,
+    "new_metastasis": change_truth.new_metastasis,
+    "change_curve": change_truth.change_curve,
     "compressed_root": rules_truth.root_in_image,
     "decompression_level": rules_truth.decompression,
     "fixation_levels": rules_truth.fixation,
@@ -73,7 +79,7 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
 """Kind -> whether an answer holds."""
 
 _OF_ALL_IN_VIEW: Final = frozenset(
-    {*SEARCHED, "implant_levels", "decompression_level", "slip_fusion", "fixation_levels"}
+    {*SEARCHED, "new_metastasis", "implant_levels", "decompression_level", "slip_fusion", "fixation_levels"}
 )
 """Kinds whose answer rests on every level that the picture shows."""
 
@@ -95,9 +101,9 @@ def verdicts(premise: Premise, keys: Sequence[str]) -> dict[str, bool | None]:
     """Return for each answer whether it holds; None where the findings do not say.
 
     All are None where a ring marks another site than the premise says, or where something that is held
-    back, or another disease, could be taken for an answer.
+    back, another disease, or another level with the same one could be taken for an answer.
     """
-    if not ring_fits(premise) or is_clouded(premise):
+    if not ring_fits(premise) or is_clouded(premise) or has_rival(premise):
         return dict.fromkeys(keys)
     holds = TRUTHS[premise.kind]
     judged = {key: holds(premise, key) for key in keys if not _is_rest(premise.kind, key)}

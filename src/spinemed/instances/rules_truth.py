@@ -10,8 +10,10 @@ from spinemed.facts.planning.extent import (
     HerniationSide,
     HerniationZone,
     compressed_root,
+    exiting_root,
     fracture_fixation,
     herniation_decompression,
+    traversing_root,
 )
 from spinemed.facts.planning.slip import meyerding
 from spinemed.facts.planning.stenosis import SchizasGrade, mjoa_severity, schizas
@@ -118,9 +120,12 @@ def _has_other_nearby(premise: Premise, site: str) -> bool:
 
 
 def slip_fusion(premise: Premise, key: str) -> bool | None:
-    """Return whether `key` is the one segment that has slipped; None where more than a fusion is due."""
+    """Return whether `key` is the one segment that has slipped; None where more than a fusion is due.
+
+    A slip by injury is a fracture to be fixed over several levels.
+    """
     slips = [one for one in premise.facts.of("slip") if one.present]
-    if any(abs(one.value or 0.0) > _FUSED_IN_PLACE_PERCENT for one in slips):
+    if any(abs(one.value or 0.0) > _FUSED_IN_PLACE_PERCENT or one.detail == "traumatic" for one in slips):
         return None
     if premise.sites_with("spondylodiscitis") or premise.sites_with("metastasis"):
         return None
@@ -167,8 +172,10 @@ def _cobb_plan(angle: float, fields: Mapping[str, str]) -> str | None:
 
 
 def tlics_image(premise: Premise, key: str) -> bool | None:
-    """Return whether the points of the marked injury, with what is stated, are `key`."""
+    """Return whether the points of the marked injury, with what is stated, are `key`; not of a healed one."""
     grade = premise.grade("fracture", premise.site)
+    if any(one.detail == "old" for one in premise.stated("fracture", premise.site)):
+        return None
     morphology = TLICS_OF_AO.get(grade or "")
     if morphology is None or not premise.present("fracture", premise.site):
         return None
@@ -186,8 +193,10 @@ def _is_total(morphology: TlicsMorphology, fields: Mapping[str, str], key: str) 
 
 
 def _tlics(morphology: TlicsMorphology, fields: Mapping[str, str]) -> InjuryScore | None:
-    """Return the score of an injury that occurs: a mere compression harms no nerve."""
-    if morphology == "compression" and fields["neurology"] != "intact":
+    """Return the score of an injury that occurs: a mere compression harms no nerve and tears no ligament."""
+    if morphology == "compression" and (
+        fields["neurology"] != "intact" or fields["ligaments"] == "disrupted"
+    ):
         return None
     try:
         return tlics(
@@ -245,6 +254,16 @@ def root_of_disc(premise: Premise, key: str) -> bool | None:
     fields = premise.fields
     root = compressed_root(fields["segment"], cast(HerniationZone, fields["zone"]), "left")
     return root.root == key if root.keyed else None
+
+
+def roots_of(segment: str) -> tuple[str, ...]:
+    """Return the roots at a disc, all of which a question must offer: in the neck none traverses it.
+
+    >>> roots_of("L4-L5"), roots_of("C7-T1")
+    (('L4', 'L5'), ('C8',))
+    """
+    exiting = exiting_root(segment)
+    return (exiting, traversing_root(segment)) if segment.startswith("L") else (exiting,)
 
 
 def meyerding_rule(premise: Premise, key: str) -> bool | None:

@@ -97,15 +97,15 @@ def ask(
 def _in_view(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Reject]:
     rng = _generator(asking, scene.series, "in view")
     for anchor in scene.chain.anchors():
-        free_ends = windows_open(scene.chain, anchor, scene.slice_mm[0])
-        if not free_ends:
+        ends = windows_open(scene.chain, anchor, scene.slice_mm[0])
+        if not ends:
             continue
-        end = free_ends[int(rng.integers(len(free_ends)))]
+        end = ends[int(rng.integers(len(ends)))]
         window = draw_window(scene.chain, anchor, scene.slice_mm, rng, free_end=end)
         if window is None:
             continue
         view = _view(scene, window, None, rng)
-        yield from _asked(view, [in_view_claim(view, free_ends)], asking, f"{scene.series.uid}:in view")
+        yield from _asked(view, [in_view_claim(view, len(ends), rng)], asking, f"{scene.series.uid}:in view")
         return
     reason = "no window shows whole vertebrae clear of its edges"
     yield _reject(scene.study, scene.series, "in view", reason, "give a series that shows more of the spine")

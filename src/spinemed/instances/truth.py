@@ -16,6 +16,7 @@ from spinemed.instances.premise import (
     vertebra_in_ring,
     view_of,
 )
+from spinemed.instances.windows import SACRUM_MM
 from spinemed.levels import Level
 from spinemed.records import Finding, Kind, Pathology
 
@@ -35,8 +36,12 @@ SEARCHED: Final[Mapping[Kind, Pathology]] = {
 }
 """Kinds that ask at which level a pathology is."""
 
+NARROW: Final = ("moderate", "severe")
+"""Grades of a canal that counts as narrow where one is looked for."""
 _SACRUM: Final = "S1"
 _FIRST: Final = "C2"
+_FINE_MM: Final = 0.7
+"""Pixels at most this large show whether a herniation's base is broad or narrow."""
 _SACRALISED: Final = "L5_sacralised"
 _TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
 # The edge that column 0 (sagittal: anterior) or row 0 (axial: anterior) comes to lie at, turned to the left.
@@ -61,7 +66,10 @@ def searched(premise: Premise, key: str) -> bool | None:
     pathology = SEARCHED[premise.kind]
     if pathology == "canal_stenosis":
         grade = premise.grade(pathology, key)
-        return None if grade is None else grade in ("moderate", "severe")
+        return None if grade is None else grade in NARROW
+    if pathology == "modic_change" and any(shown.series.sequence == "STIR" for shown in premise.shown):
+        # With its fat suppressed, an image shows the oedema of grade 1 and neither fat nor sclerosis.
+        return {"0": False, "1": True}.get(premise.grade(pathology, key) or "")
     return premise.present(pathology, key)
 
 
@@ -116,7 +124,7 @@ def anchors_in_view(premise: Premise, shown: Shown) -> bool | None:
     """Return whether sacrum or C2 lie wholly in the window, False where nothing of either is; else None."""
     bodies = premise.bodies(shown)
     anchors = [bodies[site] for site in (_SACRUM, _FIRST) if site in bodies]
-    if any(one.pathology == "vertebra" and shown.holds(one, clear_px=1.0) for one in anchors):
+    if any(_tells(shown, one) for one in anchors):
         return True
     boxes = [finding.evidence.box for finding in bodies.values()]
     within = (
@@ -130,6 +138,14 @@ def anchors_in_view(premise: Premise, shown: Shown) -> bool | None:
     above_c2 = {"C1"} & bodies.keys() and bodies["C1"].evidence.box.bottom > shown.top
     below_s1 = [site for site in bodies if site.startswith("S") and site != _SACRUM]
     return False if within and apart and not above_c2 and not below_s1 else None
+
+
+def _tells(shown: Shown, anchor: Finding) -> bool:
+    """Return whether an anchor lies wholly in the window, the sacrum far enough down to be known as such."""
+    if anchor.pathology != "vertebra" or not shown.holds(anchor, clear_px=1.0):
+        return False
+    below_mm = (shown.bottom - anchor.evidence.box.top) * shown.spacing_mm[0]
+    return anchor.site != _SACRUM or below_mm >= SACRUM_MM
 
 
 def same_level(premise: Premise, key: str) -> bool | None:
@@ -162,6 +178,8 @@ def disc_finding(premise: Premise, key: str) -> bool | None:
     grade = premise.grade("herniation", premise.site)
     if infected is None or grade is None or (infected and grade != "none"):
         return None
+    if max(premise.shown[0].spacing_mm) > _FINE_MM:
+        return None
     return key == ("spondylodiscitis" if infected else grade)
 
 
@@ -178,7 +196,10 @@ def herniation_side(finding: Finding) -> str:
 
 
 def recess_side(premise: Premise, key: str) -> bool | None:
-    """Return whether the recesses of the marked disc are narrow on the sides that `key` names."""
+    """Return whether the recesses of the marked disc are narrow on the sides that `key` names.
+
+    None where a foramen is, or may be, narrow beside a free recess: the slice shows a narrow way out there.
+    """
     narrow: dict[str, bool] = {}
     for finding in premise.stated("recess_stenosis", premise.site):
         for side in ("left", "right") if finding.side in ("both", None) else (str(finding.side),):
@@ -186,8 +207,17 @@ def recess_side(premise: Premise, key: str) -> bool | None:
                 return None
     if set(narrow) != {"left", "right"}:
         return None
+    if any(_foramen_may_be_narrow(premise, side) for side, is_narrow in narrow.items() if not is_narrow):
+        return None
     sides = {(True, True): "both", (True, False): "left", (False, True): "right", (False, False): "none"}
     return sides[narrow["left"], narrow["right"]] == key
+
+
+def _foramen_may_be_narrow(premise: Premise, side: str) -> bool:
+    """Return whether a narrow foramen is stated on a side, or held back where none is stated free."""
+    said = {one.present for one in premise.stated("foraminal_stenosis", premise.site) if one.side == side}
+    held_back = any(one.site == premise.site for one in premise.facts.hidden("foraminal_stenosis"))
+    return True in said or (held_back and not said)
 
 
 def foraminal_grade(premise: Premise, key: str) -> bool | None:

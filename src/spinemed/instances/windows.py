@@ -19,8 +19,8 @@ FEWEST_WHOLE = 2
 and the ring's place alone chose 49 % of four options right; with two 37 % (benchmarks/phantom_learn.py)."""
 _SHOWN_SHARE = 0.6
 """At most this share of the height of a vertebra that is not whole lies inside."""
-_SACRUM_MM = 34.0
-"""S1 is in view down to this depth below its upper edge: it leans, and its box holds no more than 25 mm."""
+SACRUM_MM = 45.0
+"""A window counts from the sacrum if it reaches so far below the upper edge of S1: about to half of S2."""
 _ABOVE_C2 = 0.4
 """At most this share of a window that is counted from C2 lies above it: it shows skull and air."""
 _BEYOND_MM = 10.0
@@ -91,7 +91,7 @@ def _below_sacrum(chain: Chain) -> float | None:
     """Return down to where a window must reach that shows S1; None without a sacrum to count from."""
     if chain.sacrum is None:
         return None
-    return max(chain.sacrum.bottom + chain.clear_mm, chain.sacrum.top + _SACRUM_MM)
+    return max(chain.sacrum.bottom + chain.clear_mm, chain.sacrum.top + SACRUM_MM)
 
 
 def _is_open(edge: tuple[float, float]) -> bool:
@@ -210,9 +210,14 @@ def _zoom(finest: float, rng: np.random.Generator) -> float | None:
 
 
 def _edge_above(chain: Chain, index: int) -> tuple[float, float]:
-    """Return where the upper edge may lie so that vertebra `index` is the highest whole one."""
+    """Return where the upper edge may lie so that vertebra `index` is the highest whole one.
+
+    Nowhere (the first lies below the second) where the slice itself ends too close above the vertebra.
+    """
     span = chain.spans[index]
     high = span.top - chain.clear_mm
+    if high < 0:
+        return 0.0, high
     if index > 0:
         upper = chain.spans[index - 1]
         return upper.bottom - _SHOWN_SHARE * upper.height, high

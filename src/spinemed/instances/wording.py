@@ -8,6 +8,7 @@ from functools import lru_cache
 from string import Formatter
 from typing import Final
 
+from spinemed.instances.landmarks import LANDMARKS
 from spinemed.instances.templates import (
     Language,
     Phrases,
@@ -26,6 +27,8 @@ SITE_STYLES: Final[dict[Language, tuple[str, ...]]] = {
     "zh": ("canonical", "elided_slash", "elided_chinese"),
 }
 """How levels are written; one style an item, so that options look alike."""
+_CHINESE: Final = "elided_chinese"
+_REGIONS: Final = {"C": "颈", "T": "胸", "L": "腰", "S": "骶"}
 
 _SIDES: Final[dict[Language, dict[str, str]]] = {
     "en": {"left": "{site}, left side", "right": "{site}, right side"},
@@ -34,9 +37,11 @@ _SIDES: Final[dict[Language, dict[str, str]]] = {
 _RANGES: Final[dict[Language, str]] = {"en": "{first} to {last}", "zh": "{first}至{last}"}
 
 
-def style_of(language: Language, key: str) -> str:
-    """Return the style of level names that `key` draws."""
+def style_of(template: Template, language: Language, key: str) -> str:
+    """Return the style of level names that `key` draws: none in Chinese where wordings write C2 as such."""
     styles = SITE_STYLES[language]
+    if template.kind in LANDMARKS:
+        styles = tuple(style for style in styles if style != _CHINESE)
     return styles[draw(f"{key}:style", len(styles))]
 
 
@@ -72,7 +77,9 @@ def question_texts(
 def _numbering_texts(value: str, language: Language, style: str) -> Iterator[str]:
     anchor, _, reference = value.partition(" ")
     for phrase in numbering_phrases()[anchor].of(language):
-        yield phrase.format(reference=render(reference, style) if reference else "")
+        yield phrase.format(
+            reference=render(reference or anchor, style) if reference or anchor == "C2" else ""
+        )
 
 
 def _field_text(template: Template, language: Language, name: str, value: str, key: str) -> str:
@@ -80,9 +87,9 @@ def _field_text(template: Template, language: Language, name: str, value: str, k
     if isinstance(kind, Words):
         return kind.of(language)[value]
     if kind == "site":
-        return render(value, style_of(language, key))
+        return render(value, style_of(template, language, key))
     if kind == "numbering":
-        texts = list(_numbering_texts(value, language, style_of(language, key)))
+        texts = list(_numbering_texts(value, language, style_of(template, language, key)))
         return texts[draw(f"{key}:numbering", len(texts))]
     return value
 
@@ -117,6 +124,8 @@ def _plain_answer(template: Template, language: Language, key: str, style: str) 
     if form == "site_side":
         site, side = key.split(" ")
         return _SIDES[language][side].format(site=render(site, style))
+    if form == "root":
+        return f"{_REGIONS[key[0]]}{key[1:]}" if style == _CHINESE else key
     return render(key, style) if form == "site" else key
 
 
@@ -205,7 +214,9 @@ def _anchors_read(text: str, language: Language) -> Iterator[str]:
                 yield anchor
                 continue
             levels = parse_levels(match["reference"]).levels
-            if len(levels) == 1:
+            if anchor == "C2" and levels == ("C2",):
+                yield anchor
+            elif anchor != "C2" and len(levels) == 1:
                 yield f"{anchor} {levels[0]}"
 
 

@@ -6,7 +6,8 @@ states (findings.jsonl) is named by `Study.stated`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +22,7 @@ LICENCE: Final = "Apache-2.0"
 _PREFIX: Final = "phantom-"
 _STATED: Final = "findings.jsonl"
 _AXIAL: Final = "t2_axial_"
+_LATER: Final = "_later"
 
 
 class _Kind(NamedTuple):
@@ -52,7 +54,8 @@ _KINDS: Final[dict[str, _Kind]] = {
 def read(folder: Path) -> Iterator[Study | Reject]:
     """Return the folder's phantom studies by name, and a Reject for each study folder that is incomplete.
 
-    Every series that is there is listed: sagittal CT, T1, T2 and STIR, axial stacks, radiographs.
+    Every series that is there is listed: sagittal CT, T1, T2 and STIR, axial stacks, radiographs, then those
+    of a later examination.
     SourceError for a folder that is missing or holds no phantom study.
     """
     if not folder.is_dir():
@@ -66,7 +69,8 @@ def read(folder: Path) -> Iterator[Study | Reject]:
 def _read_study(place: Path) -> Study | Reject:
     try:
         names = _series_names(place)
-        headers = [_first_header(place / name) for name in names]
+        headers = {name: _first_header(place / name) for name in names}
+        months = _months(headers)
     except SourceError as error:
         reason = str(error)
         fix = f"delete the folder {place.name} and run spinemed phantom again"
@@ -74,21 +78,35 @@ def _read_study(place: Path) -> Study | Reject:
             id=content_id("reject", SOURCE, reason), source=SOURCE, step="read", reason=reason, fix=fix
         )
     stated = place / _STATED
+    names.sort(key=lambda name: months[name])
+    first = headers[names[0]]
     return Study(
-        id=content_id("study", SOURCE, str(headers[0].StudyInstanceUID)),
+        id=content_id("study", SOURCE, str(first.StudyInstanceUID)),
         patient=place.name,
         source=SOURCE,
         licence=LICENCE,
         synthetic=True,
         numbering="phantom_truth",
-        sex="F" if headers[0].PatientSex == "F" else "M",
-        age_band=_age_band(str(headers[0].PatientAge)),
-        series=tuple(_series(place, name, header) for name, header in zip(names, headers, strict=True)),
+        sex="F" if first.PatientSex == "F" else "M",
+        age_band=_age_band(str(first.PatientAge)),
+        series=tuple(_series(place, name, headers[name], months[name]) for name in names),
         stated=stated if stated.is_file() else None,
     )
 
 
-def _series(place: Path, name: str, header: Dataset) -> Series:
+def _months(headers: Mapping[str, Dataset]) -> dict[str, int]:
+    """Return how many months after the first examination each series was taken, by its header's date."""
+    counted = {name: _month_of(name, str(header.StudyDate)) for name, header in headers.items()}
+    return {name: month - min(counted.values()) for name, month in counted.items()}
+
+
+def _month_of(name: str, date: str) -> int:
+    if not re.fullmatch(r"\d{8}", date):
+        raise SourceError(f"{name}: StudyDate {date!r} is no date")
+    return 12 * int(date[:4]) + int(date[4:6])
+
+
+def _series(place: Path, name: str, header: Dataset, months: int) -> Series:
     kind = _KINDS[_kind_of(name)]
     return Series(
         uid=str(header.SeriesInstanceUID),
@@ -100,6 +118,7 @@ def _series(place: Path, name: str, header: Dataset) -> Series:
         plane=kind.plane,
         posture=kind.posture,
         view=kind.view,
+        months=months,
     )
 
 
@@ -124,9 +143,10 @@ def _series_names(place: Path) -> list[str]:
 def _kind_of(name: str) -> str:
     """Return the key of `_KINDS` of a folder.
 
-    >>> _kind_of("t2_axial_L4-L5"), _kind_of("t2")
-    ('t2_axial', 't2')
+    >>> _kind_of("t2_axial_L4-L5"), _kind_of("t2"), _kind_of("t2_later")
+    ('t2_axial', 't2', 't2')
     """
+    name = name.removesuffix(_LATER)
     return _AXIAL.rstrip("_") if name.startswith(_AXIAL) else name
 
 
@@ -144,7 +164,7 @@ def _first_header(series: Path) -> Dataset:
         header = dcmread(files[0], stop_before_pixels=True)
     except (InvalidDicomError, OSError) as error:
         raise SourceError(f"{name}/{files[0].name}: not readable as DICOM") from error
-    wanted = ("StudyInstanceUID", "SeriesInstanceUID", "PatientSex", "PatientAge")
+    wanted = ("StudyInstanceUID", "StudyDate", "SeriesInstanceUID", "PatientSex", "PatientAge")
     absent = [keyword for keyword in wanted if keyword not in header]
     if absent:
         raise SourceError(f"{name}/{files[0].name}: no {', '.join(absent)}")

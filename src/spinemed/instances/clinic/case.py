@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.dermatomes import root_hit
-from spinemed.instances.clinic.describe import fields_of, vertebrae_seen
+from spinemed.instances.clinic.describe import fields_of, has_four_lumbar, vertebrae_seen
 from spinemed.instances.clinic.further import Need, further_needs, moving_slips
 from spinemed.instances.clinic.history import Clinical, history, unfit
-from spinemed.instances.clinic.limits import restrained
+from spinemed.instances.clinic.limits import restrained, withheld
 from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
-from spinemed.instances.clinic.problem import BENIGN, Part, Problem, is_pressing, problem_of
+from spinemed.instances.clinic.problem import Part, Problem, is_pressing, problem_of
 from spinemed.instances.clinic.series_names import modalities
 from spinemed.instances.clinic.story import VOICES, Voice, story_fields
 from spinemed.instances.clinic.told import told_findings, told_groups
-from spinemed.instances.clinic.wording import Language, Style, pick, say, style_of, term
+from spinemed.instances.clinic.wording import Language, Style, pick, say, several, style_of, term
 from spinemed.levels import Level
 from spinemed.records import Finding, Reject, content_id
 
 STEP: Final = "instances.clinic"
-_DANGERS: Final = ("spondylodiscitis", "metastasis", "fracture")
 _REGIONS: Final[dict[Part, tuple[Level, Level]]] = {
     "neck": (Level.C3, Level.C7),
     "upper": (Level.T1, Level.T7),
@@ -64,7 +62,7 @@ class Case:
     @cached_property
     def needs(self) -> tuple[Need, ...]:
         """Return what needs action besides the leading problem."""
-        return further_needs(self.problem, self.clinical.age)
+        return further_needs(self.problem, self.clinical.age, self.clinical.t_score is not None)
 
     @cached_property
     def moving(self) -> dict[str, tuple[int, int]]:
@@ -96,22 +94,20 @@ class Case:
             "points": points_text(plan, self.language),
             "cobb": str(round(value)),
             "curve": plan.detail,
-            "range": style.span(seen),
+            "range": style.span(seen, has_four_lumbar(self.facts.findings)),
+            "several": several(problem.sites),
             "modalities": modalities(self.facts, self.language),
         }
 
 
-def case_of(facts: CaseFacts, key: str, language: Language, hidden: Collection[str] = ()) -> Case | Reject:
-    """Return the case of a study for one key and language, or a Reject where no rule gives a plan.
-
-    `hidden` names pathologies that are there but that the shown series do not show well enough to be stated.
-    """
+def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
+    """Return the case of a study for one key and language, or a Reject where no rule gives a plan."""
+    facts = restrained(facts)
     if not any(one.pathology == "vertebra" for one in facts.findings):
         return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
-    facts = restrained(facts)
     key = f"{facts.study.id}:{key}"
     problem = problem_of(facts)
-    against = unfit(facts, problem) or _withheld(problem, hidden) or _rival(problem)
+    against = unfit(facts, problem) or withheld(facts, problem) or _rival(problem)
     if against:
         return rejected(facts, key, f"{problem.lead}: {against}", "none needed")
     clinical = history(facts, problem, key)
@@ -120,6 +116,9 @@ def case_of(facts: CaseFacts, key: str, language: Language, hidden: Collection[s
         return rejected(
             facts, key, f"{problem.lead}: {plan.reason}", "none needed: another history may be keyed"
         )
+    if plan.operates and not is_site_counted(problem, facts):
+        reason = f"no operation at {problem.site} before a complete image on which it can be counted"
+        return rejected(facts, key, f"{problem.lead}: {reason}", "none needed: another history may be keyed")
     return Case(
         facts=facts,
         problem=problem,
@@ -143,11 +142,17 @@ def is_counted(case: Case) -> bool:
     return all(level in seen for one in case.told for level in one.site.split("-"))
 
 
+def is_site_counted(problem: Problem, facts: CaseFacts) -> bool:
+    """Return whether the vertebrae of the leading finding are seen whole; the sacrum may be cut below."""
+    levels = {level for site in problem.sites for level in site.split("-")}
+    return levels <= {*vertebrae_seen(facts.findings), Level.S1.value}
+
+
 def is_region_shown(case: Case) -> bool:
     """Return whether the whole region of the complaint is shown, so that it can be called free."""
     first, last = _REGIONS[case.problem.part]
     seen = {Level(site) for site in vertebrae_seen(case.facts.findings)}
-    fewer = any(one.pathology == "transitional" and one.grade == "L4_only" for one in case.facts.findings)
+    fewer = has_four_lumbar(case.facts.findings)
     wanted = [level for level in Level if first <= level <= last and level not in _VARIABLE]
     return all(level in seen or (fewer and level is Level.L5) for level in wanted)
 
@@ -208,17 +213,6 @@ def _ends(problem: Problem, style: Style) -> tuple[str, str]:
         return "", ""
     fields = fields_of((problem.finding,), style, "ends")
     return fields["first"], fields["last"]
-
-
-def _withheld(problem: Problem, hidden: Collection[str]) -> str:
-    """Return why a harmless reading must not be given: a danger is there that the pictures do not show."""
-    known = {one.pathology for one in problem.found}
-    there = [name for name in _DANGERS if name in hidden and name not in known]
-    return (
-        f"{there[0]} is there, but the shown series do not show it"
-        if there and problem.lead in BENIGN
-        else ""
-    )
 
 
 def _rival(problem: Problem) -> str:

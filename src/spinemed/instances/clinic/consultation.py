@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.clinic.case import Case, case_of, extra_vertebra, is_counted, is_region_shown
+from spinemed.instances.clinic.case import (
+    Case,
+    case_of,
+    extra_vertebra,
+    is_counted,
+    is_region_shown,
+    is_site_counted,
+)
 from spinemed.instances.clinic.describe import normal_sentences, sentence
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.pictures import key_pictures
-from spinemed.instances.clinic.problem import BENIGN
+from spinemed.instances.clinic.problem import BENIGN, part_of, severity
 from spinemed.instances.clinic.story import Voice, answers, group_of, opening
-from spinemed.instances.clinic.wording import Language, joined, pick
+from spinemed.instances.clinic.told import is_cut_short
+from spinemed.instances.clinic.wording import Language, inside, joined, pick, several
 from spinemed.records import Message, Reject
 
 TURNS: Final = (2, 3, 4, 5, 6)
@@ -42,6 +50,8 @@ _COUNTED: Final = (
 )
 """Leads whose one level could be mistaken for another."""
 _UNSPECIFIC: Final = ("degeneration", "transitional", "old_fracture")
+_FAR_SLIP: Final = 2000
+"""Severity of a slip of Meyerding grade II, from which fusion is a question beside decompression."""
 _WIDE: Final = ("injury", "fragility", "metastasis", "discitis", "old_fracture")
 """Leads for which what is normal is told of the whole spine; for others, of the region of the complaint."""
 _MORE: Final = {
@@ -58,14 +68,9 @@ _MORE: Final = {
 }
 
 
-def consultation(
-    facts: CaseFacts, key: str, language: Language, hidden: Collection[str] = ()
-) -> Draft | Reject:
-    """Return a dialogue about a study: two to six turns, drawn by `key`; Reject where no plan is keyed.
-
-    `hidden` names pathologies that are there but that the shown series do not show.
-    """
-    case = case_of(facts, key, language, hidden)
+def consultation(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
+    """Return a dialogue about a study: two to six turns, drawn by `key`; Reject where no plan is keyed."""
+    case = case_of(facts, key, language)
     if isinstance(case, Reject):
         return case
     count = pick(f"{case.key}:turns", TURNS)
@@ -104,7 +109,8 @@ def explanation(case: Case) -> str:
         return case.say("explain.unspecific")
     if problem.lead == "scoliosis":
         return case.say("explain.curve_adult" if clinical.risser is None else "explain.curve")
-    return case.say(f"explain.{_EXPLAINED.get(problem.lead, 'site')}")
+    near = [site for site in problem.sites if part_of(site) == problem.part]
+    return case.say(f"explain.{_EXPLAINED.get(problem.lead, 'site')}", level=case.style.sites(near))
 
 
 def changes(case: Case) -> tuple[str, ...]:
@@ -123,14 +129,40 @@ def changes(case: Case) -> tuple[str, ...]:
     return tuple(name for name in names if not (worse and name == "weaker"))
 
 
-def further(case: Case, voice: Voice) -> list[str]:
-    """Return a sentence for everything besides the leading problem that needs action."""
-    said = [case.say(f"also.{need.name}.{voice}", level=case.style.sites(need.sites)) for need in case.needs]
-    moving = [
+def further(case: Case, voice: Voice) -> str:
+    """Return what needs action besides the leading problem, and cautions of its plan; may be ""."""
+    said = [_also(case, f"{need.name}.{voice}", need.sites) for need in case.needs]
+    said += [
         case.say(f"also.slip_moving.{voice}", level=case.style.site(site), points_between=str(high - low))
         for site, (low, high) in case.moving.items()
     ]
-    return [*said, *moving]
+    said += [_also(case, name, sites) for name, sites in cautions(case)]
+    if not said:
+        return ""
+    return joined([case.say("also.lead"), inside(said[0]), *said[1:]], case.language)
+
+
+def _also(case: Case, name: str, sites: Sequence[str]) -> str:
+    return case.say(f"also.{name}", level=case.style.sites(sites), several=several(sites))
+
+
+def cautions(case: Case) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the names of what a plan must not leave unsaid, with the sites that it is about."""
+    problem, plan = case.problem, case.plan
+    undated = tuple(site for need in case.needs if need.name == "fracture_unknown" for site in need.sites)
+    slipped = tuple(
+        one.site
+        for one in problem.others
+        if one.pathology == "slip" and one.site in problem.sites and severity(one) >= _FAR_SLIP
+    )
+    rules = (
+        ("training", undated, bool(undated) and plan.stance == "conserve"),
+        ("saddle", (), problem.lead == "central_herniation" and not case.clinical.bladder),
+        ("fusion", slipped, bool(slipped) and plan.operates),
+        ("whole_spine", (), problem.lead == "injury"),
+        ("whole_part", (), problem.lead in BENIGN and not is_region_shown(case)),
+    )
+    return [(name, sites) for name, sites, holds in rules if holds]
 
 
 def ranges(case: Case) -> list[str]:
@@ -165,6 +197,8 @@ def _reading(case: Case) -> str:
     """Return what the images show: abnormal findings, what is normal near by, and what it means."""
     lines = [sentence(group, case.style, case.key, case.moving) for group in case.groups]
     lines += ranges(case)
+    if is_cut_short(case.problem):
+        lines.append(case.say("see.more_wear"))
     within = None if case.problem.lead in _WIDE else case.problem.part
     # The height of vertebrae is left to reports: beside the fractures it only puzzles.
     stated = [one for one in case.facts.findings if one.pathology != "height_loss"]
@@ -183,7 +217,7 @@ def _advice(case: Case) -> str:
         [
             case.say(f"{name}.{case.plan.act}"),
             case.say(f"rule.{case.plan.rule}"),
-            *further(case, case.voice),
+            further(case, case.voice),
             case.say(f"caveat.{case.voice}"),
         ],
         case.language,
@@ -203,7 +237,7 @@ def _more(case: Case, count: int) -> list[tuple[str, str]]:
 
 
 def _count(case: Case) -> list[str]:
-    seen = is_counted(case)
+    seen = is_site_counted(case.problem, case.facts)
     check = "operate" if case.plan.stance in ("operate", "offer") else "other"
     return [case.say("reply.count" if seen else "reply.count_given"), case.say(f"reply.count_check.{check}")]
 

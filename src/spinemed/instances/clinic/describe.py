@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from spinemed.instances.clinic.problem import Part, is_abnormal, part_of
-from spinemed.instances.clinic.wording import Style, say, term
+from spinemed.instances.clinic.wording import Style, say, several, term
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Pathology
 
 ROMAN: Final = ("0", "I", "II", "III", "IV", "V")
 _LISTED: Final[frozenset[Pathology]] = frozenset(
     {"disc_degeneration", "modic_change", "osteophyte", "bridging", "screws", "endplate_defect", "cage",
-     "fracture", "metastasis", "spondylodiscitis", "canal_stenosis", "cord_signal", "pars_defect"}
+     "fracture", "metastasis", "spondylodiscitis", "cord_signal", "pars_defect"}
 )  # fmt: skip
 """Pathologies of which several sites with one grade share a sentence."""
 _PAIRED: Final = ("recess_stenosis", "foraminal_stenosis")
@@ -23,6 +23,8 @@ _NORMAL_ORDER: Final[tuple[Pathology, ...]] = (
     "canal_stenosis", "recess_stenosis", "foraminal_stenosis", "cord_signal", "disc_degeneration",
     "modic_change", "endplate_defect", "osteophyte", "bridging",
 )  # fmt: skip
+_WHOLE: Final = ("fracture", "height_loss")
+"""What is denied only in vertebrae that are seen whole."""
 _CURVES: Final = ("thoracic_kyphosis", "lumbar_lordosis")
 
 
@@ -41,6 +43,9 @@ def grouped(findings: Sequence[Finding]) -> list[tuple[Finding, ...]]:
 
 def _group(one: Finding) -> tuple[str, ...]:
     """Return what findings of one sentence have in common; both sides of a narrow exit share one."""
+    if one.pathology == "canal_stenosis":
+        # Narrowing beside the cord is told apart from that of the lumbar canal, which has another plan.
+        return one.pathology, one.grade, str(is_lumbar(one))
     if one.pathology in _LISTED:
         return one.pathology, one.grade, one.side or "", one.detail
     if one.pathology in _PAIRED:
@@ -96,6 +101,7 @@ def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str
     sites = list(dict.fromkeys(one.site for one in group))
     fields = {
         "level": style.sites(sites),
+        "several": several(sites),
         "ao": first.grade,
         "genant": first.grade,
         "lee": first.grade,
@@ -141,17 +147,19 @@ def normal_sentences(
     keeps the sites of one part of the back.
     """
     sentences: list[str] = []
-    altered = _altered(every)
+    altered, whole = _altered(every), vertebrae_seen(findings)
     told: dict[Pathology, list[str]] = {}
     for pathology in _NORMAL_ORDER:
         sites = [
             site for site in _normal_sites(findings, pathology) if site not in altered.get(pathology, ())
         ]
         sites = [site for site in sites if within in (None, part_of(site))]
+        if pathology in _WHOLE:
+            sites = [site for site in sites if site in whole]
         # Two lists of vertebrae that differ puzzle: the loss of height is denied with the fracture.
         if sites and not (pathology == "height_loss" and told.get("fracture", sites) != sites):
             told[pathology] = sites
-            fields = {"level": style.sites(sites)}
+            fields = {"level": style.sites(sites, denied=True)}
             sentences.append(say(f"normal.{pathology}", style.language, f"{key}:{pathology}", fields))
     for one in findings:
         if (
@@ -193,6 +201,11 @@ def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
 def vertebrae_seen(findings: Sequence[Finding]) -> list[str]:
     """Return the vertebrae that are wholly in view, from the head down."""
     return sorted({one.site for one in findings if one.pathology == "vertebra"}, key=Level)
+
+
+def has_four_lumbar(findings: Sequence[Finding]) -> bool:
+    """Return whether the spine is stated to have four lumbar vertebrae, no L5."""
+    return any(one.pathology == "transitional" and one.grade == "L4_only" for one in findings)
 
 
 def number(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 from spinemed.facts.case import CaseFacts
@@ -24,15 +24,29 @@ class Need(NamedTuple):
     sites: tuple[str, ...]
 
 
-def further_needs(problem: Problem, age: int) -> tuple[Need, ...]:
-    """Return what needs action besides the leading problem, the most urgent first."""
+def further_needs(problem: Problem, age: int, osteoporotic: bool = False) -> tuple[Need, ...]:
+    """Return what needs action besides the leading problem, the most urgent first.
+
+    Where osteoporosis is known, an old fracture does not ask for a measurement of bone density.
+    """
     rest = by_level([one for one in problem.others if not _is_of_lead(one, problem)])
     needs = [
         Need(name, tuple(dict.fromkeys(one.site for one in rest if asks(one))))
         for name, asks in _NEEDS.items()
         if name != "fracture_old" or age >= BONE_AGE
     ]
+    if osteoporotic:
+        needs = [need._replace(name="fracture_old_known") if need.name == "fracture_old" else need
+                 for need in needs]  # fmt: skip
+    covered = {site for need in needs for site in need.sites} | set(problem.sites)
+    needs.append(Need("height_loss", _collapsed(rest, covered)))
     return tuple(need for need in needs if need.sites)
+
+
+def _collapsed(findings: Sequence[Finding], covered: Collection[str]) -> tuple[str, ...]:
+    """Return the vertebrae that have lost much height while nothing else is done about them."""
+    lost = [one for one in findings if one.pathology == "height_loss" and one.grade in ("2", "3")]
+    return tuple(dict.fromkeys(one.site for one in lost if one.site not in covered))
 
 
 def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
@@ -55,9 +69,16 @@ def _is_of_lead(one: Finding, problem: Problem) -> bool:
     return one.site == lead.site or (one.pathology == lead.pathology and one.site in problem.sites)
 
 
-def _is_at_cord(one: Finding) -> bool:
-    narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
-    return (narrow or one.pathology == "cord_signal") and Site.parse(one.site).upper < Level.L2
+def _is_at_cord(first: Level, last: Level) -> Callable[[Finding], bool]:
+    """Return a test for what narrows or harms the cord or the conus between two vertebrae."""
+
+    def asks(one: Finding) -> bool:
+        narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
+        aside = one.pathology == "recess_stenosis" and one.grade == "severe"
+        there = narrow or aside or one.pathology == "cord_signal"
+        return there and first <= Site.parse(one.site).upper <= last
+
+    return asks
 
 
 def _is_fracture(age: str) -> Callable[[Finding], bool]:
@@ -67,7 +88,9 @@ def _is_fracture(age: str) -> Callable[[Finding], bool]:
 _NEEDS: Final[dict[str, Callable[[Finding], bool]]] = {
     "metastasis": lambda one: one.pathology == "metastasis",
     "fracture_fresh": _is_fracture("fresh"),
-    "cord": _is_at_cord,
+    "cord": _is_at_cord(Level.C1, Level.C7),
+    "cord_back": _is_at_cord(Level.T1, Level.T11),
+    "conus": _is_at_cord(Level.T12, Level.L1),
     "stenosis": lambda one: (
         one.pathology == "canal_stenosis" and one.grade == "severe" and Site.parse(one.site).upper >= Level.L2
     ),

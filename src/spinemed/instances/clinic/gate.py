@@ -13,7 +13,7 @@ from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
 from spinemed.instances.clinic.case import implant_sites, rejected
 from spinemed.instances.clinic.dermatomes import root_hit
-from spinemed.instances.clinic.describe import is_lumbar
+from spinemed.instances.clinic.describe import has_four_lumbar, is_lumbar
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.further import further_needs, moving_slips
 from spinemed.instances.clinic.history import contradiction
@@ -103,13 +103,15 @@ class Support:
         self.limb_side = draft.clinical.limb_side
         self.ill = [one for one in facts.findings if is_abnormal(one)]
         self.seen = {one.site for one in facts.findings}
+        if has_four_lumbar(facts.findings):
+            self.seen.add("L5")  # Texts name it to say that it does not exist.
         self.curves = [one for one in facts.findings if one.pathology in CURVES]
         self.by_place: dict[tuple[Pathology, str], list[Finding]] = {}
         for one in facts.findings:
             if one.pathology not in CURVES:
                 self.by_place.setdefault((one.pathology, one.site), []).append(one)
         implants = {one.site for one in self.ill if one.pathology in ("cage", "screws")}
-        needs = further_needs(draft.problem, draft.clinical.age)
+        needs = further_needs(draft.problem, draft.clinical.age, draft.clinical.t_score is not None)
         self.meant = {*draft.problem.sites, *implants, *_span(implant_sites(facts)), *moving_slips(facts)}
         self.meant |= {site for need in needs for site in need.sites}
         self.roots: dict[str, set[tuple[str, str]]] = {}

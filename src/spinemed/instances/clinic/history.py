@@ -27,7 +27,9 @@ Sex = Literal["F", "M", "unknown"]
 Injury = Literal["", "height", "traffic", "minor"]
 Primary = Literal["", "breast", "prostate", "lung", "kidney"]
 Range = tuple[int, int]
-Condition = Literal["", "narrow_canal", "roomy_canal", "torn_and_narrow", "low_grade", "compressed"]
+Condition = Literal[
+    "", "narrow_canal", "roomy_canal", "torn_and_narrow", "low_grade", "compressed", "neck", "back"
+]
 
 AGE_BY_LEAD: Final[dict[Lead, Range]] = {
     "scoliosis": (12, 16), "isthmic_slip": (25, 50), "herniation": (30, 55), "normal": (25, 60),
@@ -180,6 +182,8 @@ def _holds(condition: Condition, facts: CaseFacts, problem: Problem) -> bool:
     finding = problem.finding
     if finding is None or not condition:
         return not condition
+    if condition in ("neck", "back"):
+        return (problem.part == "neck") == (condition == "neck")
     here = [one for one in facts.findings if one.present and _is_at(one, problem.site)]
     narrow = {one.grade for one in here if one.pathology == "canal_stenosis"} - {"none", ""}
     if condition in ("narrow_canal", "roomy_canal"):

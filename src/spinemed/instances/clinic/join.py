@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
@@ -10,16 +10,16 @@ from spinemed.instances.clinic.case import STEP, rejected
 from spinemed.instances.clinic.consultation import consultation
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.gate import checked
-from spinemed.instances.clinic.limits import restrained
+from spinemed.instances.clinic.limits import of_series, restrained
 from spinemed.instances.clinic.pictures import key_pictures, telling_series
-from spinemed.instances.clinic.problem import is_abnormal, problem_of
+from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.report import report
 from spinemed.instances.clinic.wording import LANGUAGES, Language
 from spinemed.records import Instance, Picture, Provenance, Reject, content_id
 
 ATTEMPTS: Final = 4
 """Histories that are tried before a study is rejected because no rule is keyed for them."""
-_KINDS: Final[dict[str, Callable[[CaseFacts, str, Language, Collection[str]], Draft | Reject]]] = {
+_KINDS: Final[dict[str, Callable[[CaseFacts, str, Language], Draft | Reject]]] = {
     "dialogue": consultation,
     "report": report,
 }
@@ -41,11 +41,9 @@ def ask_clinic(
     if not shown.findings:
         yield rejected(facts, "clinic", "no picture of any finding was made", "make key pictures first")
         return
-    hidden = {one.pathology for one in facts.hidden}
-    hidden |= {one.pathology for one in facts.findings if is_abnormal(one)}
     for task in _KINDS:
         for language in LANGUAGES:
-            draft = _draft(shown, task, language, f"{asking_seed}:{facts.study.id}:{task}:{language}", hidden)
+            draft = _draft(shown, task, language, f"{asking_seed}:{facts.study.id}:{task}:{language}")
             yield draft if isinstance(draft, Reject) else instance_of(draft, shown, pictures)
 
 
@@ -84,13 +82,11 @@ def instance_of(draft: Draft, facts: CaseFacts, pictures: Mapping[str, Picture])
     )
 
 
-def _draft(
-    facts: CaseFacts, task: str, language: Language, key: str, hidden: Collection[str]
-) -> Draft | Reject:
+def _draft(facts: CaseFacts, task: str, language: Language, key: str) -> Draft | Reject:
     """Return the first draft that passes; histories for which no rule is keyed are drawn anew."""
     last: Draft | Reject | None = None
     for attempt in range(ATTEMPTS):
-        draft = _KINDS[task](facts, f"{key}:{attempt}", language, hidden)
+        draft = _KINDS[task](facts, f"{key}:{attempt}", language)
         if isinstance(draft, Draft):
             return checked(draft, facts)
         last = draft
@@ -99,16 +95,14 @@ def _draft(
 
 def wanted_pictures(facts: CaseFacts) -> tuple[str, ...]:
     """Return ids of the findings whose pictures `ask_clinic` shows: at most six, each series first once."""
-    kept = _telling_series(facts)
-    return key_pictures(kept, problem_of(restrained(kept)))
+    kept = restrained(_telling_series(restrained(facts)))
+    return key_pictures(kept, problem_of(kept))
 
 
 def _narrowed(facts: CaseFacts, pictures: Mapping[str, Picture]) -> CaseFacts:
     """Return the facts of the series that pictures show, at most six, the telling ones first."""
     pictured = {one.evidence.series for one in facts.findings if one.id in pictures}
-    return _telling_series(
-        CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in pictured))
-    )
+    return _telling_series(of_series(facts, pictured))
 
 
 def _telling_series(facts: CaseFacts) -> CaseFacts:

@@ -1,17 +1,39 @@
-"""What the shown series cannot tell: kinds of marrow change and of metastasis that need another sequence."""
+"""What the shown series cannot tell, and what is there although they do not show it."""
 
 from __future__ import annotations
 
-from spinemed.facts.case import CaseFacts
-from spinemed.records import Finding
+from typing import Final
+
+from spinemed.facts.case import CaseFacts, Hidden
+from spinemed.instances.clinic.problem import BENIGN, Problem, is_abnormal
+from spinemed.records import Finding, Pathology
+
+_DANGERS: Final[tuple[Pathology, ...]] = (
+    "spondylodiscitis",
+    "metastasis",
+    "fracture",
+    "cord_signal",
+    "scoliosis",
+)
+"""What a harmless reading must not be given over; a curve, because it may cause the pain of the back."""
+_CAUSES: Final[tuple[Pathology, ...]] = ("spondylodiscitis", "metastasis")
+"""What would change the diagnosis of any finding at its own site."""
+
+
+def hidden_sites(facts: CaseFacts, pathology: Pathology) -> set[str]:
+    """Return the sites where a pathology is held back by a series and stated by none."""
+    stated = {one.site for one in facts.findings if one.pathology == pathology and is_abnormal(one)}
+    return {one.site for one in facts.hidden if one.pathology == pathology} - stated
 
 
 def restrained(facts: CaseFacts) -> CaseFacts:
-    """Return the facts without grades that the series of a finding does not show.
+    """Return the facts without what the series of a finding does not tell.
 
     A Modic type needs T1 and T2 of the same study and is none on fat-suppressed images (Modic 1988);
-    T1 alone does not tell a lytic from a blastic metastasis.
+    T1 alone does not tell a lytic from a blastic metastasis. Where a curve is held back, the films that
+    show curves are left out: the curves that they do state would pass for all there are.
     """
+    facts = _without_curves(facts)
     sequence = {series.uid: series.sequence for series in facts.study.series}
     shown = {sequence.get(one.evidence.series, "") for one in facts.findings}
 
@@ -23,4 +45,48 @@ def restrained(facts: CaseFacts) -> CaseFacts:
         unnamed = one.present and one.pathology == "metastasis" and own == "T1"
         return one.model_copy(update={"grade": ""}) if untyped or unnamed else one
 
-    return CaseFacts(facts.study, tuple(limited(one) for one in facts.findings))
+    return CaseFacts(facts.study, tuple(limited(one) for one in facts.findings), facts.hidden)
+
+
+def _without_curves(facts: CaseFacts) -> CaseFacts:
+    if not hidden_sites(facts, "scoliosis"):
+        return facts
+    films = {one.series for one in facts.hidden if one.pathology == "scoliosis"}
+    films |= {one.evidence.series for one in facts.findings if one.pathology == "scoliosis"}
+    kept = tuple(one for one in facts.findings if one.evidence.series not in films)
+    return CaseFacts(facts.study, kept, facts.hidden)
+
+
+def of_series(facts: CaseFacts, uids: set[str]) -> CaseFacts:
+    """Return the facts of some series; what the others state as abnormal counts as hidden."""
+    kept = tuple(one for one in facts.findings if one.evidence.series in uids)
+    lost = {
+        Hidden(one.evidence.series, one.site, one.pathology)
+        for one in facts.findings
+        if one.evidence.series not in uids and is_abnormal(one)
+    }
+    return CaseFacts(facts.study, kept, facts.hidden | lost)
+
+
+def withheld(facts: CaseFacts, problem: Problem) -> str:
+    """Return why no text may be given: something is there that would change it and is not shown; else ""."""
+    for name in _CAUSES:
+        here = hidden_sites(facts, name) & set(problem.sites)
+        if here:
+            return f"{name} is there at {min(here)}, but the shown series do not show it"
+    for name in _DANGERS if problem.lead in BENIGN else ():
+        there = hidden_sites(facts, name)
+        if there:
+            return f"{name} is there at {min(there)}, but the shown series do not show it"
+    return _undated(facts, problem)
+
+
+def _undated(facts: CaseFacts, problem: Problem) -> str:
+    """Return that a fracture has no age although a shown T1 or STIR series has its vertebra."""
+    undated = {one.site for one in problem.found if one.pathology == "fracture" and not one.detail}
+    dating = {series.uid for series in facts.study.series if series.sequence in ("T1", "STIR")}
+    on_mr = {series.uid for series in facts.study.series if series.modality == "MR"}
+    shown = {one.site for one in facts.findings if one.evidence.series in dating}
+    shown |= {one.site for one in facts.hidden if one.pathology == "fracture" and one.series in on_mr}
+    doubtful = undated & shown
+    return f"the fracture of {min(doubtful)} has no age although its vertebra is shown" if doubtful else ""

@@ -52,7 +52,9 @@ _VERTEBRAL: Final = frozenset(
      "plan.injury.emergency", "plain.tumour.consult", "plain.tumour.stable", "plain.injury.operative",
      "plain.injury.urgent", "plain.injury.emergency", "also.metastasis.patient", "also.metastasis.colleague",
      "also.fracture_fresh.patient", "also.fracture_fresh.colleague", "also.fracture_unknown.patient",
-     "also.fracture_unknown.colleague", "also.fracture_old.patient", "also.fracture_old.colleague"}
+     "also.fracture_unknown.colleague", "also.fracture_old.patient", "also.fracture_old.colleague",
+     "also.fracture_old_known.patient", "also.fracture_old_known.colleague", "also.height_loss.patient",
+     "also.height_loss.colleague", "also.training"}
 )  # fmt: skip
 _VOICES: Final = (".patient", ".colleague")
 _LATIN_MARKS: Final = re.compile(r"(?<!^\d)[,.?;] ")
@@ -74,7 +76,7 @@ def _faults(name: str, phrase: Phrase) -> Iterator[str]:
     if unknown:
         yield f"{name}: declares fields that no case gives: {sorted(unknown)}"
     for language in LANGUAGES:
-        wordings = phrase.en if language == "en" else phrase.zh
+        wordings = phrase.wordings(language)
         if not wordings:
             yield f"{name}: no wording in {language}"
         if len(set(wordings)) < len(wordings):
@@ -82,7 +84,9 @@ def _faults(name: str, phrase: Phrase) -> Iterator[str]:
         least = _least(name)
         if len(wordings) < least:
             yield f"{name}: {len(wordings)} wordings in {language}, at least {least} are needed"
-        for wording in wordings:
+        if language == "en" and phrase.many and len(phrase.many) != len(phrase.en):
+            yield f"{name}: {len(phrase.many)} wordings for several sites, {len(phrase.en)} for one"
+        for wording in (*wordings, *(phrase.many if language == "en" else ())):
             yield from _wording_faults(name, phrase, language, wording)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.limits import of_series
 from spinemed.instances.clinic.problem import Problem
 from spinemed.instances.clinic.told import told_findings
 from spinemed.records import Finding
@@ -49,7 +50,7 @@ def telling_series(facts: CaseFacts, problem: Problem) -> CaseFacts:
     ]
     order = [*_in_turn(by_told), *(one.evidence.series for one in facts.findings)]
     kept = set(list(dict.fromkeys(order))[:MOST_PICTURES])
-    return CaseFacts(facts.study, tuple(one for one in facts.findings if one.evidence.series in kept))
+    return of_series(facts, kept)
 
 
 def _in_turn(lists: Sequence[Sequence[str]]) -> Iterator[str]:

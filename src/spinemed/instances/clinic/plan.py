@@ -71,6 +71,11 @@ class Plan(Record):
         """Return whether the plan operates, offers an operation, conserves, observes or investigates."""
         return _STANCES.get(self.act, "conserve")
 
+    @property
+    def operates(self) -> bool:
+        """Return whether the plan is an operation or offers one."""
+        return self.stance in ("operate", "offer")
+
 
 class NoPlan(Record):
     """Why no plan may be stated."""
@@ -86,6 +91,10 @@ def plan_of(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
 
 
 ADULT: Final = 18
+DISCECTOMY_MM: Final = 3.0
+"""A herniation that reaches less far behind the posterior wall is not operated."""
+COLLAPSE_PERCENT: Final = 40.0
+"""From this loss of height on no plan is given for a fragile burst fracture."""
 CHRONIC_WEEKS: Final = 12
 """From this time on pain without a red flag is long-standing."""
 
@@ -171,10 +180,14 @@ def _keyed(ruling: Ruling, act: str, rule: str) -> Plan | NoPlan:
     return Plan(act=act, rule=rule, source=ruling.source, points=points)
 
 
-def _herniation(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+def _herniation(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     ruling = planning.herniation_plan(clinical.bladder, clinical.motor, True, clinical.treated_weeks)
     urgent = "herniation_urgent" if clinical.motor == "progressive" else "herniation"
-    return _keyed(ruling, f"herniation.{ruling.plan}", "cauda_equina" if clinical.bladder else urgent)
+    made = _keyed(ruling, f"herniation.{ruling.plan}", "cauda_equina" if clinical.bladder else urgent)
+    reach = None if problem.finding is None else problem.finding.value
+    if isinstance(made, Plan) and made.operates and reach is not None and reach < DISCECTOMY_MM:
+        return NoPlan(reason=f"the herniation reaches {reach} mm only: too little for an operation")
+    return made
 
 
 def _central(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
@@ -238,6 +251,12 @@ def _fragile(problem: Problem, _clinical: Clinical) -> Plan | NoPlan:
     if any(one.grade not in ("A1", "A2", "A3") for one in fresh):
         return NoPlan(
             reason="a fragile vertebra has lost both endplates or its tension band: no rule is keyed"
+        )
+    burst = {one.site for one in fresh if one.grade == "A3"}
+    lost = [one for one in problem.found if one.pathology == "height_loss" and one.site in burst]
+    if any((one.value or 0.0) >= COLLAPSE_PERCENT for one in lost):
+        return NoPlan(
+            reason="a fragile burst fracture has lost much of its height: a surgeon has to judge it"
         )
     return Plan(act="fragility.non_operative", rule="fragility", source="expert_opinion")
 

@@ -214,7 +214,8 @@ def _is_leading_curve(one: Finding, facts: CaseFacts) -> bool:
 
 def _compresses(one: Finding, facts: CaseFacts) -> bool:
     rules = (_is_central_herniation, _is_stenosis, _is_isthmic, _is_root_stenosis)
-    return _is_lateral(one, "cervical") or any(rule(one, facts) for rule in rules)
+    on_root = _is_lateral(one, "cervical") or (_is_lateral(one, "lumbar") and bool(root_hit(one)))
+    return on_root or any(rule(one, facts) for rule in rules)
 
 
 def _is_lateral(one: Finding, region: str) -> bool:
@@ -254,8 +255,11 @@ def _is_alike(one: Finding, lead: Finding) -> bool:
     """Return whether a finding shares the leading diagnosis; a fresh fracture does with fresh ones alone."""
     if {one.pathology, lead.pathology} <= {"fracture", "height_loss"}:
         return _fresh(one) == _fresh(lead) and (one.pathology == "fracture" or not _fresh(lead))
-    same = one.pathology == lead.pathology
-    return same and (one.grade == lead.grade or one.pathology not in ("canal_stenosis",))
+    if one.pathology != lead.pathology:
+        return False
+    # Narrowing beside the cord has another plan than that of the lumbar canal.
+    lumbar = Site.parse(one.site).region == "lumbar"
+    return one.pathology != "canal_stenosis" or (one.grade == lead.grade and lumbar)
 
 
 _TOGETHER: Final[frozenset[Lead]] = frozenset(

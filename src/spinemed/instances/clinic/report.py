@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
@@ -12,6 +12,7 @@ from spinemed.instances.clinic.consultation import changes, explanation, further
 from spinemed.instances.clinic.describe import (
     by_level,
     grouped,
+    has_four_lumbar,
     normal_sentences,
     sentence,
     vertebrae_seen,
@@ -23,7 +24,7 @@ from spinemed.instances.clinic.problem import BENIGN, is_abnormal
 from spinemed.instances.clinic.series_names import series_name
 from spinemed.instances.clinic.story import answers, opening
 from spinemed.instances.clinic.told import by_danger
-from spinemed.instances.clinic.wording import Language, joined, say, term
+from spinemed.instances.clinic.wording import Language, inside, joined, say, term
 from spinemed.records import Finding, Message, Reject, Series
 
 SECTIONS: Final[dict[Language, tuple[str, ...]]] = {
@@ -56,6 +57,8 @@ _RISKS: Final = {
 }
 
 
+_ADMITTED: Final = ("infection.workup", "herniation.emergency_decompression")
+"""Acts for which the patient comes into hospital."""
 _DIAGNOSES: Final = ("ankylosing", "myelopathy", "postoperative")
 """Leads whose diagnosis is named before the finding that it rests on."""
 _SELF_EVIDENT: Final = ("ankylosing",)
@@ -67,12 +70,9 @@ _FOUND: Final = {
 }
 
 
-def report(facts: CaseFacts, key: str, language: Language, hidden: Collection[str] = ()) -> Draft | Reject:
-    """Return a request with the history, answered by a six-section report; Reject without a keyed plan.
-
-    `hidden` names pathologies that are there but that the shown series do not show.
-    """
-    case = case_of(facts, key, language, hidden)
+def report(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
+    """Return a request with the history, answered by a six-section report; Reject without a keyed plan."""
+    case = case_of(facts, key, language)
     if isinstance(case, Reject):
         return case
     request = _request(case)
@@ -168,7 +168,8 @@ def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
     lines = [f"### {heading}"]
     whole = vertebrae_seen(seen)
     if whole:
-        lines.append(f"- {say('normal.vertebra', case.language, key, {'level': style.span(whole)})}")
+        shown = style.span(whole, has_four_lumbar(case.facts.findings))
+        lines.append(f"- {say('normal.vertebra', case.language, key, {'level': shown})}")
     ill = grouped(by_level(_once([one for one in seen if is_abnormal(one)])))
     said = [sentence(group, style, key) for group in ill]
     # A slip may be gone in extension: what is abnormal in another image is not called normal here.
@@ -244,29 +245,24 @@ def _treatment(case: Case) -> str:
     change = changes(case)[0]
     own = f"change.{change}" if change in ("general", "recovery") else f"reply.{change}.colleague"
     unstable = case.plan.act.startswith("injury.") and case.plan.stance == "operate"
-    warning = case.say("warning.injury" if unstable else "warning")
+    warning = case.say("warning.injury" if unstable or case.plan.act in _ADMITTED else "warning")
     patient = [
         case.say("patient.what", finding=found),
         case.say("patient.do", advice=case.say(f"plain.{case.plan.act}")),
-        *further(case, "patient"),
-        case.say("patient.when", warning=_inside(warning)),
+        *([more] if (more := further(case, "patient")) else []),
+        case.say("patient.when", warning=inside(warning)),
     ]
     doctor = [
         _first_step(case),
         case.say("tree.rule", rule=case.say(f"rule.{case.plan.rule}")),
         case.say("tree.plan", plan=case.say(f"plan.{case.plan.act}")),
-        case.say("tree.if", change=_inside(case.say(own))),
-        *(f"- {line}" for line in further(case, "colleague")),
+        case.say("tree.if", change=inside(case.say(own))),
+        *([f"- {more}"] if (more := further(case, "colleague")) else []),
     ]
     marked = [f"- {line}" for line in patient]
     return "\n".join(
         [f"### {case.say('part.patient')}", *marked, "", f"### {case.say('part.doctor')}", *doctor]
     )
-
-
-def _inside(text: str) -> str:
-    """Return a text as it stands behind a colon: English without a capital, Chinese unchanged."""
-    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _first_step(case: Case) -> str:

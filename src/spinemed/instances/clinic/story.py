@@ -51,8 +51,8 @@ def duration(weeks: int, language: Language) -> str:
 
 
 def person(clinical: Clinical, language: Language) -> str:
-    """Return man, woman or patient; boy or girl below 16."""
-    grown = clinical.age >= 16
+    """Return man, woman or patient; boy or girl below 18."""
+    grown = clinical.age >= 18
     words = {"M": "man" if grown else "boy", "F": "woman" if grown else "girl", "unknown": "person"}
     return term(words[clinical.sex], language)
 

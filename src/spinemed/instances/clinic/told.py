@@ -10,7 +10,10 @@ from spinemed.levels import Site
 from spinemed.records import Finding, Pathology
 
 MOST_WEAR: Final = 3
-"""Groups of wear and of mild narrowing that a dialogue names; a report names all."""
+"""Kinds of wear that a dialogue names, each with all its grades, and groups of mild narrowing; a report
+names all."""
+_WEAR: Final[tuple[Pathology, ...]] = ("disc_degeneration", "modic_change", "endplate_defect", "osteophyte")
+"""Kinds of wear as they are named: the discs first."""
 SLIGHT: Final = 99
 _DANGER: Final[dict[Pathology, int]] = {
     "transitional": 0, "spondylodiscitis": 1, "metastasis": 1, "cord_signal": 3, "canal_stenosis": 4,
@@ -40,22 +43,35 @@ def told_groups(problem: Problem) -> tuple[tuple[Finding, ...], ...]:
     """Return the abnormal findings that a dialogue names, gathered as they share sentences.
 
     The group of the leading finding comes first, then variants of numbering, then by danger. All are told
-    but wear and mild narrowing, of which the three groups next to the complaint are.
+    but the mild narrowing far from the complaint and the kinds of wear beyond three.
     """
     ordered = _ordered(problem)
     slight = [group for group in ordered[1:] if all(danger(one, problem) == SLIGHT for one in group)]
-    return tuple(group for group in ordered if group not in slight[MOST_WEAR:])
+    mild = [group for group in slight if group[0].pathology not in _WEAR]
+    worn = [group for group in slight if group not in mild]
+    kinds = list(dict.fromkeys(group[0].pathology for group in worn))[:MOST_WEAR]
+    left = [*mild[MOST_WEAR:], *(group for group in worn if group[0].pathology not in kinds)]
+    return tuple(group for group in ordered if group not in left)
 
 
 def _ordered(problem: Problem) -> list[tuple[Finding, ...]]:
     lead = problem.finding
 
-    def rank(group: tuple[Finding, ...]) -> tuple[bool, int, bool, int]:
+    def rank(group: tuple[Finding, ...]) -> tuple[bool, int, int, bool, float, int]:
+        """Wear by its kind, the worst grade of a kind first; then mild narrowing by nearness."""
+        pathology = group[0].pathology
         first = min(danger(one, problem) for one in group)
-        far = all(part_of(one.site) != problem.part for one in group)
-        return lead not in group, first, far, Site.parse(group[0].site).upper.order
+        kind = _WEAR.index(pathology) if pathology in _WEAR else len(_WEAR) * (first == SLIGHT)
+        far = pathology not in _WEAR and all(part_of(one.site) != problem.part for one in group)
+        worst = -max(map(severity, group)) if pathology in _WEAR else 0.0
+        return lead not in group, first, kind, far, worst, Site.parse(group[0].site).upper.order
 
     return sorted(grouped(problem.found), key=rank)
+
+
+def is_cut_short(problem: Problem) -> bool:
+    """Return whether wear or mild narrowing is left out of a dialogue."""
+    return len(told_groups(problem)) < len(_ordered(problem))
 
 
 def _is_of_lead(group: tuple[Finding, ...], problem: Problem) -> bool:

@@ -20,15 +20,26 @@ Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, Language]] = ("en", "zh")
 FILES: Final = ("consultation", "findings", "follow_ups", "history", "normal", "plans", "report", "terms")
 Choice = TypeVar("Choice")
-_EXTRA: Final = {"T13": ("T12", "L1"), "L6": ("L5", "S1")}
+_EXTRA: Final = {"T13": "L1", "L6": "S1"}
+"""Extra vertebra -> the one below it."""
 
 
 class Phrase(Record):
-    """One intent: the fields that its wordings may use, and the wordings by language."""
+    """One intent: the fields that its wordings may use, and the wordings by language.
+
+    `many` are the English wordings for several sites, where they differ from `en`.
+    """
 
     uses: tuple[str, ...] = ()
     en: tuple[str, ...]
     zh: tuple[str, ...]
+    many: tuple[str, ...] = ()
+
+    def wordings(self, language: Language, many: bool = False) -> tuple[str, ...]:
+        """Return the wordings in a language, for one site or for several."""
+        if language == "zh":
+            return self.zh
+        return self.many if many and self.many else self.en
 
 
 @cache
@@ -56,12 +67,12 @@ def pick(key: str, items: Sequence[Choice]) -> Choice:
 def say(name: str, language: Language, key: str, fields: Mapping[str, str] | None = None) -> str:
     """Return one wording of an intent, filled; `key` draws the wording.
 
-    Only the fields that the phrase declares are filled in. An unknown intent is a KeyError, a field that is
-    not given a ValueError.
+    Only the fields that the phrase declares are filled in; a field `several` that is not empty asks for the
+    plural. An unknown intent is a KeyError, a field that is not given a ValueError.
     """
     phrase = phrases()[name]
-    wordings = phrase.en if language == "en" else phrase.zh
     given = fields or {}
+    wordings = phrase.wordings(language, bool(given.get("several")))
     missing = [field for field in phrase.uses if field not in given]
     if missing:
         raise ValueError(f"{name} uses {missing}, which the case does not give; fields: {sorted(given)}")
@@ -86,13 +97,28 @@ def capital(text: str) -> str:
     return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
-def listed(items: Sequence[str], language: Language) -> str:
-    """Return items as a list in words.
+def inside(text: str) -> str:
+    """Return a text as it stands behind a colon: without a capital, but for names such as MRI and C4.
+
+    >>> inside("The disc"), inside("MRI of the neck"), inside("C4处脊髓受压")
+    ('the disc', 'MRI of the neck', 'C4处脊髓受压')
+    """
+    named = text[1:2].isupper() or text[1:2].isdigit()
+    return text if named else text[:1].lower() + text[1:]
+
+
+def several(sites: Sequence[str]) -> str:
+    """Return what the field `several` is for a list of sites."""
+    return "yes" if len(set(sites)) > 1 else ""
+
+
+def listed(items: Sequence[str], language: Language, denied: bool = False) -> str:
+    """Return items as a list in words; English joins what is denied by "or".
 
     >>> listed(("L3", "L4", "L5"), "en"), listed(("L3", "L4", "L5"), "zh")
     ('L3, L4 and L5', 'L3、L4和L5')
     """
-    joiner, last = (", ", " and ") if language == "en" else ("、", "和")
+    joiner, last = (", ", " or " if denied else " and ") if language == "en" else ("、", "和")
     return last.join([*([joiner.join(items[:-1])] if items[:-1] else []), *items[-1:]])
 
 
@@ -117,27 +143,41 @@ class Style(Record):
             return root
         return {"C": "颈", "T": "胸", "L": "腰", "S": "骶"}[root[0]] + root[1:]
 
-    def sites(self, sites: Sequence[str]) -> str:
+    def sites(self, sites: Sequence[str], denied: bool = False) -> str:
         """Return sites as a list in words; three or more that follow each other as a range."""
-        return listed([self._run(run) for run in _runs(sites)], self.language)
+        return listed([self._run(run) for run in _runs(sites)], self.language, denied)
 
-    def span(self, levels: Sequence[str]) -> str:
+    def span(self, levels: Sequence[str], four_lumbar: bool = False) -> str:
         """Return vertebrae in view as a range; an extra T13 or L6 inside it stands in brackets.
 
         >>> Style(language="en", name="canonical").span(["T11", "T12", "T13", "L1", "L2"])
         'T11 to L2 (with T13)'
+        >>> Style(language="en", name="canonical").span(["L2", "L3", "L4", "L5", "L6"])
+        'L2 to L6'
+        >>> Style(language="zh", name="canonical").span(["L2", "L3", "L4", "S1"], four_lumbar=True)
+        'L2至S1（腰椎四个，无L5）'
         """
-        inside = [extra for extra, (above_it, below_it) in _EXTRA.items()
-                  if {extra, above_it, below_it} <= set(levels)]  # fmt: skip
-        text = self.sites([level for level in levels if level not in inside])
-        named = (
-            "、".join(map(self.site, inside))
-            if self.language == "zh"
-            else " and ".join(map(self.site, inside))
+        bracket, ends, regular = "", {}, list(levels)
+        for extra, after in _EXTRA.items():
+            if extra not in regular:
+                continue
+            named, place = self.site(extra), regular.index(extra)
+            if after in regular:
+                bracket += f"（含{named}）" if self.language == "zh" else f" (with {named})"
+                del regular[place]
+            else:
+                ends[after] = extra
+                regular[place] = after
+        if four_lumbar and {"L4", "S1"} <= set(regular):
+            none = self.site("L5")
+            zh, en = f"（腰椎四个，无{none}）", f" (four lumbar vertebrae, no {none})"
+            bracket += zh if self.language == "zh" else en
+            regular.insert(regular.index("S1"), "L5")
+        runs = [(first, ends.get(last, last)) for first, last in _runs(regular)]
+        return (
+            listed([self._run((ends.get(first, first), last)) for first, last in runs], self.language)
+            + bracket
         )
-        if not inside:
-            return text
-        return f"{text}（含{named}）" if self.language == "zh" else f"{text} (with {named})"
 
     def _run(self, run: tuple[str, str]) -> str:
         if run[0] == run[1]:
@@ -176,4 +216,6 @@ def _follows(upper: str, lower: str) -> bool:
     named = {before.upper, before.lower, after.upper, after.lower}
     if named & {Level.T13, Level.L6} or before.is_segment != after.is_segment or after.upper is Level.C1:
         return False
+    if after.lower is not None and above(after.lower) is not after.upper:
+        return False  # L4-S1 of a spine with four lumbar vertebrae
     return above(after.upper) is before.upper

@@ -38,7 +38,7 @@ _TRANSVERSE: Final[dict[str, float]] = {"L1": 12.0, "L2": 14.5, "L3": 17.0, "L4"
 def arch_moulds(shape: VertebraShape, wall_mm: float, height_mm: float) -> list[Mould]:
     """Return the arch's lumps of any vertebra from C2 down.
 
-    `wall_mm` is the half depth of its body, `height_mm` the body's full height behind. At most 15 lumps.
+    `wall_mm` is the half depth of its body, `height_mm` the body's full height behind. At most 13 lumps.
     """
     build = _BUILDERS[shape.level[0]] if shape.level not in ("T12", "T13") else _lumbar
     parts = build(shape, wall_mm, height_mm)

@@ -10,7 +10,7 @@ from spinemed.phantom.patient.shapes import DiscShape, VertebraShape, Zone
 # Where a herniation's middle lies, as a share of the canal's half width, and mm further out.
 _ZONES: Final[dict[Zone, tuple[float, float]]] = {
     "central": (0.0, 0.0),
-    "subarticular": (0.45, 0.0),
+    "subarticular": (0.58, 0.0),
     "foraminal": (1.0, 3.0),
 }
 

@@ -20,6 +20,7 @@ LEAST_COBB_DEG: Final = 10.0
 """A curve of less is no scoliosis."""
 
 _FEWEST_STEPS: Final = 2
+_SEEN_ON: Final = 0.3  # upward share of an endplate's normal below which it is seen on its face
 # How much lower the middle is than the mean of front and back, for each mm that one endplate is hollow.
 _RIMS: Final = 2 * HEIGHT_POSITION**2
 
@@ -80,9 +81,11 @@ def cobb(anatomy: Anatomy) -> list[Curve]:
     """Return the coronal curves of at least 10 degrees between T1 and the last lumbar, the greatest first.
 
     The greatest curve is found first, then those above its upper and below its lower end vertebra. Empty
-    for a spine that is straight.
+    for a spine that is straight, and for one bent so far forwards that no frontal view shows its endplates.
     """
     bones = [part for part in anatomy.vertebrae if part.level[0] != "C"]
+    if any(endplate_normal(part, upper=upper)[2] < _SEEN_ON for part in bones for upper in (False, True)):
+        return []
     leans = [(_lean_deg(part, upper=False), _lean_deg(part, upper=True)) for part in bones]
     found: list[Curve] = []
     stretches = [(0, len(bones) - 1)]

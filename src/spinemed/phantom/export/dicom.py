@@ -22,12 +22,13 @@ from pydicom.uid import (
     MRImageStorage,
 )
 
-from spinemed.phantom.export.identity import STUDY_DATE, invented_identity
+from spinemed.phantom.export.identity import age_at_examination, examination_date, invented_identity
 from spinemed.phantom.patient.shapes import Patient
-from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.patient.stream import examination_stream
 from spinemed.phantom.rendering.acquisition import Acquisition
 
 CT_INTERCEPT: Final[int] = -1024
+_LATER: Final[str] = "_later"
 _CLAIM: Final[str] = "Synthetic spine phantom. No patient. Not for clinical use."
 
 
@@ -55,15 +56,22 @@ _NUMBERS: Final[dict[str, int]] = {
 
 
 def uid(patient: Patient, *parts: object) -> UID:
-    """Return a 2.25. identifier that depends on generator version, patient and `parts` alone (PS3.5 B.2).
+    """Return a 2.25. identifier from generator version, patient, examination and `parts` alone (PS3.5 B.2).
 
     >>> from spinemed.phantom.patient.sample import sample_patient
     >>> uid(sample_patient(7), "study").startswith("2.25.")
     True
     """
-    whose = (patient.version, patient.seed, *patient.conditions)
+    whose: tuple[object, ...] = (patient.version, patient.seed, *patient.conditions)
+    if patient.months:
+        whose += (f"{patient.months} months",)
     text = ":".join(map(str, ("spinemed-phantom", *whose, *parts)))
     return UID(f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], 'big')}")
+
+
+def folder_name(patient: Patient, name: str) -> str:
+    """Return the folder of a series such as t2: at a later examination it ends with _later."""
+    return f"{name}{_LATER}" if patient.months else name
 
 
 def series_uid(patient: Patient, name: str) -> UID:
@@ -147,6 +155,7 @@ def new_dataset(patient: Patient, storage: UID, name: str) -> FileDataset:
 
 def _series_number(name: str) -> int:
     """The number of a series; stacks through discs count from 11 by the letters of their name alone."""
+    name = name.removesuffix(_LATER)
     if name in _NUMBERS:
         return _NUMBERS[name]
     return _NUMBERS["t2_axial"] + int.from_bytes(hashlib.sha256(name.encode()).digest()[:2], "big") % 900
@@ -156,7 +165,7 @@ def _describe_patient(dataset: Dataset, patient: Patient) -> None:
     who = invented_identity(patient)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
-    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = STUDY_DATE
+    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = examination_date(patient.months)
     dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = "120000"
     dataset.AccessionNumber = who.accession_number
     dataset.ReferringPhysicianName = who.referring_physician
@@ -172,7 +181,7 @@ def _describe_patient(dataset: Dataset, patient: Patient) -> None:
     dataset.PatientID = who.patient_id
     dataset.PatientBirthDate = who.birth_date
     dataset.PatientSex = patient.sex
-    dataset.PatientAge = f"{patient.age:03d}Y"
+    dataset.PatientAge = f"{age_at_examination(patient):03d}Y"
     dataset.PatientComments = _CLAIM
     dataset.ImageComments = _CLAIM
     dataset.BodyPartExamined = "SPINE"
@@ -235,7 +244,7 @@ def _describe_mr(
         dataset.InversionTime = sequence.inversion
     dataset.EchoTrainLength = sequence.echo_train
     dataset.MagneticFieldStrength = "1.5"
-    by_column = stream(patient.seed, f"header/{name}").random() < 0.5
+    by_column = examination_stream(patient, f"header/{name}").random() < 0.5
     dataset.InPlanePhaseEncodingDirection = "COL" if by_column else "ROW"
     dataset.WindowCenter = f"{bright / 2:.1f}"
     dataset.WindowWidth = f"{max(bright, 1.0):.1f}"

@@ -69,7 +69,7 @@ def _whole(
     if height is not None:
         yield height
     yield _fracture(shown, bone, region, apart)
-    yield _metastasis(shown, bone, region, apart)
+    yield _metastasis(shown, rules, bone, region, apart)
     yield from _endplates(shown, bone, region, apart)
     if rules.shows(shown.kind, "osteophyte"):
         yield _osteophyte(shown, rules, bone, region, apart)
@@ -196,7 +196,7 @@ def _fracture(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) 
     )
 
 
-def _metastasis(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Claim:
+def _metastasis(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: Region, apart: float) -> Claim:
     lesion = None if bone.shape is None else bone.shape.lesion
     if lesion is None:
         return Claim(bone.level, "metastasis", shown.locator(region), region.count, apart, present=False)
@@ -213,8 +213,27 @@ def _metastasis(shown: ShownSeries, bone: Vertebra, region: Region, apart: float
         0 if seen is None else seen.count,
         other,
         grade=lesion.kind,
+        value=None if seen is None else across_mm(seen.count, shown.pixel_mm),
+        unit="mm",
+        error=None if seen is None else _across_error_mm(shown, rules, seen.count),
         cut_off=seen is not None and seen.touches(shown.grid.shape[1:]),
     )
+
+
+def across_mm(pixels: int, pixel_mm: float) -> float:
+    """Return the diameter of the circle that has the area of so many pixels.
+
+    >>> round(across_mm(314, 1.0), 1)
+    20.0
+    """
+    return 2 * pixel_mm * math.sqrt(pixels / math.pi)
+
+
+def _across_error_mm(shown: ShownSeries, rules: Visibility, pixels: int) -> float:
+    """By how much a diameter errs: two edges, and a slice that passes a ball beside its middle."""
+    edges = rules.edge_error_px * shown.pixel_mm * 2**0.5
+    beside = rules.slice_error * shown.grid.steps_mm[0]
+    return math.hypot(edges, 2 * beside**2 / across_mm(pixels, shown.pixel_mm))
 
 
 def _endplates(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Iterator[Claim]:

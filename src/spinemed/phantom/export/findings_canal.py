@@ -249,7 +249,7 @@ def foramen_region(shown: ShownSeries, disc: PlacedDisc, sign: float) -> Region 
     beside = shown.anatomy.vertebra(disc.above).canal_width_mm / 2
     centre = (sign * (beside + 4.0), disc.solid.half_depth + 5.0, 5.0)
     index = shown.slice_of(disc.solid.pose.point(*centre), _PEDICLE_REACH_MM)
-    if index is None:
+    if index is None or not _under_pedicle(shown, disc, sign, index):
         return None
     extents = (5.0, 8.0, 10.0)
 
@@ -261,6 +261,18 @@ def foramen_region(shown: ShownSeries, disc: PlacedDisc, sign: float) -> Region 
         return np.asarray(flags)
 
     return in_frame(shown, disc.solid.pose, centre, extents, index, inside)
+
+
+def _under_pedicle(shown: ShownSeries, disc: PlacedDisc, sign: float, index: int) -> bool:
+    """Whether a slice cuts the pedicle that roofs a foramen: in a curved spine it may pass beside it."""
+    bone = shown.anatomy.vertebra(disc.above)
+    aside = sign * (bone.canal_width_mm / 2 + 4.0)
+    pedicle = bone.body.pose.point(aside, bone.body.half_depth + 5.0, 0.4 * bone.body.half_height)
+    row, column = (round(float(place)) for place in shown.grid.index_of(pedicle)[1:])
+    rows, columns = shown.grid.shape[1:]
+    if not (0 <= row < rows and 0 <= column < columns):
+        return False
+    return bool(shown.rendered.mask[index, row, column] == verse_value(disc.above))
 
 
 def _filled(shown: ShownSeries, whole: Region) -> Region | None:

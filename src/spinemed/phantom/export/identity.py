@@ -9,7 +9,7 @@ from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.patient.stream import stream
 
 STUDY_DATE: Final[str] = "20200101"
-"""No examination took place; every phantom bears the same day."""
+"""No examination took place; every phantom's first one bears the same day."""
 
 _GIVEN: Final[tuple[str, ...]] = (
     "Voxella", "Pixelio", "Radiana", "Tomogard", "Echotina", "Spinello", "Collima", "Gradientus",
@@ -36,8 +36,26 @@ class Identity:
     station: str
 
 
+def examination_date(months: int) -> str:
+    """Return the day some months after the first examination, as DICOM writes dates.
+
+    >>> examination_date(0), examination_date(3), examination_date(24)
+    ('20200101', '20200401', '20220101')
+    """
+    years, month = divmod(int(STUDY_DATE[4:6]) - 1 + months, 12)
+    return f"{int(STUDY_DATE[:4]) + years:04d}{month + 1:02d}{STUDY_DATE[6:]}"
+
+
+def age_at_examination(patient: Patient) -> int:
+    """Return the full years of age on the day of the patient's examination."""
+    birth, day = invented_identity(patient).birth_date, examination_date(patient.months)
+    return int(day[:4]) - int(birth[:4]) - (day[4:] < birth[4:])
+
+
 def invented_identity(patient: Patient) -> Identity:
     """Return the identity of a phantom, the same on every call; age and birth date agree on `STUDY_DATE`.
+
+    A later examination of the same person has an accession number of its own.
 
     >>> from spinemed.phantom.patient.sample import sample_patient
     >>> invented_identity(sample_patient(7)).patient_name.split("^")[0]
@@ -51,7 +69,7 @@ def invented_identity(patient: Patient) -> Identity:
         patient_name=f"SYNTHETIC-PHANTOM^{given}",
         patient_id=f"SYN{patient.seed:06d}-{int(rng.integers(1000, 10_000))}",
         birth_date=f"{year:04d}{int(rng.integers(1, 13)):02d}{int(rng.integers(2, 29)):02d}",
-        accession_number=f"SYNACC{int(rng.integers(10**8, 10**9))}",
+        accession_number=f"SYNACC{int(rng.integers(10**8, 10**9)) + patient.months}",
         institution=_HOSPITALS[int(rng.integers(len(_HOSPITALS)))],
         referring_physician=_DOCTORS[int(rng.integers(len(_DOCTORS)))],
         station=f"SYNSTATION{int(rng.integers(1, 10))}",

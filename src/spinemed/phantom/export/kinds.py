@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, cast, get_args
 
 from spinemed.errors import ConfigError
+from spinemed.phantom.patient.later import may_bend, may_shrink, may_sink, may_spread
 from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.rendering.acquisition import SeriesKind
 from spinemed.phantom.rendering.framing import FieldOfView
@@ -61,6 +62,24 @@ def axial_discs(patient: Patient) -> tuple[str, ...]:
         or disc.above == patient.myelopathy
     ]
     return tuple(chosen[:6])
+
+
+def kinds_that_show_change(patient: Patient, kinds: Sequence[SeriesKind]) -> tuple[SeriesKind, ...]:
+    """Return which of the first examination's kinds a later one repeats: those that show what may change."""
+    of_bones: tuple[SeriesKind, ...] = ("ct", "t2", "stir")
+    wanted: set[SeriesKind] = set()
+    if any(may_sink(shape) or may_spread(shape) for shape in patient.vertebrae):
+        wanted.update(of_bones)
+    if followed_discs(patient):
+        wanted.update(("t2", "t2_axial"))
+    if may_bend(patient):
+        wanted.add("xr_full_ap")
+    return tuple(kind for kind in kinds if kind in wanted)
+
+
+def followed_discs(patient: Patient) -> tuple[str, ...]:
+    """Return the discs with axial slices whose herniation a later examination looks at again."""
+    return tuple(above for above in axial_discs(patient) if may_shrink(patient.disc(above)))
 
 
 def axial_name(above: str, below: str) -> str:

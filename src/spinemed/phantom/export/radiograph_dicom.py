@@ -13,7 +13,13 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DigitalXRayImageStorageForPresentation
 
-from spinemed.phantom.export.dicom import describe_pixels, instance_uid, new_dataset, save_instance
+from spinemed.phantom.export.dicom import (
+    describe_pixels,
+    folder_name,
+    instance_uid,
+    new_dataset,
+    save_instance,
+)
 from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.rendering.radiograph import RenderedRadiograph
 from spinemed.phantom.rendering.radiograph_display import BITS_STORED
@@ -34,7 +40,7 @@ def write_radiograph(folder: Path, patient: Patient, radiograph: RenderedRadiogr
 
     PixelSpacing is the scale on the patient, ImagerPixelSpacing that of the detector.
     """
-    name = radiograph.kind
+    name = folder_name(patient, radiograph.kind)
     dataset = new_dataset(patient, DigitalXRayImageStorageForPresentation, name)
     describe_pixels(dataset, radiograph.grid.shape[1:], radiograph.spacing_mm)
     _describe_projection(dataset, radiograph)

@@ -1,14 +1,16 @@
-"""All series of one phantom study in memory: planned, rendered and named, without a file being written."""
+"""All series of a phantom study in memory, of both examinations: planned, rendered named, not written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.place import place
-from spinemed.phantom.export.dicom import series_uid, uid
-from spinemed.phantom.export.kinds import axial_discs, axial_name
+from spinemed.phantom.export.dicom import folder_name, series_uid, uid
+from spinemed.phantom.export.kinds import axial_discs, axial_name, followed_discs, kinds_that_show_change
+from spinemed.phantom.patient.later import later
 from spinemed.phantom.patient.shapes import Patient, Posture
 from spinemed.phantom.rendering.acquisition import (
     SAGITTAL_KINDS,
@@ -39,7 +41,7 @@ class StudySeries:
 
     @property
     def name(self) -> str:
-        """Return the folder's name, such as t2 or t2_axial_L4-L5."""
+        """Return the folder's name, such as t2, t2_axial_L4-L5 or t2_later."""
         return name_of(self.anatomy, self.rendered)
 
     @property
@@ -63,10 +65,10 @@ def study_id(patient: Patient) -> str:
 
 
 def name_of(anatomy: Anatomy, rendered: Rendered) -> str:
-    """Return the folder of a rendered series: its kind, with the disc for axial slices."""
+    """Return the folder of a rendered series: its kind, with the disc for axial slices, then _later."""
     if isinstance(rendered, RenderedRadiograph):
-        return rendered.kind
-    return acquisition_name(anatomy, rendered.acquisition)
+        return folder_name(anatomy.patient, rendered.kind)
+    return folder_name(anatomy.patient, acquisition_name(anatomy, rendered.acquisition))
 
 
 def acquisition_name(anatomy: Anatomy, acquisition: Acquisition) -> str:
@@ -76,18 +78,50 @@ def acquisition_name(anatomy: Anatomy, acquisition: Acquisition) -> str:
     return axial_name(acquisition.disc_above, anatomy.disc(acquisition.disc_above).below)
 
 
-def series_names(patient: Patient, kinds: Sequence[SeriesKind]) -> tuple[str, ...]:
+def series_names(patient: Patient, kinds: Sequence[SeriesKind], follow_up: bool = False) -> tuple[str, ...]:
     """Return the folders that a study of these kinds has, without placing or rendering anything."""
-    names: list[str] = []
-    for kind in kinds:
-        names += _axial_names(patient) if kind == "t2_axial" else [kind]
-    return tuple(names)
+    return tuple(
+        folder_name(one.patient, name)
+        for one in examinations(patient, kinds, follow_up)
+        for kind in one.kinds
+        for name in (_axial_names(patient, one.discs) if kind == "t2_axial" else [kind])
+    )
+
+
+class Examination(NamedTuple):
+    """The patient at one examination, the kinds of series taken, and the discs that get axial slices."""
+
+    patient: Patient
+    kinds: tuple[SeriesKind, ...]
+    discs: tuple[str, ...]
+
+
+def examinations(
+    patient: Patient, kinds: Sequence[SeriesKind], follow_up: bool = False
+) -> tuple[Examination, ...]:
+    """Return the first examination and, with `follow_up`, the later one where the patient has one.
+
+    The later one repeats those of the first's series that show what may have changed.
+    """
+    found = [Examination(patient, tuple(kinds), axial_discs(patient))]
+    changed = later(patient) if follow_up else None
+    repeated = () if changed is None else kinds_that_show_change(patient, kinds)
+    if changed is not None and repeated:
+        found.append(Examination(changed, repeated, followed_discs(patient)))
+    return tuple(found)
 
 
 def rendered_series(
-    patient: Patient, kinds: Sequence[SeriesKind], field: FieldOfView = "any"
+    patient: Patient, kinds: Sequence[SeriesKind], field: FieldOfView = "any", follow_up: bool = False
 ) -> Iterator[StudySeries]:
-    """Yield the series of the kinds, sagittal ones first; each posture is placed once."""
+    """Yield the series of the kinds, then those of the later examination; see `examinations`."""
+    for one in examinations(patient, kinds, follow_up):
+        yield from _examined(one, field)
+
+
+def _examined(examination: Examination, field: FieldOfView) -> Iterator[StudySeries]:
+    """Yield the series of one examination, sagittal ones first; each posture is placed once."""
+    patient, kinds, discs = examination
     placed: dict[Posture, Anatomy] = {}
 
     def anatomy(posture: Posture) -> Anatomy:
@@ -102,7 +136,7 @@ def rendered_series(
             yield StudySeries(lying, rendered)
     if "t2_axial" in kinds:
         lying = anatomy("lying")
-        for above in axial_discs(patient):
+        for above in discs:
             yield StudySeries(lying, render_together(lying, [plan_axial(lying, above)])[0])
     for kind in RADIOGRAPH_KINDS:
         if kind in kinds:
@@ -110,10 +144,10 @@ def rendered_series(
             yield StudySeries(taken, project(taken, kind))
 
 
-def _axial_names(patient: Patient) -> list[str]:
+def _axial_names(patient: Patient, discs: Sequence[str]) -> list[str]:
     levels = {shape.level: number for number, shape in enumerate(patient.vertebrae)}
     found = []
-    for above in axial_discs(patient):
+    for above in discs:
         number = levels[above]
         below = patient.vertebrae[number - 1].level if number else "S1"
         found.append(axial_name(above, patient.disc(above).below or below))

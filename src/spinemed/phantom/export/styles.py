@@ -27,14 +27,15 @@ def write_in_style(
     kinds: str | None = None,
     conditions: Sequence[str] | None = None,
     field: str = "any",
+    later: bool | None = None,
 ) -> Iterator[Path]:
     """Return an iterator that writes `count` studies from `first_seed` on and yields what was written.
 
     `kinds` are series with commas between, for the style dicom alone. `conditions` forces exactly these on
-    every patient, the word none a healthy one; `field` is the field of view, for the style dicom. What is
-    asked for is checked before the first study is drawn: ConfigError for an unknown style, series,
-    condition, field or seed, for series or a field in a style that has its own, and for a negative count
-    or less than one worker.
+    every patient, the word none a healthy one; `field` is the field of view and `later` whether the later
+    examination is written (`write_study`), for the style dicom. What is asked for is checked before the
+    first study is drawn: ConfigError for an unknown style, series, condition, field or seed, for what a
+    style does not have, and for a negative count or less than one worker.
     """
     if style not in STYLES:
         raise ConfigError(f"style {style!r} is unknown; choose {', '.join(STYLES)}")
@@ -46,13 +47,15 @@ def write_in_style(
     if field != "any" and style != "dicom":
         raise ConfigError(f"the style {style} has a field of view of its own; leave --field out")
     forced = None if conditions is None else [name for name in conditions if name != "none"]
+    if later and style != "dicom":
+        raise ConfigError(f"the style {style} has one examination a patient; leave --later out")
     chosen = (
         None if kinds is None else checked_kinds([part.strip() for part in kinds.split(",") if part.strip()])
     )
     for seed in (first_seed, first_seed + max(count - 1, 0)):
         sample_patient(seed, forced)
     if style == "dicom":
-        return write_studies(first_seed, count, out_dir, workers, chosen, forced, field)
+        return write_studies(first_seed, count, out_dir, workers, chosen, forced, field, later)
     seeds = range(first_seed, first_seed + count)
     if style == "verse":
         return in_processes(partial(write_verse, out_dir=out_dir, conditions=forced), seeds, workers)

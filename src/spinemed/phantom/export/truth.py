@@ -119,8 +119,23 @@ class SeriesTruth(Record):
     boxes: tuple[BoxTruth, ...]
 
 
+class LaterTruth(Record):
+    """The later examination: how many months after the first, the anatomy as placed then, its series."""
+
+    months: int
+    postures: tuple[PostureTruth, ...]
+    series: tuple[SeriesTruth, ...]
+
+    def placed(self, posture: Posture = "lying") -> PostureTruth:
+        """Return the anatomy in one posture; KeyError for a posture that no series was taken in."""
+        return {one.posture: one for one in self.postures}[posture]
+
+
 class StudyTruth(Record):
-    """What truth.json holds; `mark` tells two patients of one seed with other conditions apart."""
+    """What truth.json holds; `mark` tells two patients of one seed with other conditions apart.
+
+    All but `later` is of the first examination.
+    """
 
     synthetic: Literal[True] = True
     generator_version: str
@@ -134,6 +149,7 @@ class StudyTruth(Record):
     field: FieldOfView
     postures: tuple[PostureTruth, ...]
     series: tuple[SeriesTruth, ...]
+    later: LaterTruth | None = None
 
     def placed(self, posture: Posture = "lying") -> PostureTruth:
         """Return the anatomy in one posture; KeyError for a posture that no series was taken in."""
@@ -245,6 +261,7 @@ def study_truth(
     placed: Mapping[Posture, Anatomy],
     series: tuple[SeriesTruth, ...],
     field: FieldOfView = "any",
+    later: LaterTruth | None = None,
 ) -> StudyTruth:
     """Return the truth of a whole study from its anatomy in every posture that it was imaged in."""
     return StudyTruth(
@@ -257,6 +274,18 @@ def study_truth(
         conditions=patient.conditions,
         variant=patient.variant,
         field=field,
+        postures=tuple(posture_truth(anatomy) for anatomy in placed.values()),
+        series=series,
+        later=later,
+    )
+
+
+def later_truth(placed: Mapping[Posture, Anatomy], series: tuple[SeriesTruth, ...]) -> LaterTruth:
+    """Return the truth of the later examination; ValueError without any anatomy."""
+    if not placed:
+        raise ValueError("a later examination without series has no truth")
+    return LaterTruth(
+        months=next(iter(placed.values())).patient.months,
         postures=tuple(posture_truth(anatomy) for anatomy in placed.values()),
         series=series,
     )

@@ -198,6 +198,7 @@ class Patient:
     above it) at which the cord is bright, "" for none. `vertebrae` end with C1, `discs` with C2's.
     `sacral_slope_deg` is that of the lying person, `standing_lordosis_deg` what standing adds to the
     lying lordosis. `lateral_mm` is a slight sideways curve: amplitude and phase of a sine over 300 mm.
+    `months` counts from the first examination, at which `age` was reached.
     """
 
     seed: int
@@ -217,6 +218,7 @@ class Patient:
     standing_lordosis_deg: float = 13.0
     myelopathy: str = ""
     sacral_screws: bool = False
+    months: int = 0
 
     @property
     def name(self) -> str:

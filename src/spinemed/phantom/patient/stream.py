@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from spinemed.phantom.patient.shapes import Patient
+
 GENERATOR_VERSION: Final[str] = "3"
 """Raise it with every change that changes the bytes: studies of another version are replaced."""
 
@@ -24,3 +26,8 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
     """
     digest = hashlib.sha256(f"{GENERATOR_VERSION}:{seed}:{purpose}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def examination_stream(patient: Patient, purpose: str) -> np.random.Generator:
+    """Return the random numbers of one examination of a patient: a later one is taken anew, by its months."""
+    return stream(patient.seed, f"{purpose}/{patient.months} months" if patient.months else purpose)

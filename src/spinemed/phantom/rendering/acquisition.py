@@ -13,11 +13,12 @@ from typing import Final, Literal
 from spinemed.errors import ConfigError
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.solids import Grid
-from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.patient.stream import examination_stream, stream
 from spinemed.phantom.rendering.framing import (
     FieldOfView,
     Region,
     axial_frame,
+    repositioned,
     sagittal_frame,
     sample_region,
 )
@@ -85,14 +86,19 @@ def plan(anatomy: Anatomy, kind: SeriesKind, field: FieldOfView = "any") -> Acqu
     Raises ConfigError for a kind that is no sagittal stack.
     """
     session = session_of(kind)
-    seed = anatomy.patient.seed
-    # All sessions of a patient image the same part of the spine: they were asked for together.
-    region, whole_lumbar = sample_region(stream(seed, "region"), anatomy, field)
-    rng = stream(seed, f"acquisition/{session}")
+    patient = anatomy.patient
+    # All sessions of a patient image the same part of the spine: they were asked for together. A later
+    # examination asks for the field of the first again.
+    region, whole_lumbar = sample_region(stream(patient.seed, "region"), anatomy, field)
+    purpose = f"acquisition/{session}"
+    repeated = bool(patient.months) and not whole_lumbar
+    rng = stream(patient.seed, purpose) if repeated else examination_stream(patient, purpose)
     spacing = float(rng.choice([4.2, 4.4, 4.6, 4.8, 5.0]))
     rows = _WHOLE_ROWS if region == "whole" else _ROWS
     grid = sagittal_frame(rng, anatomy, region, whole_lumbar, _SLICES[session], rows, spacing)
-    look = sample_look(stream(seed, f"look/{kind}"), kind)
+    if repeated:
+        grid = repositioned(examination_stream(patient, purpose), grid)
+    look = sample_look(examination_stream(patient, f"look/{kind}"), kind)
     return Acquisition(kind, grid, round(spacing * 0.85, 2), look, f"noise/{kind}", region)
 
 
@@ -121,21 +127,21 @@ def picture_plan(anatomy: Anatomy, kind: SeriesKind, pixels: int = 256) -> Acqui
     """
     if not 32 <= pixels <= 2048:
         raise ConfigError(f"a picture of {pixels} pixels cannot be planned; choose from 32 to 2048")
-    seed = anatomy.patient.seed
-    rng = stream(seed, f"picture/{'axial' if kind == 't2_axial' else session_of(kind)}")
+    patient = anatomy.patient
+    rng = examination_stream(patient, f"picture/{'axial' if kind == 't2_axial' else session_of(kind)}")
     if kind == "t2_axial":
         discs = anatomy.patient.discs[:5]
         above = discs[int(rng.integers(len(discs)))].above
         return _axial(anatomy, above, pixels, 1, f"picture/axial/{above}")
     region, whole_lumbar = sample_region(rng, anatomy)
     grid = sagittal_frame(rng, anatomy, region, whole_lumbar, 1, pixels, 4.5, square=True)
-    look = sample_look(stream(seed, f"look/{kind}"), kind)
+    look = sample_look(examination_stream(patient, f"look/{kind}"), kind)
     return Acquisition(kind, grid, 4.0, look, f"noise/picture/{kind}", region)
 
 
 def retake(anatomy: Anatomy, acquisition: Acquisition, kind: SeriesKind) -> Acquisition:
     """Return the same slices taken as another kind: its own look and noise, the same grid."""
-    look = sample_look(stream(anatomy.patient.seed, f"look/{kind}"), kind)
+    look = sample_look(examination_stream(anatomy.patient, f"look/{kind}"), kind)
     return replace(acquisition, kind=kind, look=look, noise=f"{acquisition.noise}/{kind}")
 
 
@@ -145,10 +151,10 @@ def _axial(anatomy: Anatomy, disc_above: str, pixels: int, slices: int, purpose:
             f"patient {anatomy.patient.name} has no disc below {disc_above!r}; its discs lie below "
             + ", ".join(disc.above for disc in anatomy.placed_discs)
         )
-    rng = stream(anatomy.patient.seed, purpose)
+    rng = examination_stream(anatomy.patient, purpose)
     spacing = float(rng.choice([3.6, 4.0, 4.4]))
     grid = axial_frame(rng, anatomy, disc_above, slices, pixels, spacing)
-    look = sample_look(stream(anatomy.patient.seed, "look/t2_axial"), "t2_axial")
+    look = sample_look(examination_stream(anatomy.patient, "look/t2_axial"), "t2_axial")
     region: Region = {"C": "cervical", "T": "thoracolumbar"}.get(disc_above[0], "lumbar")  # type: ignore[assignment]
     return Acquisition(
         "t2_axial", grid, round(spacing * 0.9, 2), look, f"noise/{purpose}", region, disc_above

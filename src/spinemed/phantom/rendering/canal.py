@@ -185,7 +185,7 @@ def _narrow_foramen(
     aside_mm = 0.0 if lost >= 0.2 else 1.8 + 12.0 * (0.2 - lost)
     along_mm = 0.0 if lost >= 0.5 else 1.8 + 12.0 * (0.5 - lost)
     # From the disc's lower rim up to the pedicle.
-    foramen = near & (out > -1.5) & (up < 0.0)
+    foramen = near & (out > 1.0) & (up < 0.0)
     foramen &= up > np.float32(-bone.body.half_height - disc.solid.height - 4.0)
     fat = (before / (radius + aside_mm)) ** 2 + (above / (tall + along_mm)) ** 2 < 1
     low = above < -tall - 3.0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.solids import Floats
-from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.patient.stream import examination_stream
 from spinemed.phantom.rendering.acquisition import Acquisition
 from spinemed.phantom.rendering.artefacts import metal_in_ct, metal_in_mr
 from spinemed.phantom.rendering.coil import sensitivity
@@ -42,7 +42,7 @@ _DENSITY_LOSS_A_YEAR: Final[float] = 1.9
 
 def colour(anatomy: Anatomy, acquisition: Acquisition, tissue: TissueMap) -> NDArray[np.int16]:
     """Return the stored values [slice, row, column]: HU for CT, arbitrary units from 0 up for MR."""
-    rng = stream(anatomy.patient.seed, acquisition.noise)
+    rng = examination_stream(anatomy.patient, acquisition.noise)
     values = _ct if acquisition.kind == "ct" else _mr
     return values(anatomy, acquisition, tissue, rng)
 

@@ -101,6 +101,24 @@ def sagittal_frame(
     return Grid(origin, directions, (spacing_mm, pixel, pixel), (slices, rows, columns))
 
 
+def repositioned(rng: np.random.Generator, grid: Grid) -> Grid:
+    """Return sagittal slices as they lie when the same field is asked for again, months later.
+
+    Turned by up to 6 degrees, moved by a centimetre or so, and a little larger or smaller.
+    """
+    within = np.radians(np.clip(rng.normal(0.0, 3.0), -6.0, 6.0))
+    around, aside = np.radians(np.clip(rng.normal(0.0, 0.8, 2), -1.6, 1.6))
+    turn = rotation_about_left(within) @ rotation_about_back(aside) @ rotation_about_up(around)
+    directions = np.asarray(grid.directions @ turn.T)
+    pixel = round(grid.steps_mm[1] * float(rng.uniform(0.92, 1.12)), 4)
+    steps = (grid.steps_mm[0], pixel, pixel)
+    to_middle = (np.array(grid.shape) - 1) / 2
+    middle = grid.origin_mm + grid.directions.T @ (to_middle * grid.steps_mm)
+    moved = rng.normal(0.0, (1.0, 8.0, 5.0))
+    origin = np.round(middle + directions.T @ (moved - to_middle * steps), 4)
+    return Grid(origin, directions, steps, grid.shape)
+
+
 def axial_frame(
     rng: np.random.Generator, anatomy: Anatomy, disc_above: str, slices: int, pixels: int, spacing_mm: float
 ) -> Grid:

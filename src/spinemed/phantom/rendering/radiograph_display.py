@@ -14,12 +14,14 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.solids import Floats
-from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.patient.stream import examination_stream
 from spinemed.phantom.rendering.radiograph_view import Film
 
 BITS_STORED: Final[int] = 12
 _TOP: Final[int] = 2**BITS_STORED - 1
-_TISSUE: Final[float] = 0.019  # attenuation of soft tissue at about 75 kVp in 1/mm [R]
+# Attenuation of soft tissue at about 75 kVp in 1/mm, set [assumed] between that of water at 50 and at 80 keV,
+# 0.021 and 0.018, read in jnm.snmjournals.org/highwire/markup/57366 [V].
+_TISSUE: Final[float] = 0.019
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Processing:
 
 def processing_of(anatomy: Anatomy, film: Film) -> Processing:
     """Return the look of the machine: the same for all films of a patient but for exposure and noise."""
-    machine = stream(anatomy.patient.seed, "radiograph/machine")
-    shot = stream(anatomy.patient.seed, f"radiograph/shot/{film.kind}")
+    machine = examination_stream(anatomy.patient, "radiograph/machine")
+    shot = examination_stream(anatomy.patient, f"radiograph/shot/{film.kind}")
     return Processing(
         low_share=float(machine.uniform(0.14, 0.42)),
         low_mm=float(machine.uniform(35.0, 80.0)),
@@ -66,7 +68,7 @@ def developed(
     """
     look = processing_of(anatomy, film)
     step = film.grid.steps_mm[1]
-    rng = stream(anatomy.patient.seed, f"noise/{film.kind}")
+    rng = examination_stream(anatomy.patient, f"noise/{film.kind}")
     density = _detected(look, film, tissue_mm, bone, rng)
     shown = _compressed(look, step, density)
     seen = (exposed > 0.99) & (tissue_mm > 25.0)

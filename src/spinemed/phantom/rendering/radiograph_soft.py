@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.solids import Floats, Grid
-from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.patient.stream import examination_stream, stream
 from spinemed.phantom.rendering.radiograph_view import Film
 from spinemed.phantom.rendering.texture import field
 
@@ -78,7 +78,7 @@ def soft_tissue(anatomy: Anatomy, film: Film, coarse: Grid) -> Floats:
     """Return the way through water-like tissue in mm [row, column] on the coarse grid; 0 is air."""
     marks = landmarks(anatomy)
     place = _places(anatomy, coarse)
-    rng = stream(anatomy.patient.seed, f"radiograph/soft/{film.kind}")
+    rng = examination_stream(anatomy.patient, f"radiograph/soft/{film.kind}")
     if film.frontal:
         return _frontal(marks, place, rng)
     return _lateral(anatomy, marks, place, rng)

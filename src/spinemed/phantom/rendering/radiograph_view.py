@@ -20,7 +20,7 @@ from spinemed.phantom.anatomy.solids import (
     rotation_about_up,
 )
 from spinemed.phantom.patient.shapes import Posture
-from spinemed.phantom.patient.stream import stream
+from spinemed.phantom.patient.stream import examination_stream, stream
 from spinemed.phantom.rendering.framing import sample_region
 
 RadiographKind = Literal["xr_ap", "xr_lat", "xr_flexion", "xr_extension", "xr_full_ap", "xr_full_lat"]
@@ -140,7 +140,7 @@ def plan_film(anatomy: Anatomy, kind: RadiographKind, pixels: int | None = None)
     view = view_of(kind)
     if pixels is not None and not _LEAST_PIXELS <= pixels <= _MOST_PIXELS:
         raise ConfigError(f"{pixels} pixels asked; a radiograph has {_LEAST_PIXELS} to {_MOST_PIXELS}")
-    rng = stream(anatomy.patient.seed, f"radiograph/{kind}")
+    rng = examination_stream(anatomy.patient, f"radiograph/{kind}")
     directions, orientation = _directions(rng, view)
     field = _field(anatomy, kind)
     first, last = _extent(rng, anatomy, view, field, directions)
@@ -188,7 +188,7 @@ def _field(anatomy: Anatomy, kind: RadiographKind) -> Field:
     if kind in ("xr_flexion", "xr_extension"):
         return "functional"
     region, whole_lumbar = sample_region(stream(anatomy.patient.seed, "region"), anatomy)
-    luck = float(stream(anatomy.patient.seed, "radiograph/field").random())
+    luck = float(examination_stream(anatomy.patient, "radiograph/field").random())
     if region == "cervical":
         return "cervical"
     if region == "lumbar":

@@ -110,7 +110,7 @@ SEEN: Final[dict[Tissue, Seen]] = {
     Tissue.NUCLEUS_1: Seen(78, 0.40, 0.94, 0.80),
     Tissue.NUCLEUS_2: Seen(78, 0.40, 0.82, 0.68),
     Tissue.NUCLEUS_3: Seen(75, 0.39, 0.50, 0.42),
-    Tissue.NUCLEUS_4: Seen(70, 0.37, 0.30, 0.24),
+    Tissue.NUCLEUS_4: Seen(70, 0.37, 0.24, 0.19),
     Tissue.NUCLEUS_5: Seen(60, 0.32, 0.15, 0.12),
     Tissue.CORTEX: Seen(720, 0.10, 0.07, 0.04),
     Tissue.MARROW: Seen(160, 0.82, 0.65, 0.17),

@@ -1,0 +1,247 @@
+"""Questions that need two examinations of one patient, months apart: what grew, shrank, sank or came new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from spinemed.instances.ask_levels import SEARCH_SCALE, Strip, shot_of, strip_of, told_by, window_for
+from spinemed.instances.ask_marked import bare, middle_of
+from spinemed.instances.ask_search import shows_alike, site_pool
+from spinemed.instances.drafts import Case, Draft, spread, the_right
+from spinemed.instances.options import OPTIONS
+from spinemed.instances.premise import view_of
+from spinemed.instances.shots import (
+    CaseSeries,
+    Shot,
+    frame_around,
+    frame_of,
+    outline,
+    shoot,
+    slice_of,
+    whole_frame,
+)
+from spinemed.instances.templates import template_of
+from spinemed.instances.windows import Window
+from spinemed.records import Finding, Kind, Pathology
+
+_TRIES: Final = 24
+_NEAREST_SLICES: Final = 1
+"""A metastasis is seen in slices at most so many beside the one that shows most of it."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A kind with the pathology that is compared, the views that show it, and the window's side in mm.
+
+    Without `side_mm` the whole slice is shown and nothing marked. `healthy` is the answer of sites without
+    any finding: it is asked only beside others.
+    """
+
+    kind: Kind
+    pathology: Pathology
+    views: tuple[str, ...]
+    side_mm: tuple[float, float] | None = (90.0, 140.0)
+    healthy: str = ""
+
+
+_BONE_VIEWS: Final = ("CT sagittal", "T2 sagittal", "STIR sagittal")
+FOLLOWED: Final[tuple[Followed, ...]] = (
+    Followed("change_height", "height_loss", _BONE_VIEWS, healthy="intact"),
+    Followed("change_herniation", "herniation", ("T2 sagittal",)),
+    Followed("change_herniation", "herniation", ("T2 axial",), (75.0, 120.0)),
+    Followed("change_metastasis", "metastasis", _BONE_VIEWS),
+    Followed("change_curve", "scoliosis", ("XR full frontal",), None),
+)
+
+Pair = tuple[CaseSeries, CaseSeries]
+Twins = tuple[Finding, Finding]
+Asked = tuple[Pair, Twins, str, tuple[str, ...]]
+
+
+def change_drafts(case: Case) -> Iterator[Draft]:
+    """Yield drafts of all kinds that compare a later examination with the first; none where there is one."""
+    for followed in FOLLOWED:
+        rng = case.rng(followed.kind, *followed.views)
+        by_answer: dict[str, list[Asked]] = {}
+        for pair in _pairs(case, followed.views):
+            for asked in _asked(case, followed, pair):
+                by_answer.setdefault(asked[2], []).append(asked)
+        if set(by_answer) <= {followed.healthy}:
+            continue
+        for asked in spread(by_answer, case.asking.items_per_kind, rng):
+            draft = _draft(case, followed, asked, rng)
+            if draft is not None:
+                yield draft
+    yield from _new_metastases(case)
+
+
+def _pairs(case: Case, views: tuple[str, ...]) -> Iterator[Pair]:
+    """Yield each series of the first examination with each later one of its kind."""
+    found = case.seen_as(*views)
+    firsts = [one for one in found if not one.series.months]
+    laters = [one for one in found if one.series.months]
+    for first in firsts:
+        yield from ((first, other) for other in laters if view_of(first.series) == view_of(other.series))
+
+
+def _fields(kind: Kind, pair: Pair) -> dict[str, str]:
+    """Return what the question says: the months between, and of a disc if it is ringed or cut along."""
+    first, second = pair
+    fields = {"months": str(second.series.months - first.series.months)}
+    if kind == "change_herniation":
+        fields["disc"] = "slice" if second.series.plane == "axial" else "ring"
+    return fields
+
+
+def _asked(case: Case, followed: Followed, pair: Pair) -> Iterator[Asked]:
+    """Yield each site that both series state, with the one answer that holds there."""
+    first, second = pair
+    keys = template_of(followed.kind).keys
+    for twins in _twins(followed, pair):
+        if not _shows_both(first, *twins):
+            continue
+        sites = () if followed.side_mm is None else (twins[0].site,)
+        shown = bare(first, twins[0]), bare(second, twins[1])
+        answer = the_right(case, followed.kind, sites, keys, shown, _fields(followed.kind, pair))
+        if answer is not None:
+            yield pair, twins, *answer
+
+
+def _twins(followed: Followed, pair: Pair) -> Iterator[Twins]:
+    """Yield the findings of one site in both series; of curves the largest, whose apex may have moved."""
+    found = [one.of(followed.pathology) for one in pair]
+    if followed.side_mm is None:
+        largest = [max(ones, key=lambda one: abs(one.value or 0.0), default=None) for ones in found]
+        if largest[0] is not None and largest[1] is not None:
+            yield largest[0], largest[1]
+        return
+    later = {one.site: one for one in found[1]}
+    yield from ((one, later[one.site]) for one in found[0] if one.site in later)
+
+
+def _shows_both(series: CaseSeries, one: Finding, other: Finding) -> bool:
+    """Return whether both slices show the place of a finding that only one of them has.
+
+    A normal disc is shown in its middle: a herniation beside it might be left out.
+    """
+    if view_of(series.series).endswith("axial") or one.present == other.present:
+        return True
+    return one.pathology != "herniation" or one.side == "central"
+
+
+def _draft(case: Case, followed: Followed, asked: Asked, rng: np.random.Generator) -> Draft | None:
+    pair, twins, right, pool = asked
+    shots = [_shot(case, followed, *seen, rng) for seen in zip(pair, twins, strict=True)]
+    whole = tuple(shot for shot in shots if shot is not None)
+    if len(whole) < len(shots):
+        return None
+    sites = () if followed.side_mm is None else (twins[0].site,)
+    return Draft(
+        followed.kind,
+        sites,
+        pool,
+        right,
+        whole,
+        _rests_on(followed.kind, pair, twins),
+        _fields(followed.kind, pair),
+    )
+
+
+def _rests_on(kind: Kind, pair: Pair, twins: Twins) -> tuple[str, ...]:
+    """Return the ids of the findings that an answer rests on: of both examinations."""
+    others = [
+        one.id
+        for series, twin in zip(pair, twins, strict=True)
+        for one in series.of(*template_of(kind).facts)
+        if one.site == twin.site
+    ]
+    return tuple(dict.fromkeys((*(one.id for one in twins), *others)))
+
+
+def _shot(
+    case: Case, followed: Followed, series: CaseSeries, finding: Finding, rng: np.random.Generator
+) -> Shot | None:
+    """Return one picture: a window around the site, with a ring on a body or a disc seen from the side."""
+    cut = slice_of(series, finding.evidence.plane, finding.evidence.slice_index)
+    if followed.side_mm is None:
+        return shoot(case.study, series, cut, whole_frame(cut, rng), finding.evidence, rng)
+    middle = middle_of(series, finding, cut)
+    if middle is None:
+        return None
+    frame = frame_around(cut, middle, rng, followed.side_mm)
+    ring = None if cut.plane == "axial" else middle
+    return shoot(case.study, series, cut, frame, finding.evidence, rng, ring)
+
+
+def _new_metastases(case: Case) -> Iterator[Draft]:
+    """Yield drafts that ask which vertebra has a metastasis that the first examination did not show."""
+    rng = case.rng("new_metastasis")
+    found: list[tuple[Pair, Finding]] = []
+    for first, second in _pairs(case, _BONE_VIEWS):
+        before = {one.site: one.present for one in first.of("metastasis")}
+        new = [one for one in second.of("metastasis") if one.present and before.get(one.site) is False]
+        found += [((first, second), one) for one in new]
+    given = 0
+    for place in rng.permutation(len(found)):
+        draft = _search_draft(case, *found[int(place)], rng)
+        if draft is not None:
+            yield draft
+            given += 1
+        if given == case.asking.items_per_kind:
+            return
+
+
+def _search_draft(case: Case, pair: Pair, finding: Finding, rng: np.random.Generator) -> Draft | None:
+    """Return the question about one window of each examination, counted from the same place in both."""
+    first, second = (strip_of(case, series) for series in pair)
+    if first is None or second is None:
+        return None
+    cut = slice_of(pair[1], finding.evidence.plane, finding.evidence.slice_index)
+    for _ in range(_TRIES):
+        windows = _window(first, finding.site, rng), _window(second, finding.site, rng)
+        if windows[0] is None or windows[1] is None:
+            return None
+        fields = {**_fields("new_metastasis", pair), "numbering": second.numbering(windows[1])}
+        shared = site_pool(first, windows[0], segments=False)
+        pool = [site for site in site_pool(second, windows[1], segments=False) if site in shared]
+        pool = [site for site in pool if site != told_by(fields["numbering"])]
+        if first.numbering(windows[0]) != fields["numbering"] or len(pool) < OPTIONS:
+            continue
+        if not shows_alike(case, second, windows[1], cut.index) or not _old_ones_are_shown(
+            pair, first, cut.index
+        ):
+            continue
+        shown = (
+            outline(pair[0], first.cut, frame_of(windows[0], SEARCH_SCALE).within(first.cut)),
+            outline(pair[1], cut, frame_of(windows[1], SEARCH_SCALE).within(cut)),
+        )
+        answer = the_right(case, "new_metastasis", (finding.site,), pool, shown, fields)
+        if answer is None or not shown[1].holds(finding):
+            continue
+        before = next(one for one in pair[0].of("metastasis") if one.site == finding.site)
+        shots = (
+            shot_of(case, first, windows[0], rng, before, scale=SEARCH_SCALE),
+            shot_of(case, second, windows[1], rng, finding, scale=SEARCH_SCALE, cut=cut),
+        )
+        ids = (before.id, finding.id)
+        return Draft("new_metastasis", (finding.site,), answer[1], answer[0], shots, ids, fields)
+    return None
+
+
+def _window(strip: Strip, site: str, rng: np.random.Generator) -> Window | None:
+    return window_for(strip, strip.chain.sites.index(site), rng) if site in strip.chain.sites else None
+
+
+def _old_ones_are_shown(pair: Pair, first: Strip, index: int) -> bool:
+    """Return whether the slices shown pass the metastases that were there before: none looks new."""
+    old = {one.site for one in pair[0].of("metastasis") if one.present}
+    return all(
+        abs(one.evidence.slice_index - shown) <= _NEAREST_SLICES
+        for series, shown in zip(pair, (first.cut.index, index), strict=True)
+        for one in series.of("metastasis")
+        if one.present and one.site in old
+    )

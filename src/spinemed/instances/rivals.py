@@ -1,0 +1,68 @@
+"""What else a picture shows, or just cuts, that could be taken for the one level looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from spinemed.instances.alignment_truth import SMALLEST_SLIP_PERCENT
+from spinemed.instances.premise import Premise, Shown, sites_in_view
+from spinemed.instances.truth import NARROW, SEARCHED
+from spinemed.records import Finding, Kind, Pathology
+
+_ONE_IN_VIEW: Final[Mapping[Kind, Pathology]] = {
+    **SEARCHED,
+    "slip_fusion": "slip",
+    "decompression_level": "herniation",
+}
+"""Kinds that look for the one level in view with a pathology."""
+
+
+def has_rival(premise: Premise) -> bool:
+    """Return whether the pictures show more than one level that could be the one looked for.
+
+    As in view counts what overlaps the window or borders on a vertebra that does: the disc below the last
+    one may be seen though its lower vertebra is not.
+    """
+    pathology = _ONE_IN_VIEW.get(premise.kind)
+    if pathology is None:
+        return False
+    found = {
+        one.site
+        for one in premise.facts.of(pathology)
+        if _is_looked_for(one) and any(_is_near(premise, shown, one) for shown in premise.shown)
+    }
+    return len(found) > 1 or (pathology == "herniation" and _looks_herniated_elsewhere(premise, found))
+
+
+def _is_looked_for(finding: Finding) -> bool:
+    if finding.pathology == "canal_stenosis":
+        return finding.grade in NARROW
+    return finding.present
+
+
+def _is_near(premise: Premise, shown: Shown, finding: Finding) -> bool:
+    """Return whether a finding lies in the window or at a segment of a vertebra that touches it."""
+    if set(finding.site.split("-")) & set(sites_in_view(premise, shown)):
+        return True
+    where, box = finding.evidence, finding.evidence.box
+    return (
+        (where.series, where.plane) == (shown.series.uid, shown.plane)
+        and box.bottom > shown.top
+        and box.top < shown.bottom
+        and box.right > shown.left
+        and box.left < shown.right
+    )
+
+
+def _looks_herniated_elsewhere(premise: Premise, herniated: set[str]) -> bool:
+    """Return whether a slipped or narrow segment without herniation is in view: its disc bulges as well."""
+    alike = {
+        one.site
+        for pathology in ("slip", "canal_stenosis")
+        for one in premise.facts.of(pathology)
+        if (pathology == "canal_stenosis" and one.grade in NARROW)
+        or (pathology == "slip" and one.present and abs(one.value or 0.0) >= SMALLEST_SLIP_PERCENT)
+    }
+    in_view = {site for shown in premise.shown for site in sites_in_view(premise, shown)}
+    return bool((alike - herniated) & in_view)

@@ -1,0 +1,247 @@
+"""What a plan must add, must not advise, and how texts name several sites and the vertebrae in view."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic import Draft, consultation, report
+from spinemed.instances.clinic.case import Case, case_of
+from spinemed.instances.clinic.consultation import cautions, explanation, further
+from spinemed.instances.clinic.describe import normal_sentences, sentence
+from spinemed.instances.clinic.further import further_needs
+from spinemed.instances.clinic.history import history
+from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
+from spinemed.instances.clinic.problem import problem_of
+from spinemed.instances.clinic.story import person
+from spinemed.instances.clinic.told import is_cut_short, told_groups
+from spinemed.instances.clinic.wording import LANGUAGES, Language, Style
+from spinemed.records import Reject
+
+
+def _made_up() -> ModuleType:
+    place = Path(__file__).with_name("test_instances_clinic_cases.py")
+    spec = importlib.util.spec_from_file_location("clinic_cases", place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MADE = _made_up()
+CASES: dict[str, CaseFacts] = MADE.cases()
+OLD = {"grade": "A1", "detail": "old"}
+FRESH = {"grade": "A1", "detail": "fresh"}
+NARROW = {"grade": "severe", "value": 4.0, "unit": "mm"}
+EN = Style(language="en", name="canonical")
+ZH = Style(language="zh", name="canonical")
+
+
+def lost(site: str, grade: str, percent: float) -> tuple[str, str, dict[str, Any]]:
+    return site, "height_loss", {"grade": grade, "value": percent, "unit": "%", "detail": "wedge"}
+
+
+def some_case(facts: CaseFacts, language: Language = "en", **wanted: str) -> Case:
+    """Return the first case whose plan is as wanted."""
+    for key in range(60):
+        case = case_of(facts, str(key), language)
+        if isinstance(case, Case) and all(getattr(case.plan, name) == as_ for name, as_ in wanted.items()):
+            return case
+    raise AssertionError(case)
+
+
+def plans_of(facts: CaseFacts) -> list[Plan | NoPlan]:
+    problem = problem_of(facts)
+    return [plan_of(problem, history(facts, problem, str(key))) for key in range(60)]
+
+
+def test_pain_of_a_neck_root_is_never_months_old() -> None:
+    narrow = ("C5-C6", "foraminal_stenosis", {"grade": "3", "side": "left"})
+    facts = MADE.case([narrow], levels=MADE.CERVICAL, age_band="50-59")
+    problem = problem_of(facts)
+    assert problem.lead == "root_stenosis"
+    rows = [history(facts, problem, str(key)) for key in range(40)]
+    assert max(row.weeks for row in rows) <= 8 and max(row.treated_weeks for row in rows) <= 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_bone_density_is_not_asked_for_where_it_was_told(language: Language) -> None:
+    facts = MADE.case([("L1", "fracture", FRESH), ("T12", "fracture", OLD)], age_band="70-79")
+    for voice in ("patient", "colleague"):
+        said = further(some_case(facts, language), voice)  # type: ignore[arg-type]
+        assert not re.search("density|测骨密度|查过骨密度", said)
+        assert re.search("one more reason|更需要", said)
+
+
+@pytest.mark.parametrize(
+    ("site", "pathology", "name"),
+    [
+        ("C5-C6", "canal_stenosis", "cord"),
+        ("C7-T1", "canal_stenosis", "cord"),
+        ("T1-T2", "canal_stenosis", "cord_back"),
+        ("T11-T12", "canal_stenosis", "cord_back"),
+        ("T12-L1", "canal_stenosis", "conus"),
+        ("L1-L2", "recess_stenosis", "conus"),
+        ("L2-L3", "canal_stenosis", "stenosis"),
+    ],
+)
+def test_the_warning_fits_the_part_of_the_cord(site: str, pathology: str, name: str) -> None:
+    levels = ("C2", "C3", "C4", "C5", "C6", *MADE.WHOLE)
+    aside = {"grade": "severe", "side": "left"}
+    found = [(site, pathology, aside if pathology == "recess_stenosis" else NARROW)]
+    facts = MADE.case([*found, ("L4", "metastasis", {"grade": "lytic"})], levels=levels, age_band="60-69")
+    assert [need.name for need in further_needs(problem_of(facts), 65)] == [name]
+
+
+def test_fractures_are_denied_in_vertebrae_that_are_seen_whole_alone_and_lists_end_with_or() -> None:
+    findings = [one for one in CASES["normal"].findings if (one.site, one.pathology) != ("L3", "vertebra")]
+    told = normal_sentences(findings, EN, "k", findings)
+    fracture = next(line for line in told if "fracture" in line)
+    assert re.search(r"T11 to L2, L4, L5 or S1|T11 to L2 or L4 to S1", fracture)
+
+
+def test_discs_are_told_in_all_grades_and_what_is_left_out_is_said() -> None:
+    worn = [(f"L{n}-L{n + 1}", "disc_degeneration", {"grade": str(n + 1)}) for n in (2, 3, 4)]
+    other = [("L2-L3", "modic_change", {"grade": "2"}), ("L2", "endplate_defect", {"detail": "upper"}),
+             ("L4", "osteophyte", {"grade": "large"})]  # fmt: skip
+    problem = problem_of(MADE.case([*worn, *other]))
+    assert [group[0].grade for group in told_groups(problem)[:3]] == ["5", "4", "3"]
+    assert is_cut_short(problem)
+    draft = consultation(MADE.case([*worn, *other], kinds=("t2", "ct")), "k", "zh")
+    assert isinstance(draft, Draft)
+
+
+def test_a_collapsed_fragile_burst_and_a_small_herniation_are_not_planned() -> None:
+    burst = ("L1", "fracture", {"grade": "A3", "detail": "fresh"})
+    for percent, has_plan in ((30.0, True), (45.0, False)):
+        facts = MADE.case([burst, lost("L1", "2", percent)], age_band="70-79")
+        assert {isinstance(plan, Plan) for plan in plans_of(facts)} == {has_plan}
+    small = {"grade": "protrusion", "side": "left", "detail": "subarticular", "value": 2.4, "unit": "mm"}
+    plans = plans_of(MADE.case([("L4-L5", "herniation", small)]))
+    assert {plan.stance for plan in plans if isinstance(plan, Plan)} == {"conserve"}
+
+
+def test_no_operation_is_offered_at_a_level_that_is_not_seen_whole() -> None:
+    whole = CASES["extrusion"]
+    cut = CaseFacts(
+        whole.study, tuple(one for one in whole.findings if (one.site, one.pathology) != ("L4", "vertebra"))
+    )
+    stances = set()
+    for key in range(40):
+        case = case_of(cut, str(key), "en")
+        if isinstance(case, Reject):
+            assert "no operation at L4-L5" in case.reason
+        else:
+            stances.add(case.plan.stance)
+    assert stances == {"conserve"}
+
+
+def _names(case: Case) -> list[str]:
+    return [name for name, _ in cautions(case)]
+
+
+def test_plans_do_not_leave_out_their_cautions() -> None:
+    assert _names(some_case(CASES["central"])) == ["saddle"]
+    assert _names(some_case(CASES["injury_b2"])) == ["whole_spine"]
+    part = MADE.case([], levels=("T11", "T12", "L1", "L2", "L3"))
+    assert _names(some_case(part)) == ["whole_part"]
+    worn = ("L4-L5", "disc_degeneration", {"grade": "4"})
+    undated = MADE.case([worn, ("L2", "fracture", {"grade": "A1"})], kinds=("t2", "ct"))
+    hernia = {"grade": "extrusion", "side": "left", "detail": "subarticular", "value": 7.2, "unit": "mm"}
+    undated = MADE.case([("L4-L5", "herniation", hernia), ("L2", "fracture", {"grade": "A1"})])
+    assert _names(some_case(undated, stance="conserve")) == ["training"]
+    assert "training" not in _names(some_case(undated, stance="offer"))
+    far = {"grade": "2", "value": 31.0, "unit": "%", "detail": "degenerative"}
+    slipped = MADE.case([("L4-L5", "canal_stenosis", NARROW), ("L4-L5", "slip", far)], age_band="60-69")
+    assert _names(some_case(slipped, stance="offer")) == ["fusion"]
+    assert _names(some_case(slipped, stance="conserve")) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_marked_height_loss_of_the_young_is_explained_and_also_is_said_once(language: Language) -> None:
+    worn = ("L4-L5", "disc_degeneration", {"grade": "4"})
+    facts = MADE.case(
+        [
+            ("L4-L5", "canal_stenosis", NARROW),
+            ("T12-L1", "canal_stenosis", NARROW),
+            worn,
+            lost("T12", "2", 33.0),
+        ],
+        age_band="40-49",
+    )
+    assert [need.name for need in further_needs(problem_of(facts), 45)] == ["conus", "height_loss"]
+    for key in range(6):
+        for write, times in ((consultation, 1), (report, 2)):
+            draft = write(facts, str(key), language)
+            if isinstance(draft, Draft):
+                text = " ".join(message.content for message in draft.messages)
+                assert text.count("Also:" if language == "en" else "另需处理：") == times
+
+
+@pytest.mark.parametrize(
+    ("levels", "four", "en", "zh"),
+    [
+        (["L3", "L4", "S1"], True, "L3 to S1 (four lumbar vertebrae, no L5)", "L3至S1（腰椎四个，无L5）"),
+        (["T12", "L1", "L2", "L3", "L4", "L5", "L6"], False, "T12 to L6", "T12至L6"),
+        (["T11", "T12", "T13"], False, "T11 to T13", "T11至T13"),
+        (["L4", "L5", "L6", "S1"], False, "L4 to S1 (with L6)", "L4至S1（含L6）"),
+    ],
+)
+def test_the_vertebrae_in_view_are_one_range(levels: list[str], four: bool, en: str, zh: str) -> None:
+    assert (EN.span(levels, four), ZH.span(levels, four)) == (en, zh)
+
+
+def test_a_segment_over_a_missing_vertebra_ends_a_range() -> None:
+    assert EN.sites(["L1-L2", "L2-L3", "L3-L4", "L4-S1"]) == "L1-L2 to L3-L4 and L4-S1"
+
+
+def test_several_sites_stand_in_the_plural() -> None:
+    facts = MADE.case([("T12", "fracture", OLD), ("L2", "fracture", OLD)], age_band="60-69")
+    found = [one for one in facts.findings if one.pathology == "fracture" and one.present]
+    both = [one for one in found if one.evidence.series == found[0].evidence.series]
+    for key in range(8):
+        assert "fractures" in sentence(both, EN, str(key))
+        assert "fractures" not in sentence(both[:1], EN, str(key))
+
+
+def test_narrowing_beside_the_cord_is_no_lumbar_stenosis_and_a_root_goes_before_a_curve() -> None:
+    levels = ("T9", "T10", *MADE.LUMBAR)
+    narrow = {"grade": "moderate", "value": 8.0, "unit": "mm"}
+    facts = MADE.case([(site, "canal_stenosis", narrow) for site in ("T10-T11", "L3-L4", "L4-L5")],
+                      levels=levels, age_band="60-69")  # fmt: skip
+    assert problem_of(facts).sites == ("L3-L4", "L4-L5")
+    led, *others = told_groups(problem_of(facts))
+    assert {one.site for one in led} == {"L3-L4", "L4-L5"}
+    assert [one.site for one in others[0]] == ["T10-T11"]
+    assert [need.name for need in further_needs(problem_of(facts), 65)] == ["cord_back"]
+    curve = ("L3", "scoliosis", {"side": "left", "extent": ("L1", "L4"), "value": 17.0, "unit": "deg"})
+    disc = {"grade": "protrusion", "side": "left", "detail": "subarticular", "value": 4.0, "unit": "mm"}
+    both = MADE.case([("L4-L5", "herniation", disc), curve], kinds=("t2", "full_ap"), age_band="40-49")
+    assert problem_of(both).lead == "herniation"
+
+
+def test_the_infected_are_told_to_stay_in_hospital() -> None:
+    draft = report(CASES["discitis"], "k", "zh")
+    assert isinstance(draft, Draft)
+    assert "建议住院" in draft.answer and "请马上告诉医护人员" in draft.answer
+
+
+def test_the_pain_is_matched_with_the_levels_of_its_own_part_alone() -> None:
+    levels = ("T7", "T8", "T9", "T10", *MADE.LUMBAR)
+    lost_most = lost("T12", "2", 30.0)
+    broken = [("T8", "fracture", FRESH), ("T12", "fracture", FRESH), lost_most]
+    case = some_case(MADE.case(broken, levels=levels, age_band="70-79"))
+    assert case.problem.sites == ("T8", "T12")
+    assert "T12" in explanation(case) and "T8" not in explanation(case)
+
+
+def test_girls_and_boys_are_below_18() -> None:
+    clinical = history(CASES["scoliosis_young"], problem_of(CASES["scoliosis_young"]), "k")
+    words = [person(clinical.model_copy(update={"age": age, "sex": "F"}), "en") for age in (17, 18)]
+    assert words == ["girl", "woman"]
