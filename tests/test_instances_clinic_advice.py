@@ -17,6 +17,8 @@ from spinemed.instances.clinic.consultation import cautions, explanation, furthe
 from spinemed.instances.clinic.describe import normal_sentences, sentence
 from spinemed.instances.clinic.further import further_needs
 from spinemed.instances.clinic.history import history
+from spinemed.instances.clinic.limits import restrained
+from spinemed.instances.clinic.pictures import with_shown_foramina
 from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
 from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.story import person
@@ -191,10 +193,18 @@ def test_marked_height_loss_of_the_young_is_explained_and_also_is_said_once(lang
         (["T12", "L1", "L2", "L3", "L4", "L5", "L6"], False, "T12 to L6", "T12至L6"),
         (["T11", "T12", "T13"], False, "T11 to T13", "T11至T13"),
         (["L4", "L5", "L6", "S1"], False, "L4 to S1 (with L6)", "L4至S1（含L6）"),
+        (["T11", "T12", "T13", "L1", "L3"], False, "T11 to L1 (with T13) and L3", "T11至L1（含T13）和L3"),
+        (["T12", "T13", "L1", "L3"], False, "T12, T13, L1 and L3", "T12、T13、L1和L3"),
+        (["T13", "L1", "L2", "L3"], False, "T13 and L1 to L3", "T13和L1至L3"),
     ],
 )
 def test_the_vertebrae_in_view_are_one_range(levels: list[str], four: bool, en: str, zh: str) -> None:
     assert (EN.span(levels, four), ZH.span(levels, four)) == (en, zh)
+
+
+def test_a_denied_range_has_no_brackets() -> None:
+    levels = ["T11", "T12", "T13", "L1", "L3"]
+    assert EN.sites(levels, denied=True) == "T11 to L1 or L3"
 
 
 def test_a_segment_over_a_missing_vertebra_ends_a_range() -> None:
@@ -239,6 +249,97 @@ def test_the_pain_is_matched_with_the_levels_of_its_own_part_alone() -> None:
     case = some_case(MADE.case(broken, levels=levels, age_band="70-79"))
     assert case.problem.sites == ("T8", "T12")
     assert "T12" in explanation(case) and "T8" not in explanation(case)
+
+
+def test_beside_metal_an_mri_tells_nothing_normal_and_no_grade_of_a_disc() -> None:
+    worn = [(site, "disc_degeneration", {"grade": "4"}) for site in ("L2-L3", "L3-L4", "L4-L5", "L5-S1")]
+    metal = [("L4-L5", "cage", {}), ("L4", "screws", {}), ("L5", "screws", {})]
+    facts = restrained(MADE.case([*worn, *metal], kinds=("t2", "ct")))
+    on_mr = [one for one in facts.findings if one.evidence.series == "1.2.t2" and one.pathology != "vertebra"]
+    assert on_mr and all({"L4", "L5"}.isdisjoint(one.site.split("-")) for one in on_mr)
+    assert any(one.site == "L5" and one.pathology == "fracture" for one in facts.findings)
+
+
+def test_another_narrow_level_of_a_myelopathy_or_a_stenosis_is_for_the_surgeon_to_decide() -> None:
+    neck = [("C4-C5", "canal_stenosis", NARROW), ("C4-C5", "cord_signal", {}),
+            ("C5-C6", "canal_stenosis", {"grade": "moderate", "value": 7.0, "unit": "mm"})]  # fmt: skip
+    facts = MADE.case(neck, levels=MADE.CERVICAL, age_band="60-69")
+    assert [need.name for need in further_needs(problem_of(facts), 65)] == ["cord_more"]
+    back = [("L4-L5", "canal_stenosis", NARROW),
+            ("L3-L4", "canal_stenosis", {"grade": "moderate", "value": 7.0, "unit": "mm"})]  # fmt: skip
+    case = some_case(MADE.case(back, age_band="60-69"), stance="offer")
+    assert cautions(case) == [("levels", ("L3-L4",))]
+
+
+def test_a_variant_is_counted_before_an_operation_and_a_sacralised_level_is_no_ankylosis() -> None:
+    sacralised = ("L5", "transitional", {"grade": "L5_sacralised"})
+    case = some_case(
+        MADE.case(
+            [("L3-L4", "canal_stenosis", NARROW), sacralised], kinds=("t2", "full_ap"), age_band="60-69"
+        ),
+        stance="offer",
+    )
+    assert _names(case) == ["variant"]
+    bridge = [("L4-L5", "bridging", {"present": False}), ("L5-S1", "bridging", {"present": False})]
+    findings = MADE.case([*bridge, sacralised], kinds=("ct", "full_ap")).findings
+    told = " ".join(normal_sentences(findings, EN, "k", findings))
+    assert re.search(r"(?:bridging|ankylosis).* at L4-L5\.", told.replace("is seen ", ""))
+
+
+def test_nobody_with_an_unstable_fracture_stands_for_a_film() -> None:
+    broken = ("T12", "fracture", {"grade": "B2", "detail": "fresh"})
+    facts = MADE.case([broken], kinds=("ct", "full_ap"), age_band="30-39")
+    assert {one.evidence.series for one in restrained(facts).findings} == {"1.2.ct"}
+    whole = MADE.case([("T12", "fracture", FRESH)], kinds=("ct", "full_ap"), age_band="30-39")
+    assert {one.evidence.series for one in restrained(whole).findings} == {"1.2.ct", "1.2.full_ap"}
+
+
+def test_a_foraminal_herniation_has_no_reach_and_an_old_fracture_goes_before_its_height() -> None:
+    facts = CASES["foraminal"]
+    disc = next(one for one in facts.findings if one.pathology == "herniation" and one.present)
+    assert "mm" not in sentence([disc], EN, "k")
+    old = MADE.case([lost("T12", "2", 30.0), ("T12", "fracture", OLD)], age_band="60-69")
+    led = problem_of(old).finding
+    assert led is not None and led.pathology == "fracture"
+
+
+def test_only_what_a_picture_shows_is_called_normal() -> None:
+    facts = CASES["extrusion"]
+    far = tuple(
+        one.model_copy(update={"evidence": one.evidence.model_copy(update={"slice_index": 11})})
+        if one.pathology == "slip"
+        else one
+        for one in facts.findings
+    )
+    for write in (consultation, report):
+        draft = write(CaseFacts(facts.study, far), "k", "en")
+        assert isinstance(draft, Draft)
+        assert not re.search("listhesis|slip", draft.answer)
+
+
+def test_a_narrow_foramen_is_told_only_where_a_picture_shows_it() -> None:
+    narrow = {"grade": "2", "side": "right"}
+    facts = MADE.case([("L4-L5", "canal_stenosis", NARROW), ("L2-L3", "foraminal_stenosis", narrow)],
+                      kinds=("t2",), age_band="60-69")  # fmt: skip
+    shown = with_shown_foramina(facts)
+    assert any(one.pathology == "foraminal_stenosis" for one in shown.findings)
+    # Six findings that are told first take all the places for pictures.
+    crowd = [(site, "canal_stenosis", NARROW) for site in ("T11-T12", "T12-L1", "L1-L2", "L3-L4", "L5-S1")]
+    facts = MADE.case([("L4-L5", "canal_stenosis", NARROW), *crowd, ("L2-L3", "foraminal_stenosis", narrow)],
+                      kinds=("t2",), age_band="60-69")  # fmt: skip
+    apart = tuple(
+        one.model_copy(update={"evidence": one.evidence.model_copy(update={"slice_index": 10 * number})})
+        if one.present and one.pathology != "vertebra"
+        else one
+        for number, one in enumerate(facts.findings)
+    )
+    kept = with_shown_foramina(CaseFacts(facts.study, apart)).findings
+    assert not any(one.pathology == "foraminal_stenosis" for one in kept)
+
+
+def test_treatment_that_has_begun_goes_on() -> None:
+    acts = {plan.act for plan in plans_of(CASES["stenosis"]) if isinstance(plan, Plan)}
+    assert "stenosis.continued" in acts
 
 
 def test_girls_and_boys_are_below_18() -> None:

@@ -276,7 +276,7 @@ def test_implants_are_named_by_their_extent_and_metal_spoils_the_mri() -> None:
     assert implants_text(CASES["operated"], style) == "from L4 to L5"
     draft = report(CASES["operated"], "k", "en")
     assert isinstance(draft, Draft)
-    assert "Metal artefact of the implants" in draft.answer and "State after fusion" in draft.answer
+    assert "Metal artefact near the implants" in draft.answer and "State after fusion" in draft.answer
 
 
 def test_notes_on_what_was_read_are_not_printed_and_articles_fit() -> None:

@@ -11,7 +11,8 @@ from spinemed.instances.clinic.dermatomes import root_hit
 from spinemed.instances.clinic.describe import fields_of, has_four_lumbar, vertebrae_seen
 from spinemed.instances.clinic.further import Need, further_needs, moving_slips
 from spinemed.instances.clinic.history import Clinical, history, unfit
-from spinemed.instances.clinic.limits import restrained, withheld
+from spinemed.instances.clinic.limits import implant_sites, restrained, withheld
+from spinemed.instances.clinic.pictures import pictured, with_shown_foramina
 from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
 from spinemed.instances.clinic.problem import Part, Problem, is_pressing, problem_of
 from spinemed.instances.clinic.series_names import modalities
@@ -60,6 +61,11 @@ class Case:
         return told_groups(self.problem)
 
     @cached_property
+    def pictured(self) -> tuple[Finding, ...]:
+        """Return the findings that the key pictures show."""
+        return pictured(self.facts, self.problem)
+
+    @cached_property
     def needs(self) -> tuple[Need, ...]:
         """Return what needs action besides the leading problem."""
         return further_needs(self.problem, self.clinical.age, self.clinical.t_score is not None)
@@ -102,7 +108,7 @@ class Case:
 
 def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
     """Return the case of a study for one key and language, or a Reject where no rule gives a plan."""
-    facts = restrained(facts)
+    facts = with_shown_foramina(restrained(facts))
     if not any(one.pathology == "vertebra" for one in facts.findings):
         return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
     key = f"{facts.study.id}:{key}"
@@ -163,13 +169,6 @@ def extra_vertebra(case: Case) -> str:
         return ""
     named = [*vertebrae_seen(case.facts.findings), *(one.site for one in case.problem.found)]
     return next((level for site in named for level in site.split("-") if level in ("L6", "T13")), "")
-
-
-def implant_sites(facts: CaseFacts) -> list[str]:
-    """Return the vertebrae that cages and screws hold, from the head down."""
-    there = [one for one in facts.findings if one.present and one.pathology in ("cage", "screws")]
-    levels = {Level(level) for one in there for level in one.site.split("-")}
-    return [level.value for level in sorted(levels)]
 
 
 def implants_text(facts: CaseFacts, style: Style) -> str:

@@ -16,6 +16,7 @@ from spinemed.instances.clinic.case import (
 )
 from spinemed.instances.clinic.describe import normal_sentences, sentence
 from spinemed.instances.clinic.draft import Draft
+from spinemed.instances.clinic.further import other_narrow_levels
 from spinemed.instances.clinic.pictures import key_pictures
 from spinemed.instances.clinic.problem import BENIGN, part_of, severity
 from spinemed.instances.clinic.story import Voice, answers, group_of, opening
@@ -155,10 +156,14 @@ def cautions(case: Case) -> list[tuple[str, tuple[str, ...]]]:
         for one in problem.others
         if one.pathology == "slip" and one.site in problem.sites and severity(one) >= _FAR_SLIP
     )
+    narrow = other_narrow_levels(problem)
+    variant = any(one.pathology == "transitional" for one in problem.found)
     rules = (
         ("training", undated, bool(undated) and plan.stance == "conserve"),
         ("saddle", (), problem.lead == "central_herniation" and not case.clinical.bladder),
         ("fusion", slipped, bool(slipped) and plan.operates),
+        ("levels", narrow, bool(narrow) and plan.operates),
+        ("variant", (), variant and plan.operates),
         ("whole_spine", (), problem.lead == "injury"),
         ("whole_part", (), problem.lead in BENIGN and not is_region_shown(case)),
     )
@@ -201,7 +206,7 @@ def _reading(case: Case) -> str:
         lines.append(case.say("see.more_wear"))
     within = None if case.problem.lead in _WIDE else case.problem.part
     # The height of vertebrae is left to reports: beside the fractures it only puzzles.
-    stated = [one for one in case.facts.findings if one.pathology != "height_loss"]
+    stated = [one for one in case.pictured if one.pathology != "height_loss"]
     normal = normal_sentences(stated, case.style, case.key, case.facts.findings, within)
     shown = normal[: 3 if case.problem.finding is None else 1]
     if not lines:

@@ -128,7 +128,8 @@ def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str
     if first.extent is not None:
         fields["first"], fields["last"] = (style.site(end) for end in first.extent)
     fields |= {
-        "reach": _measured("reach", first, style, key),
+        # Behind the posterior wall is not where a foraminal herniation lies.
+        "reach": _measured("" if first.detail == "foraminal" else "reach", first, style, key),
         "depth": _measured("depth" if len(sites) == 1 and first.grade != "mild" else "", first, style, key),
         "size": _measured(_SIZES.get(phrase_name(first), ""), first, style, key),
     }
@@ -187,6 +188,8 @@ def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
         for one in every
         if "-" in one.site and {Site.parse(one.site).upper, Site.parse(one.site).lower} <= screwed
     }
+    if any(one.pathology == "transitional" and one.grade == "L5_sacralised" for one in every):
+        fused = fused | {"L5-S1"}
     broken = there["fracture"] | there["height_loss"]
     return {
         "fracture": broken,

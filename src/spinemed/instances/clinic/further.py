@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.clinic.describe import by_level
+from spinemed.instances.clinic.describe import by_level, is_lumbar
 from spinemed.instances.clinic.problem import Problem, severity
 from spinemed.levels import Level, Site
 from spinemed.records import Finding
@@ -38,6 +38,8 @@ def further_needs(problem: Problem, age: int, osteoporotic: bool = False) -> tup
     if osteoporotic:
         needs = [need._replace(name="fracture_old_known") if need.name == "fracture_old" else need
                  for need in needs]  # fmt: skip
+    if problem.lead == "myelopathy":
+        needs = [need._replace(name="cord_more") if need.name == "cord" else need for need in needs]
     covered = {site for need in needs for site in need.sites} | set(problem.sites)
     needs.append(Need("height_loss", _collapsed(rest, covered)))
     return tuple(need for need in needs if need.sites)
@@ -47,6 +49,16 @@ def _collapsed(findings: Sequence[Finding], covered: Collection[str]) -> tuple[s
     """Return the vertebrae that have lost much height while nothing else is done about them."""
     lost = [one for one in findings if one.pathology == "height_loss" and one.grade in ("2", "3")]
     return tuple(dict.fromkeys(one.site for one in lost if one.site not in covered))
+
+
+def other_narrow_levels(problem: Problem) -> tuple[str, ...]:
+    """Return the narrow lumbar levels beside those that a leading stenosis is operated at."""
+    narrow = [
+        one.site
+        for one in by_level(problem.others)
+        if one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe") and is_lumbar(one)
+    ]
+    return tuple(site for site in narrow if problem.lead == "stenosis" and site not in problem.sites)
 
 
 def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
-from spinemed.instances.clinic.case import implant_sites, rejected
+from spinemed.instances.clinic.case import rejected
 from spinemed.instances.clinic.dermatomes import root_hit
 from spinemed.instances.clinic.describe import has_four_lumbar, is_lumbar
 from spinemed.instances.clinic.draft import Draft
-from spinemed.instances.clinic.further import further_needs, moving_slips
+from spinemed.instances.clinic.further import further_needs, moving_slips, other_narrow_levels
 from spinemed.instances.clinic.history import contradiction
 from spinemed.instances.clinic.lexicon import (
     APEX,
@@ -36,6 +36,7 @@ from spinemed.instances.clinic.lexicon import (
     SAME,
     SIDED,
 )
+from spinemed.instances.clinic.limits import implant_sites
 from spinemed.instances.clinic.problem import is_abnormal
 from spinemed.instances.clinic.report import SECTIONS, parse_sections
 from spinemed.level_grammar import Mention, parse_levels
@@ -114,6 +115,7 @@ class Support:
         needs = further_needs(draft.problem, draft.clinical.age, draft.clinical.t_score is not None)
         self.meant = {*draft.problem.sites, *implants, *_span(implant_sites(facts)), *moving_slips(facts)}
         self.meant |= {site for need in needs for site in need.sites}
+        self.meant |= {*other_narrow_levels(draft.problem)}
         self.roots: dict[str, set[tuple[str, str]]] = {}
         for one in self.ill:
             if root_hit(one):

@@ -6,6 +6,7 @@ from typing import Final
 
 from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.clinic.problem import BENIGN, Problem, is_abnormal
+from spinemed.levels import Level
 from spinemed.records import Finding, Pathology
 
 _DANGERS: Final[tuple[Pathology, ...]] = (
@@ -16,6 +17,11 @@ _DANGERS: Final[tuple[Pathology, ...]] = (
     "scoliosis",
 )
 """What a harmless reading must not be given over; a curve, because it may cause the pain of the back."""
+_UPRIGHT: Final = ("standing", "flexion", "extension")
+_KEPT: Final[tuple[Pathology, ...]] = (
+    "vertebra", "vertebra_in_part", "thoracic_kyphosis", "lumbar_lordosis", "scoliosis",
+)  # fmt: skip
+"""What metal at one level does not spoil."""
 _CAUSES: Final[tuple[Pathology, ...]] = ("spondylodiscitis", "metastasis")
 """What would change the diagnosis of any finding at its own site."""
 
@@ -31,9 +37,10 @@ def restrained(facts: CaseFacts) -> CaseFacts:
 
     A Modic type needs T1 and T2 of the same study and is none on fat-suppressed images (Modic 1988);
     T1 alone does not tell a lytic from a blastic metastasis. Where a curve is held back, the films that
-    show curves are left out: the curves that they do state would pass for all there are.
+    show curves are left out: the curves that they do state would pass for all there are. With an unstable
+    fracture nobody stands for a film. Beside metal an MR image tells nothing normal and no grade of a disc.
     """
-    facts = _without_curves(facts)
+    facts = _without_metal(_without_standing(_without_curves(facts)))
     sequence = {series.uid: series.sequence for series in facts.study.series}
     shown = {sequence.get(one.evidence.series, "") for one in facts.findings}
 
@@ -53,8 +60,38 @@ def _without_curves(facts: CaseFacts) -> CaseFacts:
         return facts
     films = {one.series for one in facts.hidden if one.pathology == "scoliosis"}
     films |= {one.evidence.series for one in facts.findings if one.pathology == "scoliosis"}
-    kept = tuple(one for one in facts.findings if one.evidence.series not in films)
-    return CaseFacts(facts.study, kept, facts.hidden)
+    return of_series(facts, {one.evidence.series for one in facts.findings} - films)
+
+
+def _without_standing(facts: CaseFacts) -> CaseFacts:
+    unstable = any(one.pathology == "fracture" and one.grade[:1] in ("B", "C") for one in _fresh(facts))
+    upright = {series.uid for series in facts.study.series if series.posture in _UPRIGHT}
+    if not unstable or not upright:
+        return facts
+    return of_series(facts, {one.evidence.series for one in facts.findings} - upright)
+
+
+def _fresh(facts: CaseFacts) -> list[Finding]:
+    return [one for one in facts.findings if one.present and one.detail == "fresh"]
+
+
+def _without_metal(facts: CaseFacts) -> CaseFacts:
+    metal = set(implant_sites(facts))
+    on_mr = {series.uid for series in facts.study.series if series.modality == "MR"}
+
+    def told(one: Finding) -> bool:
+        beside = one.evidence.series in on_mr and not metal.isdisjoint(one.site.split("-"))
+        spoiled = one.pathology == "disc_degeneration" or not is_abnormal(one)
+        return not (beside and spoiled) or one.pathology in _KEPT
+
+    return CaseFacts(facts.study, tuple(one for one in facts.findings if told(one)), facts.hidden)
+
+
+def implant_sites(facts: CaseFacts) -> list[str]:
+    """Return the vertebrae that cages and screws hold, from the head down."""
+    there = [one for one in facts.findings if one.present and one.pathology in ("cage", "screws")]
+    levels = {Level(level) for one in there for level in one.site.split("-")}
+    return [level.value for level in sorted(levels)]
 
 
 def of_series(facts: CaseFacts, uids: set[str]) -> CaseFacts:

@@ -7,7 +7,7 @@ from typing import Final
 
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.limits import of_series
-from spinemed.instances.clinic.problem import Problem
+from spinemed.instances.clinic.problem import Problem, problem_of
 from spinemed.instances.clinic.told import told_findings
 from spinemed.records import Finding
 
@@ -35,6 +35,39 @@ def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
     pictures = [one for ones in chosen.values() for one in ones]
     extra = [one for one in spare if one not in pictures]
     return tuple(dict.fromkeys(one.id for one in (*pictures, *extra)))[:MOST_PICTURES]
+
+
+def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
+    """Return the findings that the key pictures show: their slice, or one next to it, is among them.
+
+    Which vertebrae a series holds whole or in part is known of every series.
+    """
+    keys = set(key_pictures(facts, problem))
+    slices = {_slice(one) for one in facts.findings if one.id in keys}
+    return tuple(
+        one
+        for one in facts.findings
+        if one.pathology in ("vertebra", "vertebra_in_part") or not _beside(one).isdisjoint(slices)
+    )
+
+
+def with_shown_foramina(facts: CaseFacts) -> CaseFacts:
+    """Return the facts without narrow foramina that no key picture shows: most are of midline slices."""
+    problem = problem_of(facts)
+    shown = pictured(facts, problem)
+    lead = problem.finding
+    kept = tuple(
+        one
+        for one in facts.findings
+        if one.pathology != "foraminal_stenosis" or one in shown or (lead is not None and is_same(one, lead))
+    )
+    return CaseFacts(facts.study, kept, facts.hidden)
+
+
+def _beside(one: Finding) -> set[tuple[str, int | None]]:
+    """Return the slice of a finding and its neighbours."""
+    series, index = _slice(one)
+    return {(series, index)} if index is None else {(series, index + step) for step in (-1, 0, 1)}
 
 
 def is_same(one: Finding, told: Finding) -> bool:
@@ -66,7 +99,7 @@ def _first(seen: Sequence[Finding], told: Sequence[Finding]) -> Finding | None:
     return max(whole, key=lambda one: one.pixels or 0) if whole else None
 
 
-def _slice(one: Finding) -> tuple[str, object]:
+def _slice(one: Finding) -> tuple[str, int | None]:
     return one.evidence.series, one.evidence.slice_index
 
 

@@ -95,6 +95,8 @@ DISCECTOMY_MM: Final = 3.0
 """A herniation that reaches less far behind the posterior wall is not operated."""
 COLLAPSE_PERCENT: Final = 40.0
 """From this loss of height on no plan is given for a fragile burst fracture."""
+BEGUN_WEEKS: Final = 4
+"""From this time of treatment on a narrow canal goes on with it, rather than beginning."""
 CHRONIC_WEEKS: Final = 12
 """From this time on pain without a red flag is long-standing."""
 
@@ -184,7 +186,8 @@ def _herniation(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     ruling = planning.herniation_plan(clinical.bladder, clinical.motor, True, clinical.treated_weeks)
     urgent = "herniation_urgent" if clinical.motor == "progressive" else "herniation"
     made = _keyed(ruling, f"herniation.{ruling.plan}", "cauda_equina" if clinical.bladder else urgent)
-    reach = None if problem.finding is None else problem.finding.value
+    led = problem.finding
+    reach = None if led is None or led.detail == "foraminal" else led.value
     if isinstance(made, Plan) and made.operates and reach is not None and reach < DISCECTOMY_MM:
         return NoPlan(reason=f"the herniation reaches {reach} mm only: too little for an operation")
     return made
@@ -202,7 +205,8 @@ def _stenosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     )
     if problem.lead == "stenosis":
         rule = "stenosis_urgent" if clinical.motor == "progressive" else "stenosis"
-        return _keyed(ruling, f"stenosis.{ruling.plan}", rule)
+        begun = ruling.plan == "conservative" and clinical.treated_weeks >= BEGUN_WEEKS
+        return _keyed(ruling, "stenosis.continued" if begun else f"stenosis.{ruling.plan}", rule)
     made = _keyed(ruling, f"root.{ruling.plan}", "stenosis")
     if isinstance(made, NoPlan) or problem.finding is None or problem.finding.pathology == "recess_stenosis":
         return made

@@ -153,7 +153,9 @@ def problem_of(facts: CaseFacts) -> Problem:
         rule = _RULES.get(lead)
         led = [one for one in found if rule is not None and rule(one, facts)]
         if led:
-            finding = led[0]
+            # A fracture goes before the height that its vertebra has lost.
+            broken = [one for one in led if one.site == led[0].site and one.pathology == "fracture"]
+            finding = (broken or led)[0]
             others = tuple(one for one in found if one.id != finding.id)
             side = finding.side if lead != "scoliosis" else None
             return Problem(

@@ -7,7 +7,7 @@ from typing import Final
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
-from spinemed.instances.clinic.case import Case, case_of, implant_sites, is_region_shown
+from spinemed.instances.clinic.case import Case, case_of, is_region_shown
 from spinemed.instances.clinic.consultation import changes, explanation, further, numbering, ranges
 from spinemed.instances.clinic.describe import (
     by_level,
@@ -18,6 +18,7 @@ from spinemed.instances.clinic.describe import (
     vertebrae_seen,
 )
 from spinemed.instances.clinic.draft import Draft
+from spinemed.instances.clinic.limits import implant_sites
 from spinemed.instances.clinic.pictures import key_pictures
 from spinemed.instances.clinic.plan import CHRONIC_WEEKS
 from spinemed.instances.clinic.problem import BENIGN, is_abnormal
@@ -174,7 +175,7 @@ def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
     said = [sentence(group, style, key) for group in ill]
     # A slip may be gone in extension: what is abnormal in another image is not called normal here.
     elsewhere = {(one.site, one.pathology) for one in case.facts.findings if is_abnormal(one)}
-    well = [one for one in seen if (one.site, one.pathology) not in elsewhere]
+    well = [one for one in seen if (one.site, one.pathology) not in elsewhere and one in case.pictured]
     if _has_artefact(case, seen):
         said.append(case.say("group.artefact"))
     elif not said and not _is_altered(case, seen):
@@ -296,6 +297,8 @@ def _risk(case: Case) -> str:
         name = "herniation_lasting"
     elif lead == "scoliosis" and clinical.risser is None:
         name = "curve_adult"
+    elif name == "slip" and clinical.symptoms == "none":
+        name = "slip_painless"
     return case.say(f"risk.{name}")
 
 

@@ -144,46 +144,56 @@ class Style(Record):
         return {"C": "颈", "T": "胸", "L": "腰", "S": "骶"}[root[0]] + root[1:]
 
     def sites(self, sites: Sequence[str], denied: bool = False) -> str:
-        """Return sites as a list in words; three or more that follow each other as a range."""
-        return listed([self._run(run) for run in _runs(sites)], self.language, denied)
+        """Return sites as a list in words; three or more that follow each other as a range.
+
+        An extra T13 or L6 inside a range stands in brackets; a range that is denied has no brackets, since
+        they would be read as not denied.
+
+        >>> Style(language="en", name="canonical").sites(["T11", "T12", "T13", "L1", "L3"])
+        'T11 to L1 (with T13) and L3'
+        """
+        return listed(self._texts(sites, denied), self.language, denied)
 
     def span(self, levels: Sequence[str], four_lumbar: bool = False) -> str:
-        """Return vertebrae in view as a range; an extra T13 or L6 inside it stands in brackets.
+        """Return vertebrae in view as a range, which says where there is no L5.
 
-        >>> Style(language="en", name="canonical").span(["T11", "T12", "T13", "L1", "L2"])
-        'T11 to L2 (with T13)'
         >>> Style(language="en", name="canonical").span(["L2", "L3", "L4", "L5", "L6"])
         'L2 to L6'
         >>> Style(language="zh", name="canonical").span(["L2", "L3", "L4", "S1"], four_lumbar=True)
         'L2至S1（腰椎四个，无L5）'
         """
-        bracket, ends, regular = "", {}, list(levels)
-        for extra, after in _EXTRA.items():
-            if extra not in regular:
-                continue
-            named, place = self.site(extra), regular.index(extra)
-            if after in regular:
-                bracket += f"（含{named}）" if self.language == "zh" else f" (with {named})"
-                del regular[place]
-            else:
-                ends[after] = extra
-                regular[place] = after
-        if four_lumbar and {"L4", "S1"} <= set(regular):
-            none = self.site("L5")
-            zh, en = f"（腰椎四个，无{none}）", f" (four lumbar vertebrae, no {none})"
-            bracket += zh if self.language == "zh" else en
-            regular.insert(regular.index("S1"), "L5")
-        runs = [(first, ends.get(last, last)) for first, last in _runs(regular)]
-        return (
-            listed([self._run((ends.get(first, first), last)) for first, last in runs], self.language)
-            + bracket
+        if not four_lumbar or not {"L4", "S1"} <= set(levels):
+            return self.sites(levels)
+        place, none = list(levels).index("S1"), self.site("L5")
+        text = self.sites([*levels[:place], "L5", *levels[place:]])
+        return text + (
+            f"（腰椎四个，无{none}）" if self.language == "zh" else f" (four lumbar vertebrae, no {none})"
         )
 
-    def _run(self, run: tuple[str, str]) -> str:
-        if run[0] == run[1]:
-            return self.site(run[0])
+    def _texts(self, sites: Sequence[str], denied: bool) -> list[str]:
+        """Return a text for each range and for each site that stands alone."""
+        usual, inside_of, ends = _without_extras(sites)
+        texts: list[str] = []
+        for run in _runs(usual):
+            extra = [inside_of[site] for site in run[1:] if site in inside_of]
+            if len(run) > 2:
+                bracket = "" if denied else "".join(self._bracket(site) for site in extra)
+                texts.append(self._range(run[0], ends.get(run[-1], run[-1])) + bracket)
+                lone = [inside_of[run[0]]] if run[0] in inside_of else []
+                texts[-1:-1] = [self.site(site) for site in lone]
+            else:
+                for site in run:
+                    texts += [self.site(inside_of[site])] if site in inside_of else []
+                    texts.append(self.site(ends.get(site, site)))
+        return texts
+
+    def _bracket(self, extra: str) -> str:
+        named = self.site(extra)
+        return f"（含{named}）" if self.language == "zh" else f" (with {named})"
+
+    def _range(self, first: str, last: str) -> str:
         joiner = " to " if self.language == "en" else "至"
-        return f"{self.site(run[0])}{joiner}{self.site(run[1])}"
+        return f"{self.site(first)}{joiner}{self.site(last)}"
 
 
 def style_of(language: Language, key: str) -> Style:
@@ -193,21 +203,35 @@ def style_of(language: Language, key: str) -> Style:
     return Style(language=language, name=pick(f"{key}:style", names))
 
 
-def _runs(sites: Sequence[str]) -> list[tuple[str, str]]:
-    """Return first and last of each run of three or more sites; all other sites alone.
+def _without_extras(sites: Sequence[str]) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """Return sites of the usual numbering alone, and where T13 and L6 belong.
 
-    Sites follow each other in the usual numbering, because that is how readers expand a range.
+    The second maps a site to the extra vertebra above it. The third maps the last site of the list to the
+    extra one that it stands in for.
     """
+    usual, inside_of, ends = list(sites), {}, {}
+    for extra, after in _EXTRA.items():
+        if extra not in usual:
+            continue
+        place = usual.index(extra)
+        if after in usual:
+            inside_of[after] = extra
+            del usual[place]
+        elif place == len(usual) - 1:
+            ends[after] = extra
+            usual[place] = after
+    return usual, inside_of, ends
+
+
+def _runs(sites: Sequence[str]) -> list[list[str]]:
+    """Return the runs of sites that follow each other in the usual numbering, as readers expand a range."""
     runs: list[list[str]] = []
     for site in sites:
         if runs and _follows(runs[-1][-1], site):
             runs[-1].append(site)
         else:
             runs.append([site])
-    found: list[tuple[str, str]] = []
-    for run in runs:
-        found += [(run[0], run[-1])] if len(run) > 2 else [(site, site) for site in run]
-    return found
+    return runs
 
 
 def _follows(upper: str, lower: str) -> bool:
