@@ -23,7 +23,7 @@ import numpy as np
 from spinemed.imaging.radiograph import read_radiograph
 from spinemed.imaging.volume import read_volume
 from spinemed.instances.balance import PairBalance
-from spinemed.instances.case import ask_case, case_of
+from spinemed.instances.case import ask_case, ask_changes, case_of, follow_up_of
 from spinemed.instances.drafts import Case
 from spinemed.instances.premise import Known, shown_of
 from spinemed.instances.proof import right_options
@@ -41,8 +41,8 @@ TEXT_ONLY_KINDS = (
 )  # fmt: skip
 
 
-def case_read(study: Study, asking: Asking) -> Case:
-    """Return a phantom study with its series read and its stated findings."""
+def cases_read(study: Study, asking: Asking) -> tuple[Case, Case]:
+    """Return the first examination of a phantom study, and all of them, with their stated findings."""
     stated = [Finding.model_validate_json(line) for line in _lines(study, "findings.jsonl")]
     rejects = [Reject.model_validate_json(line) for line in _lines(study, "rejects.jsonl")]
     series = []
@@ -50,7 +50,7 @@ def case_read(study: Study, asking: Asking) -> Case:
         found = tuple(finding for finding in stated if finding.evidence.series == one.uid)
         volume = read_radiograph(one.image) if one.modality == "XR" else read_volume(one.image)
         series.append(CaseSeries(one, volume, found))
-    return case_of(study, series, asking, rejects)
+    return case_of(study, series, asking, rejects), follow_up_of(study, series, asking, rejects)
 
 
 def _lines(study: Study, name: str) -> list[str]:
@@ -72,20 +72,20 @@ class Audit:
 
     def add(self, study: Study, asking: Asking) -> None:
         """Ask one study and prove all its choice items."""
-        case = case_read(study, asking)
-        known = Known(case.facts)
-        by_uid = {one.series.uid: one for one in case.series}
-        start = time.perf_counter()
-        made = list(ask_case(case))
-        self.seconds += time.perf_counter() - start
         self.studies += 1
-        pictures = {one.id: one for one in made if isinstance(one, Picture)}
-        self.pictures.update(pictures)
-        for one in made:
-            if isinstance(one, Reject):
-                self.rejects[one.reason] += 1
-            elif isinstance(one, Instance):
-                self.items.append((one, _proof(one, pictures, by_uid, known)))
+        for case, asked in zip(cases_read(study, asking), (ask_case, ask_changes), strict=True):
+            known = Known(case.facts)
+            by_uid = {one.series.uid: one for one in case.series}
+            start = time.perf_counter()
+            made = list(asked(case))
+            self.seconds += time.perf_counter() - start
+            pictures = {one.id: one for one in made if isinstance(one, Picture)}
+            self.pictures.update(pictures)
+            for one in made:
+                if isinstance(one, Reject):
+                    self.rejects[one.reason] += 1
+                elif isinstance(one, Instance):
+                    self.items.append((one, _proof(one, pictures, by_uid, known)))
 
 
 def _proof(one: Instance, pictures: dict[str, Picture], by_uid: dict[str, CaseSeries], known: Known) -> str:

@@ -8,7 +8,7 @@ preferred. Beside the network: probes that see the ring's place and scale alone,
 labels, and one whose pictures show one to five vertebrae, so that nothing is there to count from but the
 looks of the bones. Writes benchmarks/results/phantom_learn.json and docs/phantom/learning_curve.png; the
 weights stay in the temporary folder for phantom_gap.py. `--corpus DIR` probes the choice items of a corpus
-on disk as well.
+on disk as well, with `--probes-only` that alone.
 """
 
 from __future__ import annotations
@@ -251,20 +251,25 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4.5)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--probes-only", action="store_true", help="keep the network's last results")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    report = {
-        "generator_version": GENERATOR_VERSION,
-        "machine": {"processor": platform.machine(), "python": platform.python_version()},
-        "versions": {name: version(name) for name in ("numpy", "torch")},
-        **run(options.patients, options.minutes, options.workers),
-    }
+    if options.probes_only:
+        report = json.loads(RESULTS.read_text(encoding="utf-8"))
+    else:
+        report = {
+            "generator_version": GENERATOR_VERSION,
+            "machine": {"processor": platform.machine(), "python": platform.python_version()},
+            "versions": {name: version(name) for name in ("numpy", "torch")},
+            **run(options.patients, options.minutes, options.workers),
+        }
     if options.corpus is not None:
         report["corpus"] = corpus_probes(options.corpus)
     report["bars"] = bars(report)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    plot(report, PLOT)
+    if not options.probes_only:
+        plot(report, PLOT)
     print(json.dumps({"bars": report["bars"], "corpus": report.get("corpus")}, indent=1))
 
 
