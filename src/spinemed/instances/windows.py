@@ -20,8 +20,8 @@ and the ring's place alone chose 49 % of four options right; with two 37 % (benc
 _SHOWN_SHARE = 0.6
 """At most this share of the height of a vertebra that is not whole lies inside."""
 SACRUM_MM = 34.0
-"""A window counts from the sacrum if it reaches so far below the upper edge of S1: past S1 into S2. With 45 mm,
-where half of S2 shows, the ring's place alone chose 46 % of four options right, with 34 mm 39 %."""
+"""A window counts from the sacrum if it reaches so far below the upper edge of S1: past S1 into S2.
+With 45 mm, where half of S2 shows, the ring's place alone chose 46 % of four options right."""
 _ABOVE_C2 = 0.4
 """At most this share of a window that is counted from C2 lies above it: it shows skull and air."""
 _BEYOND_MM = 10.0
