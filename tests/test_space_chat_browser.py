@@ -122,13 +122,20 @@ def test_a_visitor_asks_and_sees_the_named_level_outlined_and_nothing_leaves_the
 
 
 def test_stop_ends_an_answer_and_the_next_question_is_answered(url: str, browser: object) -> None:
+    ENDED.clear()
     page = browser.new_page(viewport={"width": 390, "height": 844})  # type: ignore[attr-defined]
+    held: list[sync_api.Route] = []
+    page.route("**/cancel", lambda route: held.append(route))
     page.goto(url)
     question = page.get_by_label("Question about the picture")
     question.fill("forever")
     page.get_by_role("button", name="Ask").click()
     page.locator("#conversation", has_text="word 3").wait_for()
-    page.get_by_role("button", name="Stop").click()
+    with page.expect_request("**/cancel"):
+        page.get_by_role("button", name="Stop").click()
+    page.wait_for_timeout(500)  # a slow line: the server has not heard of the stop yet
+    assert "Stopped" not in page.locator("#verdict").inner_text()
+    held.pop().continue_()
     page.locator("#verdict", has_text="Stopped").wait_for()
     question.fill("and now?")
     page.get_by_role("button", name="Ask").click()
@@ -136,4 +143,18 @@ def test_stop_ends_an_answer_and_the_next_question_is_answered(url: str, browser
     assert ENDED
     assert ENDED[0] < 599
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_a_picture_chosen_while_the_model_answers_opens_with_no_old_words(url: str, browser: object) -> None:
+    page = browser.new_page(viewport={"width": 1360, "height": 1000})  # type: ignore[attr-defined]
+    page.goto(url)
+    page.get_by_label("Question about the picture").fill("forever")
+    page.get_by_role("button", name="Ask").click()
+    page.locator("#conversation", has_text="word 3").wait_for()
+    page.locator("#thumbs button").first.click()
+    page.locator("#verdict", has_text="Ask about this picture").wait_for()
+    page.wait_for_timeout(500)  # what the ended answer still sends
+    assert "Ask about this picture" in page.locator("#verdict").inner_text()
+    assert "word" not in page.locator("#conversation").inner_text()
     page.close()

@@ -7,6 +7,7 @@ import html
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ except ImportError:
 NOTICE = "Research use only. Not for diagnosis. Do not upload patient data."
 NO_MAP = "No level map is known for an uploaded picture: this page cannot say where that is."
 PLAIN_QUESTIONS = ("Which vertebrae are wholly in view?", "Which is the lowest vertebra in view?")
+READY = "Ask about this picture."
 MAX_QUESTION = 2000
 LAUNCH: dict[str, Any] = {
     "theme": theme(),
@@ -103,19 +105,20 @@ def answering(answer: Answerer) -> Callable[..., Iterator[tuple[Any, ...]]]:
         same = gr.skip()
         if view is None or not question:
             gr.Warning("Choose or upload a picture, then type a question.")
-            yield same, same, same, same
+            yield same, same, same, same, same
             return
         turns = [*turns, {"role": "user", "content": question}]
-        yield "", turns, show(view), "<p>The model is answering.</p>"
+        yield "", turns, show(view), "<p>The model is answering.</p>", view
         text = ""
         try:
             for text in answer(view.picture, question):
-                yield same, [*turns, {"role": "assistant", "content": text}], same, same
+                yield same, [*turns, {"role": "assistant", "content": text}], same, same, same
         except SpinemedError as error:
-            yield same, [*turns, {"role": "assistant", "content": str(error)}], same, "<p>No answer.</p>"
+            refusal = {"role": "assistant", "content": str(error)}
+            yield same, [*turns, refusal], same, "<p>No answer.</p>", same
             return
         final = {"role": "assistant", "content": text.strip() or "(The model gave an empty answer.)"}
-        yield same, [*turns, final], show(view, read_levels(text)), verdict(view, question, text)
+        yield same, [*turns, final], show(view, read_levels(text)), verdict(view, question, text), same
 
     return ask
 
@@ -149,8 +152,17 @@ def use_upload(path: str, consented: bool) -> tuple[Any, ...]:
 
 
 def opened(view: View) -> tuple[Any, ...]:
-    """Return view, viewer, words, emptied conversation and suggested questions for a newly opened view."""
-    return view, show(view), "<p>Ask about this picture.</p>", [], suggestions(view)
+    """Return view, viewer, words, emptied conversation and suggested questions for a newly opened view.
+
+    The view is a new object each time: `ended` tells by it whether an answer belongs to what is open now.
+    """
+    return replace(view), show(view), f"<p>{READY}</p>", [], suggestions(view)
+
+
+def ended(view: View, asked: View) -> tuple[Any, ...]:
+    """Return what the page shows once an answer was ended: a view opened meanwhile without words about another."""
+    same = gr.skip()
+    return (same, same, f"<p>Stopped. {READY}</p>", same, same) if view is asked else opened(view)
 
 
 def suggestions(view: View | None) -> list[str]:
@@ -172,7 +184,7 @@ def study_column(examples: Sequence[View]) -> tuple[Any, ...]:
     first = examples[0] if examples else None
     with gr.Column(scale=6, min_width=320):
         viewer = gr.HTML(show(first), elem_id="viewer")
-        words = gr.HTML("<p>Ask about this picture.</p>" if first else "", elem_id="verdict")
+        words = gr.HTML(f"<p>{READY}</p>" if first else "", elem_id="verdict")
         small = thumbnails([(view.picture, view.title, view.short) for view in examples])
         thumbs = buttons(THUMBS, THUMBS_CSS, "thumbs", visible=bool(examples), pictures=small)
         with gr.Accordion("Use your own picture", open=False):
@@ -225,14 +237,17 @@ def build_page(answer: Answerer, examples: Sequence[View], note: str) -> gr.Bloc
             chat, chips, box, send, stop = conversation_column(first)
         hidden: dict[str, Any] = {"api_visibility": "undocumented", "show_progress": "hidden"}
         one_at_a_time: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
-        ask, given = answering(answer), ([box, chat, view], [box, chat, viewer, words])
+        asked = gr.State(None, time_to_live=3600)
+        ask, given = answering(answer), ([box, chat, view], [box, chat, viewer, words, asked])
         clicked = send.click(ask, *given, api_name="ask", **hidden, **one_at_a_time)
         entered = box.submit(ask, *given, api_name=False, **hidden, **one_at_a_time)
         picked = chips.select(suggested, view, box, api_name=False, **hidden)
         then = picked.then(ask, *given, api_name=False, **hidden, **one_at_a_time)
         ending: dict[str, Any] = {"cancels": [clicked, entered, then], **hidden}
-        stop.click(lambda: "<p>Stopped.</p>", None, words, api_name=False, **ending)
+        stop.click(None, api_name=False, **ending)
         opening = [view, viewer, words, chat, chips]
+        for event in (clicked, entered, then):  # fails when the server has ended it: no word of it comes after
+            event.failure(ended, [view, asked], opening, api_name=False, **hidden)
         thumbs.select(chosen, None, opening, api_name=False, **ending)
         upload.upload(use_upload, [upload, consent], opening, api_name="use_upload", **ending)
         consent.change(
