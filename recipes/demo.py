@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +65,12 @@ def predict(model_arguments: tuple[str, ...], name: str) -> tuple[str, ...]:
 def steps() -> list[Step]:
     """Return the steps in order."""
     real = real_sources(os.environ.get("SPINEMED_DATA", ""))
+    return [*steps_to_a_model(real), *steps_to_a_report(real)]
+
+
+def steps_to_a_model(real: Sequence[str]) -> list[Step]:
+    """Return the steps that make studies, corpus and models; `real` names further sources of the corpus."""
     parts = ("imaging", "sources", "facts", "instances", "corpus")
-    bench = (f"{LIBRARY}/bench", f"{LIBRARY}/answers.py", f"{LIBRARY}/level_grammar.py")
     return [
         Step(
             "studies",
@@ -91,19 +96,26 @@ def steps() -> list[Step]:
             (f"{BASE}/config.json",),
         ),
         Step(
-            "predict base",
-            f"answer {ITEMS} held-out questions with the base model",
-            predict(("--model", BASE), "base"),
-            bench,
-            (f"{OUT}/base.jsonl",),
-        ),
-        Step(
             "train",
             "fine-tune with QLoRA on the training patients",
             ("accelerate", "launch", "--config_file", "recipes/accelerate/cpu.yaml", "recipes/sft.py",
              "--config", "recipes/mini/sft.yaml"),
             ("recipes/sft.py", "recipes/mini/sft.yaml"),
             (f"{TUNED}/adapter_config.json",),
+        ),
+    ]  # fmt: skip
+
+
+def steps_to_a_report(real: Sequence[str]) -> list[Step]:
+    """Return the steps that ask both models the same questions, score them and write the page."""
+    bench = (f"{LIBRARY}/bench", f"{LIBRARY}/answers.py", f"{LIBRARY}/level_grammar.py")
+    return [
+        Step(
+            "predict base",
+            f"answer {ITEMS} held-out questions with the base model",
+            predict(("--model", BASE), "base"),
+            bench,
+            (f"{OUT}/base.jsonl",),
         ),
         Step(
             "predict tuned",

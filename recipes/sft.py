@@ -132,17 +132,7 @@ def main(script, sft, config, spine):
     start = time.monotonic()
     alignment = align_images(spine, sft, model, processor, rows, work)
     aligned = time.monotonic()
-    sft.output_dir = str(work)
-    trainer = LabelHeadTrainer(
-        model, args=sft, train_dataset=rows.select_columns(["images", "messages"]), processing_class=processor
-    )
-    print(
-        f"a reply as the loss sees it: {check_labels(trainer, range(min(4, len(rows))))!r}", file=sys.stderr
-    )
-    if last := last_checkpoint(work):
-        print(f"resumed from step {last.name.rsplit('-')[-1]}", file=sys.stderr)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    trainer.save_model(str(work))
+    trainer = fine_tune(model, processor, sft, rows, work)
     result = outcome.Outcome(
         key=key,
         base=config.model_name_or_path,
@@ -164,6 +154,22 @@ def main(script, sft, config, spine):
     losses = outcome.loss_lines({"alignment": alignment, "fine-tuning": trainer.state.log_history})
     outcome.publish_run(work, out, result, losses)
     print(json.dumps({"adapter": str(out), "state": "trained", "steps": result.steps}))
+
+
+def fine_tune(model, processor, sft, rows, work):
+    """Return the trainer after training in the folder `work`, from its last checkpoint if it has one."""
+    sft.output_dir = str(work)
+    trainer = LabelHeadTrainer(
+        model, args=sft, train_dataset=rows.select_columns(["images", "messages"]), processing_class=processor
+    )
+    print(
+        f"a reply as the loss sees it: {check_labels(trainer, range(min(4, len(rows))))!r}", file=sys.stderr
+    )
+    if last := last_checkpoint(work):
+        print(f"resumed from step {last.name.rsplit('-')[-1]}", file=sys.stderr)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    trainer.save_model(str(work))
+    return trainer
 
 
 def parse(words):

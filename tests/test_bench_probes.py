@@ -142,7 +142,7 @@ def test_items_balanced_within_each_split_are_at_chance_across_splits_though_not
     assert text_only_probe(items, folds=12).excess < 0.0
     leaking = [replace(item, answer="A") for item in items]
     found = across_splits(leaking[:24], leaking[24:], text_only)
-    assert found.accuracy == 1.0 and found.n == 24
+    assert found.accuracy == 1.0 and found.n == 48
     with pytest.raises(ValueError, match="no item has options"):
         across_splits(known, [], text_only)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import itertools
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.stats import chisquare
 
 from spinemed.instances.ask_changes import FOLLOWED
-from spinemed.instances.balance import PairBalance, out_of_balance
+from spinemed.instances.balance import WAITING, PairBalance, out_of_balance
 from spinemed.instances.case import ask_case, case_of
 from spinemed.instances.drafts import Case
 from spinemed.instances.gate import levels_named
@@ -154,6 +154,12 @@ def test_most_kinds_are_asked_in_both_languages() -> None:
     assert len([kind for kind in kinds if {(kind, "en"), (kind, "zh")} <= both]) > 0.8 * len(kinds)
 
 
+def balanced(items: Iterable[Instance]) -> list[Instance]:
+    """Return the items that a balance of their own keeps."""
+    balance = PairBalance()
+    return [one for item in items for one in balance.admit(item).kept]
+
+
 def test_letters_are_uniform() -> None:
     for count in (4, 5):
         letters = Counter(item.answer for _, item in choices() if len(item.options) == count)
@@ -163,13 +169,11 @@ def test_letters_are_uniform() -> None:
 
 def test_the_longest_option_is_not_right_more_often() -> None:
     """Of options that differ in length, the longest and the shortest are right about as often as others."""
-    balance = PairBalance()
     hits = {"longest": 0, "shortest": 0}
     count = chance = 0.0
-    for _, item in choices():
+    uneven = [item for _, item in choices() if len({len(option) for option in item.options}) > 1]
+    for item in balanced(uneven):
         lengths = [len(option) for option in item.options]
-        if len(set(lengths)) == 1 or not balance.keeps(item):
-            continue
         count += 1
         chance += 1 / len(lengths)
         right = len(right_of(item))
@@ -182,10 +186,8 @@ def test_the_longest_option_is_not_right_more_often() -> None:
 
 def test_text_alone_stays_near_chance_after_the_balance() -> None:
     """A classifier of option against option, learnt on half of the patients, which are balanced apart."""
-    balance = PairBalance()
     with_pictures = [item for _, item in choices() if item.pictures]
-    halves = {half: [i for i in with_pictures if int(i.patient[8:]) % 2 == half] for half in (0, 1)}
-    kept = {half: [i for i in items if balance.keeps(i, str(half))] for half, items in halves.items()}
+    kept = {half: balanced(i for i in with_pictures if int(i.patient[8:]) % 2 == half) for half in (0, 1)}
     wins = Counter[tuple[str, str]]()
     for item in kept[0]:
         wins.update((right_of(item), other) for other in item.options if other != right_of(item))
@@ -352,14 +354,40 @@ def test_key_images_can_be_drawn_for_any_finding() -> None:
     assert picture == picture_of(study.study, study.series[0], finding, "key", mark=True)
 
 
-def test_the_balance_lets_no_option_win_more_often_than_it_loses() -> None:
+def test_the_balance_lets_no_answer_win_more_often_than_it_loses() -> None:
     balance = PairBalance()
-    kept = [item for _, item in choices() if balance.keeps(item)]
-    wins = Counter[tuple[str, str, str, str]]()
+    items = [item for _, item in choices()]
+    admitted = [balance.admit(item) for item in items]
+    kept = [one for said in admitted for one in said.kept]
+    refused = [one for said in admitted for one in said.refused] + [*balance.close()]
+    assert sorted(one.id for one in kept + refused) == sorted(one.id for one in items)
+    assert not balance.close()
+    wins = Counter[tuple[str, str, str]]()
     for item in kept:
-        wins.update((item.kind, item.language, right_of(item), other) for other in item.options)
-    for (kind, language, one, other), number in wins.items():
-        if one != other:
-            assert number - wins[kind, language, other, one] <= 1
+        wins.update((item.kind, meant(item, right_of(item)), other) for other in wrong(item))
+    for (kind, one, other), number in wins.items():
+        assert number - wins[kind, other, one] <= 1
     assert out_of_balance(kept[0]).step == "balance"
-    assert list(itertools.islice(kept, 1))
+
+
+def test_the_first_item_of_a_kind_waits_for_its_opposite() -> None:
+    item = next(item for _, item in choices() if len(item.options) == 4 and item.answer != "A")
+    opposite = item.model_copy(update={"id": "opposite", "answer": "A"})
+    balance = PairBalance()
+    assert balance.admit(item) == ((), ())
+    assert balance.admit(opposite).kept == (item, opposite)
+    assert balance.close() == ()
+    again = PairBalance()
+    held = [again.admit(item.model_copy(update={"id": str(number)})) for number in range(12)]
+    assert sum(len(one.refused) for one in held) == 12 - WAITING
+    assert len(again.close()) == WAITING
+
+
+def meant(item: Instance, option: str) -> str:
+    """Return what an option means, whatever its wording and language."""
+    return answer_key(template_of(item.kind), item.language, option)
+
+
+def wrong(item: Instance) -> list[str]:
+    """Return what the wrong options mean."""
+    return [meant(item, option) for option in item.options if option != right_of(item)]

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spinemed.corpus.task import StudyRows, rows_of
 from spinemed.facts.case import CaseFacts
+from spinemed.imaging.volume import Volume
 from spinemed.instances import Asking, change_truth
-from spinemed.instances.ask_changes import FOLLOWED
+from spinemed.instances.ask_changes import FOLLOWED, same_slices
 from spinemed.instances.lint import faults
 from spinemed.instances.premise import Known, Premise, Shown
 from spinemed.instances.proof import TRUTHS, verdicts
+from spinemed.instances.shots import CaseSeries
 from spinemed.instances.templates import LANGUAGES, template_of
 from spinemed.instances.wording import answer_key, fields_read
 from spinemed.phantom.export.study import write_study
@@ -27,9 +30,9 @@ from spinemed.sources.phantom import read
 KINDS = (*dict.fromkeys(one.kind for one in FOLLOWED), "new_metastasis")
 # Condition, series, field of view and seeds in which something followed is seen at both examinations.
 WRITTEN = (
-    ("osteoporotic_fracture", ("ct",), "any", (18, 21, 31)),
+    ("osteoporotic_fracture", ("ct",), "any", (11, 22)),
     ("disc_herniation", ("t2", "t2_axial"), "lumbar", (2, 4, 5, 6, 7)),
-    ("metastasis", ("t2",), "any", (0, 1, 2)),
+    ("metastasis", ("t2",), "any", (1, 2, 3, 16)),
     ("scoliosis", ("xr_full_ap",), "any", (0, 1, 2, 3, 4, 5)),
 )
 
@@ -135,7 +138,8 @@ def series(uid: str, months: int, view: str = "", plane: str = "sagittal") -> Se
 
 
 def finding(uid: str, pathology: Pathology, site: str, value: float | None, **changes: object) -> Finding:
-    where = Locator(series=uid, slice_index=3, box=Box(left=0, top=0, right=9, bottom=9))
+    side = round(10 * (value or 1.0))  # in pixels of a tenth of a millimetre
+    where = Locator(series=uid, slice_index=3, box=Box(left=0, top=0, right=side, bottom=side))
     name = f"{uid}{site}{pathology}{changes.get('side')}"
     made = Finding(id=name, study="s", site=site, pathology=pathology, value=value, error=0.5, evidence=where)
     return made.model_copy(update=changes)
@@ -147,7 +151,7 @@ def premise(
     study = Study(
         id="s", patient="p", source="x", licence="MIT", synthetic=True, numbering="phantom_truth", series=pair
     )
-    shown = tuple(Shown(one, one.plane, 3, (1.0, 1.0), 0, 0, 99, 99, None) for one in pair)
+    shown = tuple(Shown(one, one.plane, 3, (0.1, 0.1), 0, 0, 999, 999, None) for one in pair)
     return Premise(kind, sites, {"months": "6", **fields}, shown, Known(CaseFacts(study, tuple(known))))
 
 
@@ -239,6 +243,61 @@ def test_a_change_between_error_and_threshold_is_neither_changed_nor_unchanged()
         known = [finding("a", "metastasis", "L4", 14.0), finding("b", "metastasis", "L4", value)]
         judged = verdicts(premise("change_metastasis", ("L4",), PAIR, known), ["same", "larger", "smaller"])
         assert [one for one, holds in judged.items() if holds] == ([key] if key else [])
+
+
+def judged_of(first: Finding, second: Finding, *others: Finding) -> set[bool | None]:
+    known = [first, second, *others]
+    return set(verdicts(premise("change_metastasis", ("L4",), PAIR, known), ["same", "larger"]).values())
+
+
+def test_a_lesion_is_compared_by_its_longest_side_in_slices_where_it_was_measured() -> None:
+    first, second = (finding(uid, "metastasis", "L4", value) for uid, value in (("a", 10.0), ("b", 15.0)))
+    assert judged_of(first, second) == {True, False}
+    small = second.evidence.model_copy(update={"box": first.evidence.box})
+    elsewhere = second.evidence.model_copy(update={"slice_index": 4})
+    for where in (small, elsewhere):
+        assert judged_of(first, second.model_copy(update={"evidence": where})) == {None}
+
+
+def test_a_lesion_that_runs_into_the_pedicle_in_one_picture_alone_is_not_compared() -> None:
+    first, second = (finding(uid, "metastasis", "L4", 10.0) for uid in "ab")
+    deep, shallow = (finding(uid, "vertebra", "L4", value) for uid, value in (("a", 30.0), ("b", 5.0)))
+    assert judged_of(first, second, deep) == {True, False}
+    assert judged_of(first, second, deep, shallow) == {None}
+
+
+def seen(uid: str, months: int, middle: int, own: int, there: bool) -> tuple[CaseSeries, Finding]:
+    """Return a series of seven slices whose bodies have their middle in one, and its lesion in another."""
+    lesion = finding(uid, "metastasis", "L4", 10.0 if there else None, present=there)
+    at = lesion.evidence.model_copy(update={"slice_index": own})
+    lesion = lesion.model_copy(update={"evidence": at})
+    bodies = [finding(uid, "fracture", site, None, present=False) for site in ("L3", "L4", "L5")]
+    middles = [
+        one.model_copy(update={"evidence": one.evidence.model_copy(update={"slice_index": middle})})
+        for one in bodies
+    ]
+    volume = Volume(
+        np.zeros((8, 8, 7), np.int16), (1.0, 1.0, 4.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1), "LPS"
+    )
+    return CaseSeries(series(uid, months), volume, (lesion, *middles)), lesion
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "cuts"),
+    [
+        ((3, 3, True), (3, 3, True), (3, 3)),
+        ((3, 2, True), (4, 3, True), (2, 3)),  # the grid has moved by a slice
+        ((3, 3, True), (3, 2, True), None),  # one through the canal, one beside it
+        ((3, 3, False), (4, 2, True), (1, 2)),  # absent: shown where the new one lies
+        ((3, 1, True), (4, 4, False), (1, 2)),
+        ((0, 0, False), (4, 2, True), None),  # no such slice
+    ],
+)
+def test_both_slices_pass_the_vertebra_at_the_same_place(
+    first: tuple[int, int, bool], second: tuple[int, int, bool], cuts: tuple[int, int] | None
+) -> None:
+    (one, before), (other, after) = seen("a", 0, *first), seen("b", 6, *second)
+    assert same_slices((one, other), (before, after)) == cuts
 
 
 def test_the_kinds_are_worded_six_times_in_both_languages_without_fault() -> None:

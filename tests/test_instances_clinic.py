@@ -148,8 +148,8 @@ def test_every_leading_problem_has_a_scenario() -> None:
     ("name", "acts"),
     [
         ("extrusion", {"herniation.conservative", "herniation.offer_surgery", "herniation.urgent_surgery"}),
-        ("isthmic", {"slip.conservative", "slip.observe"}),
-        ("isthmic_narrow", {"slip.conservative", "slip.observe", "slip.operate"}),
+        ("isthmic", {"slip.continued", "slip.observe"}),
+        ("isthmic_narrow", {"slip.continued", "slip.observe", "slip.operate"}),
         ("fragile", {"fragility.non_operative"}),
         ("injury_a3", {"injury.non_operative"}),
         ("injury_b2", {"injury.operative"}),
@@ -159,7 +159,7 @@ def test_every_leading_problem_has_a_scenario() -> None:
         ("myelopathy", {"myelopathy.decompression"}),
         ("scoliosis_young", {"curve.brace", "curve.observe"}),
         ("scoliosis_adult", {"curve.adult"}),
-        ("normal", {"screen.back"}),
+        ("normal", {"screen.back", "screen.chronic"}),
     ],
 )
 def test_plans_follow_from_the_rules_of_facts_planning(name: str, acts: set[str]) -> None:

@@ -13,12 +13,12 @@ import pytest
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic import Draft, consultation, report
 from spinemed.instances.clinic.case import Case, case_of
-from spinemed.instances.clinic.consultation import cautions, explanation, further
+from spinemed.instances.clinic.consultation import cautions, explanation, further, uncleared
 from spinemed.instances.clinic.describe import normal_sentences, sentence
 from spinemed.instances.clinic.further import further_needs
 from spinemed.instances.clinic.history import history
 from spinemed.instances.clinic.limits import restrained
-from spinemed.instances.clinic.pictures import with_shown_foramina
+from spinemed.instances.clinic.pictures import with_shown
 from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
 from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.story import person
@@ -150,9 +150,9 @@ def _names(case: Case) -> list[str]:
 
 def test_plans_do_not_leave_out_their_cautions() -> None:
     assert _names(some_case(CASES["central"])) == ["saddle"]
-    assert _names(some_case(CASES["injury_b2"])) == ["whole_spine"]
+    assert uncleared(some_case(CASES["injury_b2"])) == ["whole_spine"]
     part = MADE.case([], levels=("T11", "T12", "L1", "L2", "L3"))
-    assert _names(some_case(part)) == ["whole_part"]
+    assert _names(some_case(part)) == ["whole_part_any"]
     worn = ("L4-L5", "disc_degeneration", {"grade": "4"})
     undated = MADE.case([worn, ("L2", "fracture", {"grade": "A1"})], kinds=("t2", "ct"))
     hernia = {"grade": "extrusion", "side": "left", "detail": "subarticular", "value": 7.2, "unit": "mm"}
@@ -290,8 +290,9 @@ def test_nobody_with_an_unstable_fracture_stands_for_a_film() -> None:
     broken = ("T12", "fracture", {"grade": "B2", "detail": "fresh"})
     facts = MADE.case([broken], kinds=("ct", "full_ap"), age_band="30-39")
     assert {one.evidence.series for one in restrained(facts).findings} == {"1.2.ct"}
-    whole = MADE.case([("T12", "fracture", FRESH)], kinds=("ct", "full_ap"), age_band="30-39")
-    assert {one.evidence.series for one in restrained(whole).findings} == {"1.2.ct", "1.2.full_ap"}
+    for band, series in (("30-39", {"1.2.ct"}), ("70-79", {"1.2.ct", "1.2.full_ap"})):
+        whole = MADE.case([("T12", "fracture", FRESH)], kinds=("ct", "full_ap"), age_band=band)
+        assert {one.evidence.series for one in restrained(whole).findings} == series
 
 
 def test_a_foraminal_herniation_has_no_reach_and_an_old_fracture_goes_before_its_height() -> None:
@@ -321,7 +322,7 @@ def test_a_narrow_foramen_is_told_only_where_a_picture_shows_it() -> None:
     narrow = {"grade": "2", "side": "right"}
     facts = MADE.case([("L4-L5", "canal_stenosis", NARROW), ("L2-L3", "foraminal_stenosis", narrow)],
                       kinds=("t2",), age_band="60-69")  # fmt: skip
-    shown = with_shown_foramina(facts)
+    shown = with_shown(facts)
     assert any(one.pathology == "foraminal_stenosis" for one in shown.findings)
     # Six findings that are told first take all the places for pictures.
     crowd = [(site, "canal_stenosis", NARROW) for site in ("T11-T12", "T12-L1", "L1-L2", "L3-L4", "L5-S1")]
@@ -333,7 +334,7 @@ def test_a_narrow_foramen_is_told_only_where_a_picture_shows_it() -> None:
         else one
         for number, one in enumerate(facts.findings)
     )
-    kept = with_shown_foramina(CaseFacts(facts.study, apart)).findings
+    kept = with_shown(CaseFacts(facts.study, apart)).findings
     assert not any(one.pathology == "foraminal_stenosis" for one in kept)
 
 

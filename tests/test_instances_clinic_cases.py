@@ -160,6 +160,7 @@ def cases() -> dict[str, CaseFacts]:
                          ("L5", "pars_defect", {})], age_band="30-39", sex="M"),
         "isthmic_narrow": case([("L5-S1", "slip", {"grade": "2", "value": 31.0, "unit": "%",
                                                    "detail": "isthmic"}),
+                                ("L5", "pars_defect", {}),
                                 ("L5-S1", "foraminal_stenosis", {"grade": "3", "side": "left"})],
                                age_band="30-39", sex="M"),
         "retrolisthesis": case([("L2-L3", "slip", {"grade": "1", "value": -8.0, "unit": "%",

@@ -16,7 +16,7 @@ from spinemed.instances.clinic import Draft, consultation, report, wanted_pictur
 from spinemed.instances.clinic.case import Case, case_of, implants_text, is_counted
 from spinemed.instances.clinic.further import further_needs, moving_slips
 from spinemed.instances.clinic.history import contradiction, history, unfit
-from spinemed.instances.clinic.limits import hidden_sites, restrained
+from spinemed.instances.clinic.limits import hidden_sites, restrained, withheld
 from spinemed.instances.clinic.lint import _ARTICLE
 from spinemed.instances.clinic.plan import Plan, plan_of
 from spinemed.instances.clinic.problem import part_of, problem_of
@@ -142,7 +142,7 @@ def test_lee_grades_and_recesses_are_lumbar_words() -> None:
     facts = MADE.case([("C5-C6", "herniation", disc), *both], levels=MADE.CERVICAL)
     for language, words in (
         ("en", ("bilateral paracentral narrowing", "moderate")),
-        ("zh", ("双侧", "旁中央部")),
+        ("zh", ("双侧", "旁中央区")),
     ):
         text = said(made(facts, language)[0])
         assert not re.search(r"Lee |lateral recess|侧隐窝", text)
@@ -276,7 +276,7 @@ def test_implants_are_named_by_their_extent_and_metal_spoils_the_mri() -> None:
     assert implants_text(CASES["operated"], style) == "from L4 to L5"
     draft = report(CASES["operated"], "k", "en")
     assert isinstance(draft, Draft)
-    assert "Metal artefact near the implants" in draft.answer and "State after fusion" in draft.answer
+    assert "Metal artefact near the implants" in draft.answer and "Previous fusion" in draft.answer
 
 
 def test_notes_on_what_was_read_are_not_printed_and_articles_fit() -> None:
@@ -291,3 +291,27 @@ def test_patients_and_colleagues_are_spoken_to_in_their_own_words() -> None:
             assert not re.search(r"decompress \{|examine again|[Ii]mmobilise", " ".join(phrase.en)), name
         if name.endswith(".colleague") and name.startswith(("reply.", "ask.")):
             assert not re.search("发烧|变瘦|没劲|请马上去急诊", "".join(phrase.zh)), name
+
+
+def test_a_foramen_that_is_narrow_on_the_other_side_and_not_stated_leaves_no_text() -> None:
+    free = MADE.case(
+        [("C5-C6", "recess_stenosis", {"grade": "severe", "side": "right"})], kinds=("t2_axial",)
+    )
+    problem = problem_of(free)
+    assert (problem.lead, problem.side) == ("root_stenosis", "right")
+    for side, refused in (("left", True), ("right", False)):
+        hidden = frozenset({Hidden("1.2.t2_axial", "C5-C6", "foraminal_stenosis", side)})
+        assert bool(withheld(replace(free, hidden=hidden), problem)) == refused
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_fragile_fracture_without_an_ao_type_is_told_without_one(language: Language) -> None:
+    broken = ("L1", "fracture", {"grade": "", "detail": "fresh"})
+    facts = MADE.case([broken], kinds=("t2",), age_band="70-79")
+    assert problem_of(facts).lead == "fragility"
+    dialogue, written = made(facts, language)
+    for text in (said(dialogue), written.answer):
+        assert re.search("L1|腰1", text) and not re.search(
+            r"AO (?:type )?[ABC]?\d?[.,，。]|AO分型|AO 型", text
+        )
+        assert re.search("compression fracture|压缩性骨折", text)

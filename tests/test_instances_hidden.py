@@ -12,7 +12,7 @@ from case_fixture import MIDDLE, Fabricated
 from spinemed.facts.case import Hidden
 from spinemed.facts.stated import hidden_by
 from spinemed.instances.ask_levels import strip_of, window_for
-from spinemed.instances.ask_marked import MARKED, marked_drafts
+from spinemed.instances.ask_marked import MARKED, bare, marked_drafts
 from spinemed.instances.ask_search import search_draft, shows_alike
 from spinemed.instances.ask_text import text_draft
 from spinemed.instances.drafts import Case, the_right
@@ -21,6 +21,7 @@ from spinemed.instances.premise import Premise, Shown, view_of
 from spinemed.instances.proof import verdicts
 from spinemed.instances.shots import CaseSeries, outline, slice_of, whole_frame
 from spinemed.instances.templates import template_of
+from spinemed.instances.truth import foraminal_grade
 from spinemed.records import Finding, Kind, Reject
 
 Change = Callable[[Finding], Finding]
@@ -157,7 +158,9 @@ def test_a_slice_beside_the_one_counted_in_is_shown_of_straight_spines_alone() -
     window = window_for(strip, strip.chain.sites.index("L3"), np.random.default_rng(0))
     assert window is not None
     assert shows_alike(case, strip, window, MIDDLE + 1)
-    assert not shows_alike(case, strip, window, MIDDLE + 3)
+    assert not shows_alike(case, strip, window, MIDDLE + 6)
+    chest = replace(window, first=0, last=2)  # lumbar bodies alone are wider than deep
+    assert shows_alike(case, strip, window, MIDDLE + 3) and not shows_alike(case, strip, chest, MIDDLE + 3)
     bent = changed(case, lambda one: put(one.site, "scoliosis", value=20.0)(one))
     assert shows_alike(bent, strip, window, MIDDLE)
     assert not shows_alike(bent, strip, window, MIDDLE + 1)
@@ -238,6 +241,7 @@ def test_a_fracture_that_nobody_fixes_or_beside_other_disease_has_no_fixation() 
 
     assert asked() == "L1:L3"
     assert asked(grade="A1") is None
+    assert asked(grade="") is None
     assert asked(age="old") is None
     assert asked(put("L4", "screws")) is None
     assert asked(put("T9", "metastasis", grade="lytic")) == "L1:L3"
@@ -344,3 +348,28 @@ def test_which_is_seen_is_not_asked_of_what_is_held_back() -> None:
     for one, known in ((case, False), (hidden, None)):
         premise = Premise("which_seen", (), {}, (whole(series),), one.known)
         assert verdicts(premise, ["metastasis"])["metastasis"] is known
+
+
+def test_a_ring_takes_a_foramen_in_whole_and_grades_of_the_root_need_fine_pixels() -> None:
+    case = quiet()
+    series = of_view(case, "T2 sagittal")
+    finding = next(one for one in series.of("foraminal_stenosis") if one.site == "L4-L5")
+    box = finding.evidence.box
+    middle = (box.top + box.bottom) / 2, (box.left + box.right) / 2
+    coarse = replace(bare(series, finding), ring=middle, spacing_mm=(0.8, 0.8))
+
+    def narrowed(grade: str) -> Case:
+        return changed(
+            case,
+            lambda one: (
+                one.model_copy(update={"grade": grade, "present": True}) if one.id == finding.id else one
+            ),
+        )
+
+    for grade, holds in (("1", True), ("2", None), ("3", None)):
+        premise = Premise("foraminal_grade", ("L4-L5",), {}, (coarse,), narrowed(grade).known)
+        assert foraminal_grade(premise, grade) is holds
+    marks = [one for one in MARKED if one.kind == "foraminal_grade"]
+    shot = next(marked_drafts(narrowed("1"), marks)).shots[0]
+    assert shot.picture.marker is not None
+    assert shot.picture.marker.radius * shot.picture.spacing_mm >= 10.0

@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 from spinemed.cli import app
 from spinemed.errors import ConfigError
 from spinemed.facts.stated import stated_findings
-from spinemed.phantom.anatomy.measure import cobb, height_loss
+from spinemed.phantom.anatomy.measure import cobb, height_loss, herniation_reach_mm
 from spinemed.phantom.anatomy.place import place
-from spinemed.phantom.export.findings_discs import herniation_reach_mm
 from spinemed.phantom.export.identity import age_at_examination
 from spinemed.phantom.export.kinds import default_kinds
 from spinemed.phantom.export.series import series_names
@@ -31,7 +30,7 @@ from spinemed.records import Study
 from spinemed.sources.phantom import read
 
 KINDS = ("t2", "xr_full_ap")
-SEED = 2  # a herniation and a scoliosis
+SEED = 24  # a herniation and a scoliosis
 
 
 def all_bytes(folder: Path) -> dict[str, str]:

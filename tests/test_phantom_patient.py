@@ -288,3 +288,12 @@ def test_shapes_stay_frozen_records() -> None:
     assert replace(patient, age=40).vertebrae is patient.vertebrae
     with pytest.raises(AttributeError):
         patient.age = 3  # type: ignore[misc]
+
+
+def test_an_osteoporotic_fracture_has_an_ao_type_only_where_one_fits() -> None:
+    for seed in range(200):
+        for bone in sample_patient(seed, ["osteoporotic_fracture"]).vertebrae:
+            fracture = bone.fracture
+            if fracture is not None and fracture.cause == "osteoporotic":
+                usual = "A1" if fracture.form == "wedge" else ""
+                assert fracture.ao == ("A3" if fracture.retropulsion_mm > 0 else usual), (seed, bone.level)

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
+from spinemed.facts.case import Hidden
+from spinemed.facts.stated import hidden_by
 from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
 from spinemed.phantom.anatomy.place import place
 from spinemed.phantom.anatomy.solids import Grid
 from spinemed.phantom.export.findings import series_findings
 from spinemed.phantom.export.kinds import checked_kinds
 from spinemed.phantom.export.series import StudySeries, rendered_series, study_id
+from spinemed.phantom.export.visibility import visibility
 from spinemed.phantom.patient.sample import sample_patient
 from spinemed.phantom.rendering.acquisition import plan_axial
 from spinemed.phantom.rendering.labels import paint, verse_value
@@ -151,7 +154,7 @@ def test_screws_in_the_sacrum_are_stated_like_any_other() -> None:
 @pytest.mark.parametrize("kind", ["ct", "t1"])
 def test_what_a_cut_vertebra_has_is_a_reject_that_names_it(kind: str) -> None:
     named = 0
-    for seed in range(30):
+    for seed in range(60):
         patient = sample_patient(seed, ["metastasis"])
         ill = {shape.level for shape in patient.vertebrae if shape.lesion}
         for _, found in stated(seed, "metastasis", kind):
@@ -215,3 +218,26 @@ def test_films_of_turned_end_vertebrae_give_no_cobb_angle() -> None:
         if isinstance(series.rendered, RenderedRadiograph) and isinstance(one, Reject)
     ]
     assert any("turned too far for an angle" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("kind", ["t2", "t2_axial"])
+def test_no_herniation_is_stated_that_reaches_less_than_the_least(kind: str) -> None:
+    found = present("disc_herniation", kind, "herniation")
+    assert {one.detail for _, one in found} >= {"central", "subarticular", "foraminal"}
+    assert all((one.value or 0.0) >= visibility().herniation_least_mm for _, one in found)
+
+
+def test_a_narrow_foramen_is_held_back_with_its_side_where_a_series_cannot_grade_it() -> None:
+    sides = set()
+    for seed in SEEDS:
+        for series, found in stated(seed, "spinal_stenosis", "t2_axial"):
+            hidden = hidden_by(one for one in found if isinstance(one, Reject))
+            for disc in series.anatomy.placed_discs:
+                site = f"{disc.above}-{disc.below}"
+                if disc.shape is None or not any(isinstance(f, Finding) and f.site == site for f in found):
+                    continue
+                for side, lost in zip(("left", "right"), disc.shape.narrowing.foramen, strict=True):
+                    if lost > 0.25:
+                        assert Hidden(series.uid, site, "foraminal_stenosis", side) in hidden
+                        sides.add(side)
+    assert sides == {"left", "right"}

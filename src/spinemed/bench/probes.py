@@ -90,16 +90,19 @@ def cross_validated(items: Sequence[Item], answerer: Answerer, folds: int = FOLD
     return _result(asked, [right[place] for place in range(len(asked))])
 
 
-def across_splits(known: Sequence[Item], asked: Sequence[Item], answerer: Answerer) -> ProbeResult:
-    """Return the accuracy on `asked` of a method that learns from `known`, a split of other patients.
+def across_splits(one: Sequence[Item], other: Sequence[Item], answerer: Answerer) -> ProbeResult:
+    """Return the accuracy on two sets of other patients of a method that learns each time from the other set.
 
     The measure where answers are balanced within each split: leaving patients out of a balanced set tips the
-    rest against their answers, so that cross-validation falls below chance. ValueError where no item of
-    `asked` has options.
+    rest against their answers, so that cross-validation falls below chance. ValueError where no item has
+    options, or one of the sets none.
     """
-    items = [item for item in asked if item.options]
-    letters = answerer([item for item in known if item.options], items)
-    return _result(items, [is_right(letter, item) for letter, item in zip(letters, items, strict=True)])
+    halves = [[item for item in half if item.options] for half in (one, other)]
+    if not all(halves):
+        raise ValueError("no item has options in one of the sets; give choice items of both")
+    asked = [item for half in halves for item in half]
+    letters = [letter for half, known in (halves, halves[::-1]) for letter in answerer(known, half)]
+    return _result(asked, [is_right(letter, item) for letter, item in zip(letters, asked, strict=True)])
 
 
 def _result(asked: Sequence[Item], right: Sequence[bool]) -> ProbeResult:

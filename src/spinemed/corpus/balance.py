@@ -6,8 +6,6 @@ from collections import Counter
 
 from spinemed.records import Instance, Reject, Split
 
-_SLACK = 2
-
 
 class GradeBalance:
     """Counts of the grades kept so far, for each split and form; ask in the order of the build."""
@@ -18,12 +16,12 @@ class GradeBalance:
     def keeps(self, instance: Instance, grade: str, split: Split) -> bool:
         """Return whether an instance stays, and count it if so.
 
-        A grade stays while it is not ahead, by more than two, of the third most frequent of the four: so
-        three grades at least come equally often, and a fourth as often as it occurs.
+        A grade stays while it is not ahead of the third most frequent of the four: so three grades at least
+        come equally often, and a fourth as often as it occurs.
         """
         kept = self._kept.setdefault((split, instance.task), Counter())
         third = sorted((kept[str(number)] for number in range(4)), reverse=True)[2]
-        if kept[grade] > third + _SLACK:
+        if kept[grade] > third:
             return False
         kept[grade] += 1
         return True

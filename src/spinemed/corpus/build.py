@@ -44,7 +44,7 @@ from spinemed.corpus.workers import rows_in_order
 from spinemed.errors import SourceError
 from spinemed.instances.balance import PairBalance, out_of_balance
 from spinemed.instances.draft import STEP as LEVEL_STEP
-from spinemed.records import Instance, Reject, Split, Study, content_id
+from spinemed.records import Instance, Picture, Reject, Split, Study, content_id
 
 REJECT_SPLIT = "rejects"
 _LOG = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ class _Corpus:
         self._writers: dict[tuple[Config, str], ShardWriter] = {}
         self._balance = GradeBalance()
         self._pairs = PairBalance()
+        self._pictures: dict[str, list[Picture]] = {}  # of the items that the balance has not settled
         self._words: set[str] = set()
         self._slices: dict[str, str] = {}
 
@@ -134,6 +135,8 @@ class _Corpus:
 
     def finish(self, inputs: dict[str, str]) -> Manifest:
         """Close all files, write card and manifest, and return the manifest."""
+        for instance in self._pairs.close():
+            self._out_of_balance(instance)
         data_files: dict[str, dict[str, list[str]]] = {name: {} for name in CONFIGS}
         files = []
         image_bytes = 0
@@ -186,10 +189,25 @@ class _Corpus:
                 return
         elif not instance.pictures and self._said_before(instance):
             return
-        elif of_case and instance.pictures and not self._pairs.keeps(instance, split):
-            self._reject(out_of_balance(instance))
+        elif of_case and instance.pictures and instance.task == "choice":
+            self._in_balance(instance, rows, split)
             return
-        pictures = [rows.pictures[identity] for identity in instance.pictures]
+        self._question(instance, [rows.pictures[identity] for identity in instance.pictures], split)
+
+    def _in_balance(self, instance: Instance, rows: StudyRows, split: Split) -> None:
+        """Write what the balance keeps now; an item that waits for its opposite keeps its pictures."""
+        self._pictures[instance.id] = [rows.pictures[identity] for identity in instance.pictures]
+        kept, refused = self._pairs.admit(instance, split)
+        for one in kept:
+            self._question(one, self._pictures.pop(one.id), split)
+        for one in refused:
+            self._out_of_balance(one)
+
+    def _out_of_balance(self, instance: Instance) -> None:
+        del self._pictures[instance.id]
+        self._reject(out_of_balance(instance))
+
+    def _question(self, instance: Instance, pictures: list[Picture], split: Split) -> None:
         self._row(instance.task, split, question_row(instance, pictures, split))
         self.tally.instance(instance, split)
 

@@ -29,7 +29,7 @@ from spinemed.records import Box, Finding, Plane
 
 _VALUES: Final[dict[str, int]] = {site: value for value, site in SCHEMES["verse"].items()}
 _DISC: Final = 200
-_BESIDE: Final = 2  # slices on either side of the middle that may show as much of a body
+_BESIDE: Final = 1  # slices on either side of the middle: further off a body is less deep and less hollow
 _BESIDE_SHARE: Final = 0.85
 
 

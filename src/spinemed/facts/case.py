@@ -10,11 +10,15 @@ from spinemed.records import Finding, Pathology, Study
 
 
 class Hidden(NamedTuple):
-    """What a source holds back of one series: it may be there, but is not seen well enough to be stated."""
+    """What a source holds back of one series: it may be there, but is not seen well enough to be stated.
+
+    `side` is "" where it has none.
+    """
 
     series: str
     site: str
     pathology: str
+    side: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,12 @@ def stated_rejects(study: Study) -> tuple[Reject, ...]:
 
 
 def hidden_by(rejects: Iterable[Reject]) -> frozenset[Hidden]:
-    """Return what rejects hold back of a series, from their ids `study/series/site/pathology/...`.
+    """Return what rejects hold back of a series, from their ids `study/series/site/pathology/side`.
 
     Rejects of whole series or sites name no pathology and hide none.
     """
     parts = [reject.id.split("/") for reject in rejects]
-    return frozenset(Hidden(*one[1:4]) for one in parts if len(one) > 3 and one[3] in get_args(Pathology))
+    return frozenset(Hidden(*one[1:5]) for one in parts if len(one) > 3 and one[3] in get_args(Pathology))
 
 
 def _lines(file: Path, kind: type[_Line]) -> tuple[_Line, ...]:

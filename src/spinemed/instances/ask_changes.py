@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from spinemed.instances.ask_levels import SEARCH_SCALE, Strip, shot_of, strip_of, told_by, window_for
+from spinemed.imaging.radiograph import Radiograph
+from spinemed.instances.ask_levels import (
+    SEARCH_SCALE,
+    Strip,
+    shot_of,
+    step_mm,
+    strip_of,
+    told_by,
+    window_for,
+)
 from spinemed.instances.ask_marked import bare, middle_of
 from spinemed.instances.ask_search import shows_alike, site_pool
 from spinemed.instances.drafts import Case, Draft, spread, the_right
@@ -26,9 +35,15 @@ from spinemed.instances.shots import (
 )
 from spinemed.instances.templates import template_of
 from spinemed.instances.windows import Window
+from spinemed.levels import Level
 from spinemed.records import Finding, Kind, Pathology
 
 _TRIES: Final = 24
+_AT_ITS_MIDDLE: Final[Pathology] = "fracture"
+"""What is stated of each body, broken or not, in the slice through its own middle."""
+_NEAR: Final = 2
+_SPREAD, _AXIAL_SPREAD = 0.2, 0.1
+"""How far what is asked about lies from a window's middle, in its sides; behind a disc lies the canal."""
 _NEAREST_SLICES: Final = 1
 """A metastasis is seen in slices at most so many beside the one that shows most of it."""
 
@@ -53,13 +68,14 @@ FOLLOWED: Final[tuple[Followed, ...]] = (
     Followed("change_height", "height_loss", _BONE_VIEWS, healthy="intact"),
     Followed("change_herniation", "herniation", ("T2 sagittal",)),
     Followed("change_herniation", "herniation", ("T2 axial",), (75.0, 120.0)),
-    Followed("change_metastasis", "metastasis", _BONE_VIEWS),
+    Followed("change_metastasis", "metastasis", _BONE_VIEWS, (60.0, 90.0)),
     Followed("change_curve", "scoliosis", ("XR full frontal",), None),
 )
 
 Pair = tuple[CaseSeries, CaseSeries]
 Twins = tuple[Finding, Finding]
-Asked = tuple[Pair, Twins, str, tuple[str, ...]]
+Cuts = tuple[int, int]
+Asked = tuple[Pair, Twins, Cuts, tuple[str, tuple[str, ...]]]
 
 
 def change_drafts(case: Case) -> Iterator[Draft]:
@@ -69,7 +85,7 @@ def change_drafts(case: Case) -> Iterator[Draft]:
         by_answer: dict[str, list[Asked]] = {}
         for pair in _pairs(case, followed.views):
             for asked in _asked(case, followed, pair):
-                by_answer.setdefault(asked[2], []).append(asked)
+                by_answer.setdefault(asked[3][0], []).append(asked)
         if set(by_answer) <= {followed.healthy}:
             continue
         for asked in spread(by_answer, case.asking.items_per_kind, rng):
@@ -99,16 +115,19 @@ def _fields(kind: Kind, pair: Pair) -> dict[str, str]:
 
 def _asked(case: Case, followed: Followed, pair: Pair) -> Iterator[Asked]:
     """Yield each site that both series state, with the one answer that holds there."""
-    first, second = pair
     keys = template_of(followed.kind).keys
     for twins in _twins(followed, pair):
-        if not _shows_both(first, *twins):
+        cuts = same_slices(pair, twins)
+        if cuts is None:
             continue
         sites = () if followed.side_mm is None else (twins[0].site,)
-        shown = bare(first, twins[0]), bare(second, twins[1])
+        shown = tuple(
+            replace(bare(series, twin), slice_index=cut)
+            for series, twin, cut in zip(pair, twins, cuts, strict=True)
+        )
         answer = the_right(case, followed.kind, sites, keys, shown, _fields(followed.kind, pair))
         if answer is not None:
-            yield pair, twins, *answer
+            yield pair, twins, cuts, answer
 
 
 def _twins(followed: Followed, pair: Pair) -> Iterator[Twins]:
@@ -123,19 +142,55 @@ def _twins(followed: Followed, pair: Pair) -> Iterator[Twins]:
     yield from ((one, later[one.site]) for one in found[0] if one.site in later)
 
 
-def _shows_both(series: CaseSeries, one: Finding, other: Finding) -> bool:
-    """Return whether both slices show the place of a finding that only one of them has.
+def same_slices(pair: Pair, twins: Twins) -> Cuts | None:
+    """Return the slices of both series that show their findings of one site at the same lateral place.
 
-    A normal disc is shown in its middle: a herniation beside it might be left out.
+    A finding is shown where it is seen best. One that is absent is absent in every slice, and a body has its
+    height in all: it is shown where the other lies. None where the slices of two that are there pass the
+    site more than half a step apart, or where a series has no such slice. Axial slices and films are taken
+    as they are.
     """
-    if view_of(series.series).endswith("axial") or one.present == other.present:
-        return True
-    return one.pathology != "herniation" or one.side == "central"
+    first, second = (twin.evidence for twin in twins)
+    if "sagittal" not in (first.plane, second.plane):
+        return first.slice_index, second.slice_index
+    site = twins[0].site
+    if twins[1].present and not twins[0].present:
+        index = _slice_beside(pair[1], second.slice_index, pair[0], site)
+        return None if index is None else (index, second.slice_index)
+    index = _slice_beside(pair[0], first.slice_index, pair[1], site)
+    only_there = twins[1].present and twins[1].pathology != "height_loss"
+    if index is None or (only_there and index != second.slice_index):
+        return None
+    return first.slice_index, index
+
+
+def _slice_beside(one: CaseSeries, index: int, other: CaseSeries, site: str) -> int | None:
+    """Return the slice of another series that passes a site where slice `index` of the first does.
+
+    Both are counted from the middles of the bodies around the site that both series state. One middle is
+    known to a slice, the mean of several to a part of one.
+    """
+    if isinstance(other.volume, Radiograph):
+        return None
+    middles_mm = [
+        {body.site: body.evidence.slice_index * step_mm(series) for body in series.of(_AT_ITS_MIDDLE)}
+        for series in (one, other)
+    ]
+    order = Level(site.split("-")[0]).order
+    shifts_mm = [
+        middles_mm[1][level] - middle_mm
+        for level, middle_mm in middles_mm[0].items()
+        if level in middles_mm[1] and abs(Level(level).order - order) <= _NEAR
+    ]
+    if not shifts_mm:
+        return None
+    place = round((index * step_mm(one) + sum(shifts_mm) / len(shifts_mm)) / step_mm(other))
+    return place if 0 <= place < other.volume.array.shape[2] else None
 
 
 def _draft(case: Case, followed: Followed, asked: Asked, rng: np.random.Generator) -> Draft | None:
-    pair, twins, right, pool = asked
-    shots = [_shot(case, followed, *seen, rng) for seen in zip(pair, twins, strict=True)]
+    pair, twins, cuts, (right, pool) = asked
+    shots = [_shot(case, followed, *seen, rng) for seen in zip(pair, twins, cuts, strict=True)]
     whole = tuple(shot for shot in shots if shot is not None)
     if len(whole) < len(shots):
         return None
@@ -163,18 +218,21 @@ def _rests_on(kind: Kind, pair: Pair, twins: Twins) -> tuple[str, ...]:
 
 
 def _shot(
-    case: Case, followed: Followed, series: CaseSeries, finding: Finding, rng: np.random.Generator
+    case: Case, followed: Followed, series: CaseSeries, finding: Finding, index: int, rng: np.random.Generator
 ) -> Shot | None:
-    """Return one picture: a window around the site, with a ring on a body or a disc seen from the side."""
-    cut = slice_of(series, finding.evidence.plane, finding.evidence.slice_index)
+    """Return one picture: a window that holds the finding, with a ring on what is seen from the side."""
+    cut = slice_of(series, finding.evidence.plane, index)
     if followed.side_mm is None:
         return shoot(case.study, series, cut, whole_frame(cut, rng), finding.evidence, rng)
     middle = middle_of(series, finding, cut)
     if middle is None:
         return None
-    frame = frame_around(cut, middle, rng, followed.side_mm)
-    ring = None if cut.plane == "axial" else middle
-    return shoot(case.study, series, cut, frame, finding.evidence, rng, ring)
+    ring, spread = (None, _AXIAL_SPREAD) if cut.plane == "axial" else (middle, _SPREAD)
+    for _ in range(_TRIES):
+        frame = frame_around(cut, middle, rng, followed.side_mm, spread=spread)
+        if outline(series, cut, frame).holds(finding):
+            return shoot(case.study, series, cut, frame, finding.evidence, rng, ring)
+    return None
 
 
 def _new_metastases(case: Case) -> Iterator[Draft]:
@@ -198,9 +256,11 @@ def _new_metastases(case: Case) -> Iterator[Draft]:
 def _search_draft(case: Case, pair: Pair, finding: Finding, rng: np.random.Generator) -> Draft | None:
     """Return the question about one window of each examination, counted from the same place in both."""
     first, second = (strip_of(case, series) for series in pair)
-    if first is None or second is None:
+    before = next(one for one in pair[0].of("metastasis") if one.site == finding.site)
+    found = same_slices(pair, (before, finding))
+    if first is None or second is None or found is None or not _old_ones_are_shown(pair, found):
         return None
-    cut = slice_of(pair[1], finding.evidence.plane, finding.evidence.slice_index)
+    cuts = [slice_of(series, "sagittal", index) for series, index in zip(pair, found, strict=True)]
     for _ in range(_TRIES):
         windows = _window(first, finding.site, rng), _window(second, finding.site, rng)
         if windows[0] is None or windows[1] is None:
@@ -211,21 +271,21 @@ def _search_draft(case: Case, pair: Pair, finding: Finding, rng: np.random.Gener
         pool = [site for site in pool if site != told_by(fields["numbering"])]
         if first.numbering(windows[0]) != fields["numbering"] or len(pool) < OPTIONS:
             continue
-        if not shows_alike(case, second, windows[1], cut.index) or not _old_ones_are_shown(
-            pair, first, cut.index
+        if not shows_alike(case, first, windows[0], found[0]) or not shows_alike(
+            case, second, windows[1], found[1]
         ):
             continue
-        shown = (
-            outline(pair[0], first.cut, frame_of(windows[0], SEARCH_SCALE).within(first.cut)),
-            outline(pair[1], cut, frame_of(windows[1], SEARCH_SCALE).within(cut)),
+        shown = tuple(
+            outline(series, cut, frame_of(window, SEARCH_SCALE).within(cut))
+            for series, cut, window in zip(pair, cuts, windows, strict=True)
+            if window is not None
         )
         answer = the_right(case, "new_metastasis", (finding.site,), pool, shown, fields)
         if answer is None or not shown[1].holds(finding):
             continue
-        before = next(one for one in pair[0].of("metastasis") if one.site == finding.site)
         shots = (
-            shot_of(case, first, windows[0], rng, before, scale=SEARCH_SCALE),
-            shot_of(case, second, windows[1], rng, finding, scale=SEARCH_SCALE, cut=cut),
+            shot_of(case, first, windows[0], rng, before, scale=SEARCH_SCALE, cut=cuts[0]),
+            shot_of(case, second, windows[1], rng, finding, scale=SEARCH_SCALE, cut=cuts[1]),
         )
         ids = (before.id, finding.id)
         return Draft("new_metastasis", (finding.site,), answer[1], answer[0], shots, ids, fields)
@@ -236,12 +296,12 @@ def _window(strip: Strip, site: str, rng: np.random.Generator) -> Window | None:
     return window_for(strip, strip.chain.sites.index(site), rng) if site in strip.chain.sites else None
 
 
-def _old_ones_are_shown(pair: Pair, first: Strip, index: int) -> bool:
+def _old_ones_are_shown(pair: Pair, cuts: Cuts) -> bool:
     """Return whether the slices shown pass the metastases that were there before: none looks new."""
     old = {one.site for one in pair[0].of("metastasis") if one.present}
     return all(
         abs(one.evidence.slice_index - shown) <= _NEAREST_SLICES
-        for series, shown in zip(pair, (first.cut.index, index), strict=True)
+        for series, shown in zip(pair, cuts, strict=True)
         for one in series.of("metastasis")
         if one.present and one.site in old
     )

@@ -13,6 +13,7 @@ from spinemed.imaging.radiograph import Radiograph
 from spinemed.instances.drafts import Case, Draft, spread, the_right
 from spinemed.instances.premise import Shown
 from spinemed.instances.shots import (
+    RING_PX,
     CaseSeries,
     Frame,
     Shot,
@@ -31,6 +32,8 @@ _AXIAL_BEHIND_MM: Final = 12.0
 """The middle of axial pictures lies this far behind the middle of the body, about the canal's front."""
 _ABSENT_SPREAD_MM: Final[Mapping[str, float]] = {"C": 3.0, "T": 9.0, "L": 9.0}
 """Normal sites are shown up to this far beside their middle, since findings are shown where they are seen."""
+_FORAMEN_RING_MM: Final = (10.0, 12.0)
+"""Rings around a foramen take it in whole: one on its middle would lie on the root, or beside it."""
 _FEWEST_PIXELS: Final = 25
 """A finding must cover at least this many pixels of the picture."""
 
@@ -163,13 +166,14 @@ def _shot(
     middle = middle_of(series, finding, cut)
     if middle is None:
         return None
-    ring = None
-    if mark.ring == "site":
-        ring = middle
-    elif mark.ring == "finding":
-        ring = middle = (box.top + box.bottom) / 2, (box.left + box.right) / 2
+    if mark.ring == "finding":
+        middle = (box.top + box.bottom) / 2, (box.left + box.right) / 2
     frame: Frame = frame_around(cut, middle, rng, mark.side_mm)
-    return shoot(case.study, series, cut, frame, finding.evidence, rng, ring)
+    ring_px = RING_PX
+    if mark.ring == "finding":
+        ring_px = _FORAMEN_RING_MM[0] / frame.pixel_mm, _FORAMEN_RING_MM[1] / frame.pixel_mm
+    ring = None if mark.ring == "none" else middle
+    return shoot(case.study, series, cut, frame, finding.evidence, rng, ring, ring_px=ring_px)
 
 
 def _slice_index(mark: Marked, series: CaseSeries, finding: Finding, rng: np.random.Generator) -> int:

@@ -27,6 +27,8 @@ from spinemed.records import Finding, Kind
 
 _SACRUM: Final = "S1"
 _TRIES: Final = 12
+_OFF_SHARE_LUMBAR: Final = 0.4
+"""`OFF_SHARE` of lumbar bodies, which are wider than deep: slices beside the canal still show them whole."""
 
 
 def search_drafts(case: Case) -> Iterator[Draft]:
@@ -61,9 +63,12 @@ def shows_alike(case: Case, strip: Strip, window: Window, index: int) -> bool:
     curves = [one.present for one in case.known.of("scoliosis")]
     if any(curves) or case.known.hidden("scoliosis"):
         return False
-    shown = [*strip.chain.spans[window.first : window.last + 1]]
-    depth_mm = min(span.right - span.left for span in shown)
-    return abs(index - strip.cut.index) * step_mm(strip.series) <= OFF_SHARE * depth_mm
+    shown = slice(window.first, window.last + 1)
+    least_mm = min(
+        (span.right - span.left) * (_OFF_SHARE_LUMBAR if site[0] == "L" else OFF_SHARE)
+        for site, span in zip(strip.chain.sites[shown], strip.chain.spans[shown], strict=True)
+    )
+    return abs(index - strip.cut.index) * step_mm(strip.series) <= least_mm
 
 
 def search_draft(

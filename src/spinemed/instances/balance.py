@@ -1,38 +1,96 @@
-"""Choice items kept in balance: of any two options, neither is right more often when both are offered."""
+"""Choice items kept in balance: of any two answers, neither is right more often when both are offered."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from typing import NamedTuple
 
+from spinemed.instances.templates import template_of
+from spinemed.instances.wording import answer_key
 from spinemed.records import Instance, Reject
 
 LETTERS = "ABCDE"
+WAITING = 8
+"""Items of one kind with the same right answer that wait for an opposite; more are refused at once."""
+
+Group = tuple[str, str]
+
+
+class Admitted(NamedTuple):
+    """What an item brought about: items that stay, the new one or earlier ones, and items that do not."""
+
+    kept: tuple[Instance, ...] = ()
+    refused: tuple[Instance, ...] = ()
+
+
+class _Offer(NamedTuple):
+    """A choice item as the balance sees it: what its options mean, whatever their wording and language."""
+
+    instance: Instance
+    right: str
+    others: tuple[str, ...]
 
 
 class PairBalance:
-    """Counts of which option was right against which other, by kind, language and split; ask in build order.
+    """Counts of which answer was right against which other, by kind and split; ask in build order.
 
     One study cannot balance its answers: it has one pattern of disease. Over a corpus, an item stays if its
-    right option has not won against any other option offered more often than lost to it. So the text alone
-    tells nothing, whatever the prevalences; rare answers limit how often common ones are asked beside them.
+    right answer has not won against any other on offer more often than lost to it. The first of a kind, and
+    any other item whose answer would lead all others on offer, waits for an opposite one: else the commoner
+    answer would be one ahead in each pair, which tells much where a kind is rare. So the text alone tells
+    nothing, whatever the prevalences; rare answers limit how often common ones are asked beside them.
     """
 
     def __init__(self) -> None:
-        self._wins: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._wins: Counter[tuple[Group, str, str]] = Counter()
+        self._waiting: defaultdict[Group, list[_Offer]] = defaultdict(list)
 
-    def keeps(self, instance: Instance, split: str = "") -> bool:
-        """Return whether a choice item stays, and count it if so; other items always stay."""
+    def admit(self, instance: Instance, split: str = "") -> Admitted:
+        """Return what stays and what does not, now that this item came; neither where it waits."""
         if instance.task != "choice":
-            return True
-        group = split, instance.kind, instance.language
-        right = instance.options[LETTERS.index(instance.answer)]
-        others = [option for option in instance.options if option != right]
-        ahead = [self._wins[(*group, right, other)] - self._wins[(*group, other, right)] for other in others]
-        if max(ahead) > 0:
-            return False
-        for other in others:
-            self._wins[(*group, right, other)] += 1
-        return True
+            return Admitted((instance,))
+        group = split, instance.kind
+        offer = _offer(instance)
+        leads = self._leads(group, offer)
+        if max(leads) > 0:
+            return Admitted(refused=(instance,))
+        if min(leads) < 0:
+            return Admitted(tuple(self._keep(group, offer)))
+        waiting = self._waiting[group]
+        for partner in waiting:
+            if _opposed(offer, partner) and max(self._leads(group, partner)) <= 0:
+                waiting.remove(partner)
+                return Admitted((*self._keep(group, partner), *self._keep(group, offer)))
+        if sum(one.right == offer.right for one in waiting) >= WAITING:
+            return Admitted(refused=(instance,))
+        waiting.append(offer)
+        return Admitted()
+
+    def close(self) -> tuple[Instance, ...]:
+        """Return the items that waited for an opposite that never came; they do not stay."""
+        left = tuple(offer.instance for waiting in self._waiting.values() for offer in waiting)
+        self._waiting.clear()
+        return left
+
+    def _leads(self, group: Group, offer: _Offer) -> list[int]:
+        """Return how far the right answer is ahead of each other one."""
+        wins, right = self._wins, offer.right
+        return [wins[group, right, other] - wins[group, other, right] for other in offer.others]
+
+    def _keep(self, group: Group, offer: _Offer) -> list[Instance]:
+        """Count an item that stays, and those that waited for it; return them."""
+        kept, ready = [], [offer]
+        while ready:
+            one = ready.pop()
+            kept.append(one.instance)
+            self._wins.update((group, one.right, other) for other in one.others)
+            for waits in self._waiting[group]:
+                leads = self._leads(group, waits)
+                if max(leads) <= 0 and min(leads) < 0:
+                    self._waiting[group].remove(waits)
+                    ready.append(waits)
+                    break
+        return kept
 
 
 def out_of_balance(instance: Instance) -> Reject:
@@ -44,3 +102,15 @@ def out_of_balance(instance: Instance) -> Reject:
         reason=f"{instance.kind}: the right option would be right more often than another one offered",
         fix="none needed",
     )
+
+
+def _offer(instance: Instance) -> _Offer:
+    template = template_of(instance.kind)
+    keys = [answer_key(template, instance.language, option) or option for option in instance.options]
+    right = LETTERS.index(instance.answer)
+    return _Offer(instance, keys[right], tuple(keys[:right] + keys[right + 1 :]))
+
+
+def _opposed(one: _Offer, other: _Offer) -> bool:
+    """Whether each of two items has the right answer of the other among its wrong ones."""
+    return one.right in other.others and other.right in one.others

@@ -20,6 +20,8 @@ SHRUNK: Final = 0.7
 """Share of the first diameter below which it counts as smaller (RECIST 1.1: -30 %)."""
 PROGRESSED_DEG: Final = 8.0
 """Gain of a Cobb angle that counts, beyond the usual measuring error of 5 degrees."""
+_BEHIND_WALL_MM: Final = 3.0
+"""A lesion whose box reaches so far behind that of its body runs into the pedicle."""
 _ERRORS: Final = 2.0
 _LEAST_ERROR: Final[dict[Pathology, float]] = {"height_loss": 2.5}
 """Of findings that state no error: of a height measured on a mask, in percentage points."""
@@ -88,6 +90,8 @@ def change_herniation(premise: Premise, key: str) -> bool | None:
     said = "slice" if premise.shown[0].plane == "axial" else "ring"
     if pair is None or not pair[0].present or premise.fields.get("disc") != said:
         return None
+    if not _shown_where_found(premise, pair):
+        return None
     if not pair[1].present:
         return key == "gone"
     course = _course(pair, MOVED_MM)
@@ -95,16 +99,52 @@ def change_herniation(premise: Premise, key: str) -> bool | None:
 
 
 def change_metastasis(premise: Premise, key: str) -> bool | None:
-    """Return whether the metastasis of the marked vertebra is larger, smaller, unchanged or new."""
+    """Return whether the metastasis of the marked vertebra is larger, smaller, unchanged or new.
+
+    None where its longest side in the slices shown, which the thresholds are of, takes another course than
+    its area, or where it runs into the pedicle in one picture alone.
+    """
     pair = both(premise, "metastasis", premise.site)
-    if pair is None or not pair[1].present:
+    if pair is None or not pair[1].present or not _shown_where_found(premise, pair):
         return None
     if not pair[0].present:
         return key == "new"
     first = pair[0].value or 0.0
     shrinks = (pair[1].value or 0.0) < first
     course = _course(pair, first * (1 - SHRUNK if shrinks else GROWN - 1))
-    return None if course is None else key == {1: "larger", -1: "smaller", 0: "same"}[course]
+    if course is None or course != _course_of_sides(premise, pair) or _in_one_pedicle(premise, pair):
+        return None
+    return key == {1: "larger", -1: "smaller", 0: "same"}[course]
+
+
+def _shown_where_found(premise: Premise, pair: Pair) -> bool:
+    """Return whether each picture shows the slice in which a finding that is there was measured."""
+    return all(
+        one.evidence.slice_index == shown.slice_index
+        for one, shown in zip(pair, premise.shown, strict=True)
+        if one.present
+    )
+
+
+def _course_of_sides(premise: Premise, pair: Pair) -> int:
+    """Whether the longest side of what is seen grew (1), shrank (-1) or stayed (0) by RECIST's shares."""
+    sides = []
+    for one, shown in zip(pair, premise.shown, strict=True):
+        box = one.evidence.box
+        rows_mm, columns_mm = shown.spacing_mm
+        sides.append(max((box.bottom - box.top) * rows_mm, (box.right - box.left) * columns_mm))
+    share = sides[1] / sides[0]
+    return 1 if share >= GROWN else -1 if share <= SHRUNK else 0
+
+
+def _in_one_pedicle(premise: Premise, pair: Pair) -> bool:
+    """Return whether a lesion reaches behind the posterior wall in one of the pictures alone."""
+    reaches = []
+    for one, shown in zip(pair, premise.shown, strict=True):
+        body = premise.bodies(shown).get(one.site)
+        behind = 0.0 if body is None else one.evidence.box.right - body.evidence.box.right
+        reaches.append(behind * shown.spacing_mm[1] > _BEHIND_WALL_MM)
+    return reaches[0] != reaches[1]
 
 
 def new_metastasis(premise: Premise, key: str) -> bool | None:

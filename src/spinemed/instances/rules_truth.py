@@ -98,12 +98,12 @@ def the_herniation(premise: Premise) -> Finding | None:
 def fixation(premise: Premise, key: str) -> bool | None:
     """Return whether `key` is the range that the named construct spans around the one fracture.
 
-    None for a fracture that nobody fixes (old, or of type A1), and with other disease or metal nearby.
+    None for a fracture that nobody fixes (old, of type A1 or none), and with other disease or metal near.
     """
     sites = premise.sites_with("fracture")
     if len(sites) != 1 or _has_other_nearby(premise, sites[0]):
         return None
-    if any(one.grade == "A1" or one.detail == "old" for one in premise.stated("fracture", sites[0])):
+    if any(one.grade in ("", "A1") or one.detail == "old" for one in premise.stated("fracture", sites[0])):
         return None
     try:
         plan = fracture_fixation(sites[0], "long" if premise.fields.get("construct") == "long" else "short")

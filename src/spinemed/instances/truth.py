@@ -41,7 +41,7 @@ NARROW: Final = ("moderate", "severe")
 _SACRUM: Final = "S1"
 _FIRST: Final = "C2"
 _FINE_MM: Final = 0.7
-"""Pixels at most this large show whether a herniation's base is broad or narrow."""
+"""Pixels at most this large show if a herniation's base is broad, and outline a root of 4 mm in a foramen."""
 _SACRALISED: Final = "L5_sacralised"
 _TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
 # The edge that column 0 (sagittal: anterior) or row 0 (axial: anterior) comes to lie at, turned to the left.
@@ -221,7 +221,7 @@ def _foramen_may_be_narrow(premise: Premise, side: str) -> bool:
 
 
 def foraminal_grade(premise: Premise, key: str) -> bool | None:
-    """Return whether the foramen under the ring has the Lee grade `key`."""
+    """Return whether the foramen under the ring has the Lee grade `key`; 2 and 3 need the root's outline."""
     shown = premise.shown[0]
     grades = {
         finding.grade
@@ -232,7 +232,9 @@ def foraminal_grade(premise: Premise, key: str) -> bool | None:
         and finding.evidence.box.top <= shown.ring[0] <= finding.evidence.box.bottom
         and finding.evidence.box.left <= shown.ring[1] <= finding.evidence.box.right
     }
-    return key in grades if len(grades) == 1 else None
+    if len(grades) != 1 or (grades & {"2", "3"} and max(shown.spacing_mm) > _FINE_MM):
+        return None
+    return key in grades
 
 
 def modic_type(premise: Premise, key: str) -> bool | None:

@@ -9,12 +9,12 @@ from typing import Final
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.dermatomes import root_hit
 from spinemed.instances.clinic.describe import fields_of, has_four_lumbar, vertebrae_seen
-from spinemed.instances.clinic.further import Need, further_needs, moving_slips
+from spinemed.instances.clinic.further import SURGICAL, Need, further_needs, moving_slips
 from spinemed.instances.clinic.history import Clinical, history, unfit
 from spinemed.instances.clinic.limits import implant_sites, restrained, withheld
-from spinemed.instances.clinic.pictures import pictured, with_shown_foramina
-from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
-from spinemed.instances.clinic.problem import Part, Problem, is_pressing, problem_of
+from spinemed.instances.clinic.pictures import pictured, with_shown
+from spinemed.instances.clinic.plan import NoPlan, Plan, imaged, is_blocked, opened, plan_of
+from spinemed.instances.clinic.problem import BENIGN, Lead, Part, Problem, is_pressing, problem_of
 from spinemed.instances.clinic.series_names import modalities
 from spinemed.instances.clinic.story import VOICES, Voice, story_fields
 from spinemed.instances.clinic.told import told_findings, told_groups
@@ -30,7 +30,16 @@ _REGIONS: Final[dict[Part, tuple[Level, Level]]] = {
     "lower": (Level.L1, Level.L5),
 }
 """First and last vertebra of the region that a complaint is about."""
+_WHOLE_SPINE: Final = (Level.C3, Level.L5)
 _VARIABLE: Final = (Level.T13, Level.L6)
+_ON_ROOT: Final[tuple[Lead, ...]] = ("herniation", "cervical_herniation", "root_stenosis")
+"""Leads whose texts name the root that is pressed on."""
+_BY_MRI: Final[tuple[Lead, ...]] = (
+    "myelopathy", "herniation", "cervical_herniation", "stenosis", "central_herniation", "root_stenosis",
+)  # fmt: skip
+"""Leads of a root or of the canal: what else presses there is seen on MRI alone."""
+_BY_ANY: Final[frozenset[Lead]] = BENIGN | {"isthmic_slip", "fragility"}
+"""Leads whose region is told where CT, MRI or a lateral film shows it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Case:
         return {
             **story_fields(problem, self.clinical, style, self.voice),
             "level": style.sites(problem.sites),
-            "site": site,
+            "site": style.site(plan.site) if plan.site else site,
             "apex": site,
             "first": first,
             "last": last,
@@ -108,7 +117,7 @@ class Case:
 
 def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
     """Return the case of a study for one key and language, or a Reject where no rule gives a plan."""
-    facts = with_shown_foramina(restrained(facts))
+    facts = with_shown(restrained(facts))
     if not any(one.pathology == "vertebra" for one in facts.findings):
         return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
     key = f"{facts.study.id}:{key}"
@@ -122,6 +131,7 @@ def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
         return rejected(
             facts, key, f"{problem.lead}: {plan.reason}", "none needed: another history may be keyed"
         )
+    plan = _fitted(plan, problem, clinical, facts)
     if plan.operates and not is_site_counted(problem, facts):
         reason = f"no operation at {problem.site} before a complete image on which it can be counted"
         return rejected(facts, key, f"{problem.lead}: {reason}", "none needed: another history may be keyed")
@@ -134,6 +144,15 @@ def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
         voice=pick(f"{key}:voice", VOICES),
         key=f"{key}:{language}",
     )
+
+
+def _fitted(plan: Plan, problem: Problem, clinical: Clinical, facts: CaseFacts) -> Plan:
+    """Return a plan that neither soothes over what a surgeon has to judge, nor asks for what is there."""
+    needs = further_needs(problem, clinical.age, clinical.t_score is not None)
+    judged = bool(moving_slips(facts)) or any(need.name in SURGICAL for need in needs)
+    if judged or is_blocked(problem, clinical):
+        plan = opened(plan)
+    return imaged(plan) if is_covered(facts, _WHOLE_SPINE, ("MR",)) else plan
 
 
 def rejected(facts: CaseFacts, key: str, reason: str, fix: str) -> Reject:
@@ -154,12 +173,34 @@ def is_site_counted(problem: Problem, facts: CaseFacts) -> bool:
     return levels <= {*vertebrae_seen(facts.findings), Level.S1.value}
 
 
-def is_region_shown(case: Case) -> bool:
-    """Return whether the whole region of the complaint is shown, so that it can be called free."""
-    first, last = _REGIONS[case.problem.part]
-    seen = {Level(site) for site in vertebrae_seen(case.facts.findings)}
-    fewer = has_four_lumbar(case.facts.findings)
-    wanted = [level for level in Level if first <= level <= last and level not in _VARIABLE]
+def not_shown(case: Case) -> str:
+    """Return what the region of the complaint is not completely shown by, "" where it is.
+
+    "_mri" for roots and the canal, which MRI alone tells, "_any" where neither CT, MRI nor a lateral film
+    shows it whole. Injuries, tumours, infections and curves have an imaging of their own.
+    """
+    if case.problem.lead in _BY_MRI:
+        return "" if is_covered(case.facts, _REGIONS[case.problem.part], ("MR",)) else "_mri"
+    if case.problem.lead in _BY_ANY:
+        return "" if is_covered(case.facts, _REGIONS[case.problem.part], ("MR", "CT", "XR")) else "_any"
+    return ""
+
+
+def is_covered(facts: CaseFacts, region: tuple[Level, Level], modalities: tuple[str, ...]) -> bool:
+    """Return whether series of some modalities show every vertebra of a region whole.
+
+    Films count where they are lateral and neither in flexion nor in extension.
+    """
+    uids = {
+        one.uid
+        for one in facts.study.series
+        if one.modality in modalities
+        and (one.modality != "XR" or ("LAT" in one.view and one.posture not in ("flexion", "extension")))
+    }
+    shown = [one for one in facts.findings if one.evidence.series in uids]
+    seen = {Level(site) for site in vertebrae_seen(shown)}
+    fewer = has_four_lumbar(facts.findings)
+    wanted = [level for level in Level if region[0] <= level <= region[1] and level not in _VARIABLE]
     return all(level in seen or (fewer and level is Level.L5) for level in wanted)
 
 
@@ -215,9 +256,9 @@ def _ends(problem: Problem, style: Style) -> tuple[str, str]:
 
 
 def _rival(problem: Problem) -> str:
-    """Return why the painful root has no sure cause: another level presses on it on the same side."""
+    """Return why the painful root has no sure cause: none is keyed, or another level presses on it too."""
     if not problem.root:
-        return ""
+        return f"no root is keyed for {problem.site}" if problem.lead in _ON_ROOT else ""
     for one in problem.others:
         elsewhere = one.site != problem.site and is_pressing(one)
         if elsewhere and one.side == problem.side and root_hit(one) == problem.root:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,17 +12,20 @@ from spinemed.instances.clinic.case import (
     case_of,
     extra_vertebra,
     is_counted,
-    is_region_shown,
+    is_covered,
     is_site_counted,
+    not_shown,
 )
-from spinemed.instances.clinic.describe import normal_sentences, sentence
+from spinemed.instances.clinic.describe import is_central, is_lumbar, normal_sentences, sentence
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.further import other_narrow_levels
 from spinemed.instances.clinic.pictures import key_pictures
-from spinemed.instances.clinic.problem import BENIGN, part_of, severity
+from spinemed.instances.clinic.plan import CHRONIC_WEEKS, is_blocked
+from spinemed.instances.clinic.problem import FAR_SLIP, Problem, part_of, severity
 from spinemed.instances.clinic.story import Voice, answers, group_of, opening
 from spinemed.instances.clinic.told import is_cut_short
 from spinemed.instances.clinic.wording import Language, inside, joined, pick, several
+from spinemed.levels import Level
 from spinemed.records import Message, Reject
 
 TURNS: Final = (2, 3, 4, 5, 6)
@@ -34,6 +38,8 @@ _EXPLAINED: Final = {
     "normal": "normal",
     "postoperative": "postoperative",
 }
+_SENTENCES: Final = re.compile(r"(?<=\.) (?=[A-Z])|(?<=。)")
+"""Between the sentences of a phrase."""
 _COUNTED: Final = (
     "herniation",
     "cervical_herniation",
@@ -51,9 +57,7 @@ _COUNTED: Final = (
 )
 """Leads whose one level could be mistaken for another."""
 _UNSPECIFIC: Final = ("degeneration", "transitional", "old_fracture")
-_FAR_SLIP: Final = 2000
-"""Severity of a slip of Meyerding grade II, from which fusion is a question beside decompression."""
-_WIDE: Final = ("injury", "fragility", "metastasis", "discitis", "old_fracture")
+_WIDE: Final = ("injury", "fragility", "metastasis", "discitis", "old_fracture", "kyphosis")
 """Leads for which what is normal is told of the whole spine; for others, of the region of the complaint."""
 _MORE: Final = {
     "radicular_leg": ("saddle", "weaker"),
@@ -125,22 +129,31 @@ def changes(case: Case) -> tuple[str, ...]:
         return ("general",)
     if problem.lead == "central_herniation":
         return ("saddle",)
+    if case.plan.act == "tumour.urgent":
+        return ("general",)
     names = _MORE.get(group_of(problem, clinical), ("general",))
     worse = clinical.motor == "progressive"
     return tuple(name for name in names if not (worse and name == "weaker"))
 
 
-def further(case: Case, voice: Voice) -> str:
-    """Return what needs action besides the leading problem, and cautions of its plan; may be ""."""
-    said = [_also(case, f"{need.name}.{voice}", need.sites) for need in case.needs]
+def further(case: Case, voice: Voice, without: Sequence[str] = ()) -> str:
+    """Return what needs action besides the leading problem, and cautions of its plan; may be "".
+
+    `without` are cautions that the text gives elsewhere.
+    """
+    beside = {"stenosis": "stenosis_beside"} if case.plan.operates else {}
+    said = [_also(case, f"{beside.get(need.name, need.name)}.{voice}", need.sites) for need in case.needs]
     said += [
         case.say(f"also.slip_moving.{voice}", level=case.style.site(site), points_between=str(high - low))
         for site, (low, high) in case.moving.items()
     ]
-    said += [_also(case, name, sites) for name, sites in cautions(case)]
+    said += [_also(case, name, sites) for name, sites in cautions(case) if name not in without]
+    said += [case.say(f"also.{name}.{voice}") for name in uncleared(case)]
     if not said:
         return ""
-    return joined([case.say("also.lead"), inside(said[0]), *said[1:]], case.language)
+    # Two levels may end in the same warning: it is said once.
+    parts = tuple(dict.fromkeys(part for one in said for part in _SENTENCES.split(one) if part))
+    return joined([case.say("also.lead"), inside(parts[0]), *parts[1:]], case.language)
 
 
 def _also(case: Case, name: str, sites: Sequence[str]) -> str:
@@ -154,20 +167,45 @@ def cautions(case: Case) -> list[tuple[str, tuple[str, ...]]]:
     slipped = tuple(
         one.site
         for one in problem.others
-        if one.pathology == "slip" and one.site in problem.sites and severity(one) >= _FAR_SLIP
+        if one.pathology == "slip" and one.site in problem.sites and severity(one) >= FAR_SLIP
     )
     narrow = other_narrow_levels(problem)
+    beside = _discs_in_canal(problem)
     variant = any(one.pathology == "transitional" for one in problem.found)
     rules = (
-        ("training", undated, bool(undated) and plan.stance == "conserve"),
+        ("training", undated, bool(undated) and (plan.stance == "conserve" or plan.act == "open.surgeon")),
         ("saddle", (), problem.lead == "central_herniation" and not case.clinical.bladder),
+        ("saddle_beside", beside, bool(beside) and not case.clinical.bladder),
         ("fusion", slipped, bool(slipped) and plan.operates),
         ("levels", narrow, bool(narrow) and plan.operates),
         ("variant", (), variant and plan.operates),
-        ("whole_spine", (), problem.lead == "injury"),
-        ("whole_part", (), problem.lead in BENIGN and not is_region_shown(case)),
+        ("whole_part" + not_shown(case), (), bool(not_shown(case))),
     )
     return [(name, sites) for name, sites, holds in rules if holds]
+
+
+def uncleared(case: Case) -> list[str]:
+    """Return what comes before the plan: CT after an injury, a surgeon where the canal is blocked."""
+    if is_blocked(case.problem, case.clinical) and not case.plan.operates:
+        return ["refer"]
+    if case.problem.lead != "injury":
+        return []
+    sites = [Level(site) for site in case.problem.sites]
+    by_ct = all(is_covered(case.facts, (level, level), ("CT",)) for level in sites)
+    whole = is_covered(case.facts, (Level.C2, Level.L5), ("CT", "MR"))
+    return [*([] if by_ct else ["fracture_ct"]), *([] if whole else ["whole_spine"])]
+
+
+def _discs_in_canal(problem: Problem) -> tuple[str, ...]:
+    """Return where a large central herniation narrows the lumbar canal, besides the leading finding."""
+    narrow = {
+        one.site
+        for one in problem.found
+        if one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
+    }
+    central = [one for one in problem.found if one.pathology == "herniation" and is_central(one)]
+    large = [one for one in central if one.grade == "extrusion" and is_lumbar(one) and one.site in narrow]
+    return tuple(one.site for one in large if one.site != problem.site)
 
 
 def ranges(case: Case) -> list[str]:
@@ -207,13 +245,22 @@ def _reading(case: Case) -> str:
     within = None if case.problem.lead in _WIDE else case.problem.part
     # The height of vertebrae is left to reports: beside the fractures it only puzzles.
     stated = [one for one in case.pictured if one.pathology != "height_loss"]
-    normal = normal_sentences(stated, case.style, case.key, case.facts.findings, within)
+    near = _vertebrae(case.problem)
+    normal = normal_sentences(stated, case.style, case.key, case.facts.findings, within, near)
     shown = normal[: 3 if case.problem.finding is None else 1]
     if not lines:
         lines = [case.say("see.normal")]
-    if case.problem.lead in BENIGN and not is_region_shown(case):
-        shown.append(case.say("see.not_covered"))
+    if not_shown(case):
+        shown.append(case.say(f"see.not_covered{not_shown(case)}"))
     return joined([case.say("see.lead"), *lines, *shown, *numbering(case), explanation(case)], case.language)
+
+
+def _vertebrae(problem: Problem) -> list[Level]:
+    """Return the vertebrae of the leading finding, for a curve those that it is measured between."""
+    led = problem.finding
+    if led is not None and led.extent is not None:
+        return [level for level in Level if Level(led.extent[0]) <= level <= Level(led.extent[1])]
+    return [Level(level) for site in problem.sites for level in site.split("-")]
 
 
 def _advice(case: Case) -> str:
@@ -252,8 +299,9 @@ def _daily(case: Case) -> str:
     if case.plan.act.startswith("injury.") and case.plan.stance == "operate":
         return "bed"
     if case.problem.lead in ("injury", "fragility"):
-        return "fracture"
-    return case.plan.stance
+        return "injury" if case.problem.lead == "injury" else "fracture"
+    lasting = case.clinical.weeks >= CHRONIC_WEEKS and case.plan.stance == "conserve"
+    return "lasting" if lasting else case.plan.stance
 
 
 def _turns(case: Case, count: int) -> tuple[list[tuple[str, str]], int]:

@@ -69,11 +69,16 @@ def sentence(group: Sequence[Finding], style: Style, key: str, moving: Collectio
 def phrase_name(finding: Finding) -> str:
     """Return the name of a finding's phrase without its prefix."""
     if finding.pathology == "fracture":
-        return f"fracture_{finding.detail}" if finding.detail in ("fresh", "old") else "fracture"
+        name = f"fracture_{finding.detail}" if finding.detail in ("fresh", "old") else "fracture"
+        if name == "fracture_fresh" and finding.grade in ("A3", "A4"):
+            return "fracture_fresh_burst"
+        return name if finding.grade else f"{name}_untyped"
     if finding.pathology == "herniation" and (is_central(finding)):
         return "herniation_central"
     if finding.pathology == "slip" and (finding.detail == "retrolisthesis" or (finding.value or 0) < 0):
         return "retrolisthesis"
+    if finding.pathology == "slip" and not finding.detail:
+        return "slip_plain"
     if finding.pathology == "height_loss" and not finding.detail:
         return "height_loss_plain"
     if finding.pathology == "metastasis" and not finding.grade:
@@ -88,6 +93,11 @@ def phrase_name(finding: Finding) -> str:
 def is_lumbar(finding: Finding) -> bool:
     """Return whether a finding lies where lateral recesses are named and Lee's grades apply."""
     return Site.parse(finding.site).region == "lumbar"
+
+
+def _zone(finding: Finding) -> str:
+    """Return the zone of a herniation: above the lumbar spine none is called after the articular process."""
+    return "paracentral" if finding.detail == "subarticular" and not is_lumbar(finding) else finding.detail
 
 
 def is_central(finding: Finding) -> bool:
@@ -118,7 +128,7 @@ def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str
         if first.grade.isdigit() and int(first.grade) < 4
         else first.grade,
         "kind": first.grade,
-        "zone": first.detail,
+        "zone": _zone(first),
         "cause": first.detail,
         "bone": first.grade,
         "endplate": first.detail,
@@ -136,16 +146,28 @@ def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str
     return fields
 
 
-_SIZES: Final = {"height_loss": "loss", "height_loss_plain": "loss", "slip": "slip", "retrolisthesis": "back"}
+_SIZES: Final = {
+    "height_loss": "loss",
+    "height_loss_plain": "loss",
+    "slip": "slip",
+    "slip_plain": "slip",
+    "retrolisthesis": "back",
+}
 
 
 def normal_sentences(
-    findings: Sequence[Finding], style: Style, key: str, every: Sequence[Finding], within: Part | None = None
+    findings: Sequence[Finding],
+    style: Style,
+    key: str,
+    every: Sequence[Finding],
+    within: Part | None = None,
+    near: Sequence[Level] | None = None,
 ) -> list[str]:
     """Return what is normal among findings, a sentence for each pathology; curves with their angle.
 
     `every` are the findings of the whole case: what is altered there is not called normal here. `within`
-    keeps the sites of one part of the back.
+    keeps the sites of one part of the back. `near` leaves out what is denied of a single site, and of none
+    beside these vertebrae (any, where there are none): in a dialogue it would stand there by chance.
     """
     sentences: list[str] = []
     altered, whole = _altered(every), vertebrae_seen(findings)
@@ -157,6 +179,8 @@ def normal_sentences(
         sites = [site for site in sites if within in (None, part_of(site))]
         if pathology in _WHOLE:
             sites = [site for site in sites if site in whole]
+        if near is not None and not _is_worth_denying(sites, near):
+            continue
         # Two lists of vertebrae that differ puzzle: the loss of height is denied with the fracture.
         if sites and not (pathology == "height_loss" and told.get("fracture", sites) != sites):
             told[pathology] = sites
@@ -176,11 +200,18 @@ def normal_sentences(
     return sentences
 
 
+def _is_worth_denying(sites: Sequence[str], near: Sequence[Level]) -> bool:
+    """Return whether several sites are denied, one of them at or beside given vertebrae, if any are given."""
+    levels = [Level(level) for site in sites for level in site.split("-")]
+    beside = any(abs(level.order - other.order) <= 1 for level in levels for other in near)
+    return len(sites) > 1 and (beside or not near)
+
+
 def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
     """Return the sites that are not called normal, because something else there has changed them."""
     there = {
         name: {one.site for one in every if one.pathology == name and is_abnormal(one)}
-        for name in ("fracture", "height_loss", "cage", "screws", "slip")
+        for name in ("fracture", "height_loss", "cage", "screws", "slip", "bridging")
     }
     screwed = {Site.parse(site).upper for site in there["screws"]}
     fused = there["cage"] | {
@@ -195,6 +226,7 @@ def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
         "fracture": broken,
         "height_loss": broken,
         "bridging": fused,
+        "osteophyte": {level for site in there["bridging"] for level in site.split("-")},
         "herniation": fused,
         "disc_degeneration": fused,
         "slip": there["slip"],

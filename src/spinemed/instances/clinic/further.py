@@ -7,12 +7,25 @@ from typing import Final, NamedTuple
 
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.describe import by_level, is_lumbar
-from spinemed.instances.clinic.problem import Problem, severity
+from spinemed.instances.clinic.problem import HIGH_SLIP, Problem, severity
 from spinemed.levels import Level, Site
 from spinemed.records import Finding
 
 BONE_AGE: Final = 50
 """From this age an old fracture asks for a measurement of bone density."""
+BENT_AGE: Final = 60
+"""From this age a larger kyphosis does so too."""
+YOUNG: Final = 40
+"""Below this age several wedged vertebrae or Schmorl nodes make one think of Scheuermann disease."""
+SCHEUERMANN_BODIES: Final = 3
+"""Vertebrae with a wedge or a Schmorl node from which they are several (Sorensen 1964: three)."""
+SURGICAL_KYPHOSIS_DEG: Final = 70.0
+"""From this thoracic kyphosis a spine surgeon is asked."""
+SURGICAL: Final = frozenset(
+    {"cord", "cord_back", "conus", "stenosis", "slip_high", "slip_isthmic", "slip_beside", "kyphosis_large",
+     "fracture_fresh"}
+)  # fmt: skip
+"""Needs that a spine surgeon judges, so that no plan says beside them that no operation is needed."""
 MOVING_POINTS: Final = 10
 """Percentage points between positions from which a slip is told as changing."""
 
@@ -29,7 +42,7 @@ def further_needs(problem: Problem, age: int, osteoporotic: bool = False) -> tup
 
     Where osteoporosis is known, an old fracture does not ask for a measurement of bone density.
     """
-    rest = by_level([one for one in problem.others if not _is_of_lead(one, problem)])
+    rest = by_level([one for one in problem.found if not _is_of_lead(one, problem)])
     needs = [
         Need(name, tuple(dict.fromkeys(one.site for one in rest if asks(one))))
         for name, asks in _NEEDS.items()
@@ -40,9 +53,71 @@ def further_needs(problem: Problem, age: int, osteoporotic: bool = False) -> tup
                  for need in needs]  # fmt: skip
     if problem.lead == "myelopathy":
         needs = [need._replace(name="cord_more") if need.name == "cord" else need for need in needs]
+    needs = _beside_implants(_beside_tumour(needs, problem), problem)
     covered = {site for need in needs for site in need.sites} | set(problem.sites)
-    needs.append(Need("height_loss", _collapsed(rest, covered)))
+    needs.append(Need(_why_collapsed(problem, age), _collapsed(rest, covered)))
+    needs += _of_kyphosis(problem, age, osteoporotic)
     return tuple(need for need in needs if need.sites)
+
+
+def cord_beside_tumour(problem: Problem) -> tuple[str, ...]:
+    """Return where a leading metastasis lies beside a cord or conus that is harmed or has little room."""
+    if problem.lead != "metastasis":
+        return ()
+    tumours = {one.site for one in problem.found if one.pathology == "metastasis"}
+    harmed = [one for one in by_level(problem.found) if _is_above_cauda(one)]
+    return tuple(dict.fromkeys(one.site for one in harmed if tumours & set(one.site.split("-"))))
+
+
+def _beside_tumour(needs: Sequence[Need], problem: Problem) -> list[Need]:
+    """Return the needs with the cord beside a leading metastasis first, as one of its own."""
+    urgent = cord_beside_tumour(problem)
+    rest = [Need(name, tuple(site for site in sites if site not in urgent)) for name, sites in needs]
+    return [Need("cord_tumour", urgent), *rest]
+
+
+def _beside_implants(needs: Sequence[Need], problem: Problem) -> list[Need]:
+    """Return the needs with the slips next to implants: the segment beside a fusion has worn."""
+    held = [Level(level) for one in problem.found if one.pathology in ("cage", "screws")
+            for level in one.site.split("-")]  # fmt: skip
+    slips = [one.site for one in by_level(problem.found) if one.pathology == "slip"]
+    beside = tuple(site for site in slips if held and _is_next_to(Site.parse(site), min(held), max(held)))
+    kept = [need._replace(sites=tuple(site for site in need.sites if site not in beside))
+            if need.name == "slip_isthmic" else need for need in needs]  # fmt: skip
+    return [*kept, Need("slip_beside", beside)]
+
+
+def _is_next_to(segment: Site, first: Level, last: Level) -> bool:
+    """Return whether a segment is the one above or below a construct from one vertebra to another."""
+    return segment.lower is first or segment.upper is last
+
+
+def is_like_scheuermann(problem: Problem, age: int) -> bool:
+    """Return whether several vertebrae of a young patient are wedged or have Schmorl nodes."""
+    wedged = {one.site for one in problem.found if one.pathology == "height_loss" and one.detail == "wedge"}
+    nodes = {one.site for one in problem.found if one.pathology == "endplate_defect"}
+    return age < YOUNG and len(wedged | nodes) >= SCHEUERMANN_BODIES
+
+
+def _why_collapsed(problem: Problem, age: int) -> str:
+    """Return the name of the need to explain a loss of height: what comes to mind first."""
+    if any(one.pathology == "metastasis" for one in problem.found):
+        return "height_loss_tumour"
+    bent = any(one.pathology == "thoracic_kyphosis" for one in problem.found)
+    return "height_loss_young" if is_like_scheuermann(problem, age) and not bent else "height_loss"
+
+
+def _of_kyphosis(problem: Problem, age: int, osteoporotic: bool) -> list[Need]:
+    """Return what an increased kyphosis asks for: a surgeon, bone density, or the thought of its cause."""
+    bent = [one for one in problem.found if one.pathology == "thoracic_kyphosis"]
+    sites = tuple(one.site for one in bent[:1])
+    large = bool(bent) and (bent[0].value or 0.0) >= SURGICAL_KYPHOSIS_DEG
+    measured = any(one.pathology == "fracture" and one.detail == "old" for one in problem.found)
+    return [
+        Need("kyphosis_large", sites if large else ()),
+        Need("kyphosis_young", sites if is_like_scheuermann(problem, age) else ()),
+        Need("kyphosis_bone", sites if age >= BENT_AGE and not (osteoporotic or measured) else ()),
+    ]
 
 
 def _collapsed(findings: Sequence[Finding], covered: Collection[str]) -> tuple[str, ...]:
@@ -53,12 +128,16 @@ def _collapsed(findings: Sequence[Finding], covered: Collection[str]) -> tuple[s
 
 def other_narrow_levels(problem: Problem) -> tuple[str, ...]:
     """Return the narrow lumbar levels beside those that a leading stenosis is operated at."""
-    narrow = [
-        one.site
-        for one in by_level(problem.others)
-        if one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe") and is_lumbar(one)
-    ]
-    return tuple(site for site in narrow if problem.lead == "stenosis" and site not in problem.sites)
+    narrow = [one.site for one in by_level(problem.others) if _is_narrow_lumbar(one)]
+    if problem.lead != "stenosis":
+        return ()
+    return tuple(dict.fromkeys(site for site in narrow if site not in problem.sites))
+
+
+def _is_narrow_lumbar(one: Finding) -> bool:
+    narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
+    aside = one.pathology == "recess_stenosis" and one.grade == "severe"
+    return is_lumbar(one) and (narrow or aside)
 
 
 def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
@@ -74,23 +153,33 @@ def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
 
 
 def _is_of_lead(one: Finding, problem: Problem) -> bool:
-    """Return whether the leading plan covers a finding: at its site, or of its kind at its sites."""
+    """Return whether the leading plan covers a finding: at its site, or of its kind at its sites.
+
+    The plan of a root, a disc or a painful back does not cover the cord at its own level.
+    """
     lead = problem.finding
-    if lead is None:
+    if lead is None or (problem.lead != "myelopathy" and _is_above_lumbar_canal(one)):
         return False
     return one.site == lead.site or (one.pathology == lead.pathology and one.site in problem.sites)
 
 
 def _is_at_cord(first: Level, last: Level) -> Callable[[Finding], bool]:
-    """Return a test for what narrows or harms the cord or the conus between two vertebrae."""
+    """Return a test for what narrows or harms the cord or the conus between two vertebrae.
+
+    Beside the cord a narrow side of the canal counts by the canal, which is stated with it.
+    """
 
     def asks(one: Finding) -> bool:
         narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
-        aside = one.pathology == "recess_stenosis" and one.grade == "severe"
+        aside = one.pathology == "recess_stenosis" and one.grade == "severe" and is_lumbar(one)
         there = narrow or aside or one.pathology == "cord_signal"
         return there and first <= Site.parse(one.site).upper <= last
 
     return asks
+
+
+_is_above_lumbar_canal: Final = _is_at_cord(Level.C1, Level.T12)
+_is_above_cauda: Final = _is_at_cord(Level.C1, Level.L1)
 
 
 def _is_fracture(age: str) -> Callable[[Finding], bool]:
@@ -107,6 +196,9 @@ _NEEDS: Final[dict[str, Callable[[Finding], bool]]] = {
         one.pathology == "canal_stenosis" and one.grade == "severe" and Site.parse(one.site).upper >= Level.L2
     ),
     "fracture_unknown": _is_fracture(""),
-    "slip_high": lambda one: one.pathology == "slip" and severity(one) >= 3000,
+    "slip_high": lambda one: one.pathology == "slip" and severity(one) >= HIGH_SLIP,
+    "slip_isthmic": lambda one: (
+        one.pathology == "slip" and one.detail == "isthmic" and severity(one) < HIGH_SLIP
+    ),
     "fracture_old": _is_fracture("old"),
 }

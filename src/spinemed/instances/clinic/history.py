@@ -41,10 +41,13 @@ AGE_BY_LEAD: Final[dict[Lead, Range]] = {
 
 AGE_FLOOR: Final[dict[Lead, int]] = {
     "scoliosis": 10, "stenosis": 40, "root_stenosis": 30, "myelopathy": 30, "metastasis": 30, "slip": 30,
-    "fragility": 50,
+    "fragility": 50, "ankylosing": 30,
 }  # fmt: skip
 """Ages below which the history of a lead would not be believed; 16 for all others."""
 GROWN: Final = 16
+LATEST_ONSET: Final = 44
+"""Inflammatory pain of the back begins below 45 years (ASAS 2009)."""
+WEEKS_A_YEAR: Final = 52
 
 
 class Scenario(Record):
@@ -121,7 +124,7 @@ def history(facts: CaseFacts, problem: Problem, key: str) -> Clinical:
     primary = _primary(problem, sex, key)
     if primary == "prostate" and sex == "unknown":
         sex = "M"
-    weeks = _drawn(row.weeks, f"{key}:weeks")
+    weeks = _weeks(row, problem, age, key)
     neurology = _neurology(row.neurology, problem)
     return Clinical(
         lead=problem.lead,
@@ -207,6 +210,15 @@ def _is_at(one: Finding, site: str) -> bool:
 
 def _drawn(bounds: Range, key: str) -> int:
     return pick(key, range(bounds[0], bounds[1] + 1))
+
+
+def _weeks(row: Scenario, problem: Problem, age: int, key: str) -> int:
+    """Return the weeks since the onset; inflammatory pain of the back begins between 16 and 45 years."""
+    low, high = row.weeks
+    if problem.lead == "ankylosing":
+        low = max(low, WEEKS_A_YEAR * (age - LATEST_ONSET))
+        high = min(max(low, high), WEEKS_A_YEAR * (age - GROWN))
+    return _drawn((low, high), f"{key}:weeks")
 
 
 def _rounded(bounds: Range | None, key: str) -> int | None:

@@ -11,7 +11,7 @@ from spinemed.instances.clinic.consultation import consultation
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.gate import checked
 from spinemed.instances.clinic.limits import of_series, restrained
-from spinemed.instances.clinic.pictures import key_pictures, telling_series, with_shown_foramina
+from spinemed.instances.clinic.pictures import key_pictures, telling_series, with_shown
 from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.report import report
 from spinemed.instances.clinic.wording import LANGUAGES, Language
@@ -95,7 +95,7 @@ def _draft(facts: CaseFacts, task: str, language: Language, key: str) -> Draft |
 
 def wanted_pictures(facts: CaseFacts) -> tuple[str, ...]:
     """Return ids of the findings whose pictures `ask_clinic` shows: at most six, each series first once."""
-    kept = with_shown_foramina(restrained(_telling_series(restrained(facts))))
+    kept = with_shown(restrained(_telling_series(restrained(facts))))
     return key_pictures(kept, problem_of(kept))
 
 

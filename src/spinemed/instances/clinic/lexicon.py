@@ -14,7 +14,7 @@ _WORDS: Final[dict[Pathology, str]] = {
     "disc_degeneration": r"disc degeneration|椎间盘\S{0,6}退变",
     "herniation": r"\bherniat|\bprotrusion|\bextrusion|突出(?!处)|脱出",
     "canal_stenosis": r"canal stenosis|stenosis of the (?:central )?canal|椎管\S{0,2}狭窄",
-    "recess_stenosis": r"lateral recess|paracentral narrowing|侧隐窝|旁中央部\S{0,2}狭窄",
+    "recess_stenosis": r"lateral recess|paracentral narrowing|侧隐窝|旁中央区\S{0,2}狭窄",
     "foraminal_stenosis": r"foraminal stenosis|stenosis of the foramen|椎间孔\S{0,2}狭窄",
     "slip": r"listhesis|vertebral slip|滑脱",
     "pars_defect": r"\bpars (?:defect|interarticularis)|spondylolysis|峡部裂(?!性)|峡部不连",
@@ -57,7 +57,9 @@ GRADE_WORDS: Final[Mapping[Pathology, re.Pattern[str]]] = {
 """How each pathology's grade is written."""
 
 DETAIL_WORDS: Final[Mapping[Pathology, re.Pattern[str]]] = {
-    "herniation": re.compile(r"\b(subarticular|foraminal|central)\b|(旁中央型|椎间孔型|(?<!旁)中央型)"),
+    "herniation": re.compile(
+        r"\b(subarticular|paracentral|foraminal|central)\b|(旁中央型|椎间孔型|(?<!旁)中央型)"
+    ),
     "fracture": re.compile(r"\b(fresh|old)\w*\b|(新鲜|陈旧)", re.IGNORECASE),
     "slip": re.compile(
         r"\b(isthmic|degenerative|traumatic|retro)|(峡部裂性|退变性|创伤性|后滑脱)", re.IGNORECASE
@@ -69,7 +71,8 @@ DETAIL_WORDS: Final[Mapping[Pathology, re.Pattern[str]]] = {
 
 SAME: Final = {
     "溶骨": "lytic", "成骨": "blastic", "轻度": "mild", "中度": "moderate", "重度": "severe",
-    "突出": "protrusion", "脱出": "extrusion", "旁中央型": "subarticular", "椎间孔型": "foraminal",
+    "突出": "protrusion", "脱出": "extrusion", "旁中央型": "subarticular",
+    "paracentral": "subarticular", "椎间孔型": "foraminal",
     "中央型": "central", "新鲜": "fresh", "陈旧": "old", "峡部裂性": "isthmic", "退变性": "degenerative",
     "创伤性": "traumatic", "后滑脱": "retrolisthesis", "retro": "retrolisthesis",
     "上": "upper", "下": "lower",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spinemed.facts.case import CaseFacts, Hidden
-from spinemed.instances.clinic.problem import BENIGN, Problem, is_abnormal
+from spinemed.instances.clinic.problem import BENIGN, Lead, Problem, is_abnormal, problem_of
 from spinemed.levels import Level
 from spinemed.records import Finding, Pathology
 
@@ -24,6 +24,10 @@ _KEPT: Final[tuple[Pathology, ...]] = (
 """What metal at one level does not spoil."""
 _CAUSES: Final[tuple[Pathology, ...]] = ("spondylodiscitis", "metastasis")
 """What would change the diagnosis of any finding at its own site."""
+_OF_CANAL: Final[tuple[Lead, ...]] = (
+    "slip", "isthmic_slip", "myelopathy", "cervical_herniation", "root_stenosis"
+)  # fmt: skip
+"""Leads whose plan turns on how much room the canal has at their own level."""
 
 
 def hidden_sites(facts: CaseFacts, pathology: Pathology) -> set[str]:
@@ -37,12 +41,14 @@ def restrained(facts: CaseFacts) -> CaseFacts:
 
     A Modic type needs T1 and T2 of the same study and is none on fat-suppressed images (Modic 1988);
     T1 alone does not tell a lytic from a blastic metastasis. Where a curve is held back, the films that
-    show curves are left out: the curves that they do state would pass for all there are. With an unstable
-    fracture nobody stands for a film. Beside metal an MR image tells nothing normal and no grade of a disc.
+    show curves are left out: the curves that they do state would pass for all there are. With an unstable or
+    violent fracture nobody stands for a film. Beside metal an MR image tells nothing normal and no grade of a
+    disc. A slip is called isthmic only where a series shows the defect of the pars.
     """
     facts = _without_metal(_without_standing(_without_curves(facts)))
     sequence = {series.uid: series.sequence for series in facts.study.series}
     shown = {sequence.get(one.evidence.series, "") for one in facts.findings}
+    broken = {one.site for one in facts.findings if one.pathology == "pars_defect" and one.present}
 
     def limited(one: Finding) -> Finding:
         own = sequence.get(one.evidence.series, "")
@@ -50,6 +56,8 @@ def restrained(facts: CaseFacts) -> CaseFacts:
             one.present and one.pathology == "modic_change" and (own == "STIR" or not {"T1", "T2"} <= shown)
         )
         unnamed = one.present and one.pathology == "metastasis" and own == "T1"
+        if one.present and one.pathology == "slip" and one.detail == "isthmic":
+            return one if one.site.split("-")[0] in broken else one.model_copy(update={"detail": ""})
         return one.model_copy(update={"grade": ""}) if untyped or unnamed else one
 
     return CaseFacts(facts.study, tuple(limited(one) for one in facts.findings), facts.hidden)
@@ -64,7 +72,8 @@ def _without_curves(facts: CaseFacts) -> CaseFacts:
 
 
 def _without_standing(facts: CaseFacts) -> CaseFacts:
-    unstable = any(one.pathology == "fracture" and one.grade[:1] in ("B", "C") for one in _fresh(facts))
+    torn = any(one.pathology == "fracture" and one.grade[:1] in ("B", "C") for one in _fresh(facts))
+    unstable = torn or problem_of(facts).lead == "injury"
     upright = {series.uid for series in facts.study.series if series.posture in _UPRIGHT}
     if not unstable or not upright:
         return facts
@@ -98,7 +107,7 @@ def of_series(facts: CaseFacts, uids: set[str]) -> CaseFacts:
     """Return the facts of some series; what the others state as abnormal counts as hidden."""
     kept = tuple(one for one in facts.findings if one.evidence.series in uids)
     lost = {
-        Hidden(one.evidence.series, one.site, one.pathology)
+        Hidden(one.evidence.series, one.site, one.pathology, one.side or "")
         for one in facts.findings
         if one.evidence.series not in uids and is_abnormal(one)
     }
@@ -115,7 +124,26 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
         there = hidden_sites(facts, name)
         if there:
             return f"{name} is there at {min(there)}, but the shown series do not show it"
-    return _undated(facts, problem)
+    return _narrow_unsaid(facts, problem) or _other_exit(facts, problem) or _undated(facts, problem)
+
+
+def _narrow_unsaid(facts: CaseFacts, problem: Problem) -> str:
+    """Return that the canal is narrow where it decides, but no series states how much."""
+    decisive = {one.site for one in problem.found if one.pathology == "cord_signal"}
+    if problem.lead in _OF_CANAL:
+        decisive |= {problem.site}
+    unsaid = decisive & hidden_sites(facts, "canal_stenosis")
+    return f"canal_stenosis is there at {min(unsaid)}, but the shown series do not grade it" if unsaid else ""
+
+
+def _other_exit(facts: CaseFacts, problem: Problem) -> str:
+    """Return that the foramen on the other side of a pressed root is narrow, but no series states it."""
+    if not problem.root or problem.side is None:
+        return ""
+    narrow = [one for one in facts.hidden if one[1:3] == (problem.site, "foraminal_stenosis")]
+    other = {one.side for one in narrow} - {problem.side}
+    other -= {one.side for one in facts.of("foraminal_stenosis", present=True) if one.site == problem.site}
+    return f"foraminal_stenosis is there at {problem.site}, but no shown series states it" if other else ""
 
 
 def _undated(facts: CaseFacts, problem: Problem) -> str:

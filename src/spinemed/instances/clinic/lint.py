@@ -42,7 +42,8 @@ _LEAST_OF_A_VOICE: Final = 2
 _ARTICLE: Final = re.compile(r"\b[Aa] (?:[aeio]|\{(?:kind|cause|zone|endplate)\})")
 _VERTEBRAL: Final = frozenset(
     {"finding.height_loss", "finding.fracture_fresh", "finding.fracture_old",
-     "finding.fracture", "finding.pars_defect",
+     "finding.fracture", "finding.fracture_fresh_untyped", "finding.fracture_old_untyped",
+     "finding.fracture_untyped", "finding.fracture_fresh_burst", "finding.pars_defect",
      "finding.endplate_defect", "finding.metastasis", "finding.screws", "finding.osteophyte",
      "finding.transitional_L5_sacralised", "normal.vertebra", "normal.height_loss", "normal.fracture",
      "normal.metastasis", "normal.pars_defect", "normal.endplate_defect", "normal.osteophyte",
@@ -54,7 +55,12 @@ _VERTEBRAL: Final = frozenset(
      "also.fracture_fresh.patient", "also.fracture_fresh.colleague", "also.fracture_unknown.patient",
      "also.fracture_unknown.colleague", "also.fracture_old.patient", "also.fracture_old.colleague",
      "also.fracture_old_known.patient", "also.fracture_old_known.colleague", "also.height_loss.patient",
-     "also.height_loss.colleague", "also.training"}
+     "also.height_loss.colleague", "also.training", "also.height_loss_tumour.patient",
+     "also.height_loss_tumour.colleague", "also.height_loss_young.patient",
+     "also.height_loss_young.colleague", "also.fracture_ct.patient", "also.fracture_ct.colleague",
+     "plan.tumour.urgent", "plain.tumour.urgent",
+     "plan.tumour.consult_imaged", "plain.tumour.consult_imaged", "plan.tumour.stable_imaged",
+     "plain.tumour.stable_imaged"}
 )  # fmt: skip
 _VOICES: Final = (".patient", ".colleague")
 _LATIN_MARKS: Final = re.compile(r"(?<!^\d)[,.?;] ")

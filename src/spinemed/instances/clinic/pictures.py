@@ -7,9 +7,9 @@ from typing import Final
 
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.limits import of_series
-from spinemed.instances.clinic.problem import Problem, problem_of
+from spinemed.instances.clinic.problem import Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.told import told_findings
-from spinemed.records import Finding
+from spinemed.records import Finding, Pathology
 
 MOST_PICTURES: Final = 6
 
@@ -51,17 +51,38 @@ def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
     )
 
 
-def with_shown_foramina(facts: CaseFacts) -> CaseFacts:
-    """Return the facts without narrow foramina that no key picture shows: most are of midline slices."""
+_NEED_PICTURES: Final[tuple[Pathology, ...]] = (
+    "foraminal_stenosis", "disc_degeneration", "modic_change", "osteophyte", "endplate_defect",
+)  # fmt: skip
+"""What is left out where no key picture shows it: most of these are of midline slices."""
+
+
+def with_shown(facts: CaseFacts) -> CaseFacts:
+    """Return the facts without the narrow foramina and the wear that no key picture shows."""
     problem = problem_of(facts)
     shown = pictured(facts, problem)
     lead = problem.finding
     kept = tuple(
         one
         for one in facts.findings
-        if one.pathology != "foraminal_stenosis" or one in shown or (lead is not None and is_same(one, lead))
+        if one.pathology not in _NEED_PICTURES or one in shown or (lead is not None and is_same(one, lead))
     )
     return CaseFacts(facts.study, kept, facts.hidden)
+
+
+def told_in(seen: Sequence[Finding], shown: Sequence[Finding]) -> list[Finding]:
+    """Return the abnormal findings of a series that its pictures show, and those that no picture shows."""
+    ill = [one for one in seen if is_abnormal(one)]
+    elsewhere = [one for one in ill if not any(is_same(other, one) for other in shown)]
+    return [one for one in ill if one in shown or one in elsewhere]
+
+
+def field_of(seen: Sequence[Finding], facts: CaseFacts, problem: Problem) -> list[Finding]:
+    """Return which vertebrae the pictures of a series hold, whole or in part; all it has where none do."""
+    keys = set(key_pictures(facts, problem))
+    slices = {_slice(one) for one in facts.findings if one.id in keys}
+    held = [one for one in seen if one.pathology in ("vertebra", "vertebra_in_part")]
+    return [one for one in held if not _beside(one).isdisjoint(slices)] or held
 
 
 def _beside(one: Finding) -> set[tuple[str, int | None]]:

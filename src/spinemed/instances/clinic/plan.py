@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import product
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, get_args
 
 from spinemed.facts import planning
@@ -15,15 +14,10 @@ from spinemed.facts.planning.trauma import (
     SlicNeurology,
     TlicsMorphology,
 )
-from spinemed.facts.planning.tumour import (
-    SinsAlignment,
-    SinsBone,
-    SinsCollapse,
-    SinsPosterolateral,
-    SinsScore,
-)
+from spinemed.instances.clinic.further import cord_beside_tumour
 from spinemed.instances.clinic.history import Clinical
-from spinemed.instances.clinic.problem import Lead, Problem
+from spinemed.instances.clinic.problem import HIGH_SLIP, Lead, Problem, severity
+from spinemed.instances.clinic.sins import sins_range
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Record
 
@@ -42,7 +36,11 @@ _STANCES: Final[dict[str, Stance]] = {
     "injury.emergency": "operate",
     "tumour.consult": "investigate",
     "tumour.stable": "investigate",
+    "tumour.consult_imaged": "investigate",
+    "tumour.stable_imaged": "investigate",
+    "tumour.urgent": "investigate",
     "infection.workup": "investigate",
+    "open.surgeon": "investigate",
     "myelopathy.decompression": "operate",
     "curve.observe": "observe",
     "curve.operate": "offer",
@@ -56,7 +54,8 @@ _STANCES: Final[dict[str, Stance]] = {
 class Plan(Record):
     """What to do, by which rule. `points` is a score's total; `at_least` says that more may come on top.
 
-    `detail` is what the rule says besides: the SRS-Schwab curve type.
+    `detail` is what the rule says besides: the SRS-Schwab curve type. `site` is what a score is of, where
+    that is not the leading finding.
     """
 
     act: str
@@ -65,6 +64,7 @@ class Plan(Record):
     points: int | None = None
     at_least: bool = False
     detail: str = ""
+    site: str = ""
 
     @property
     def stance(self) -> Stance:
@@ -87,26 +87,65 @@ def plan_of(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     """Return the plan by a rule that is keyed for this case; NoPlan with the reason where none is."""
     if problem.finding is None:
         return _screen(problem, clinical)
-    return _PLANS.get(problem.lead, _screen)(problem, clinical)
+    plan = _PLANS.get(problem.lead, _screen)(problem, clinical)
+    tried = clinical.treated_weeks >= BEGUN_WEEKS or clinical.weeks >= TRIED_WEEKS
+    if isinstance(plan, NoPlan) or not tried:
+        return plan
+    return plan.model_copy(update={"act": _CONTINUED.get(plan.act, plan.act)})
 
 
+def imaged(plan: Plan) -> Plan:
+    """Return a plan of a tumour that does not ask for the MRI of the whole spine, which is there already."""
+    if plan.act not in ("tumour.consult", "tumour.stable"):
+        return plan
+    return plan.model_copy(update={"act": f"{plan.act}_imaged", "rule": f"{plan.rule}_imaged"})
+
+
+def is_blocked(problem: Problem, clinical: Clinical) -> bool:
+    """Return whether a severe narrowing of the lumbar canal makes severe complaints: for a surgeon."""
+    narrow = problem.finding is not None and problem.finding.grade == "severe"
+    return problem.lead == "stenosis" and narrow and clinical.symptoms == "severe"
+
+
+def opened(plan: Plan) -> Plan:
+    """Return a plan without an operation, left open: a spine surgeon has to judge something else first."""
+    return plan.model_copy(update={"act": "open.surgeon"}) if plan.act in _OPENED else plan
+
+
+_OPENED: Final = (
+    "screen.arm", "screen.arm_continued", "screen.back", "screen.chronic", "screen.kyphosis",
+    "screen.postoperative", "slip.conservative", "slip.continued", "slip.observe", "root.conservative",
+    "root.continued", "stenosis.conservative", "stenosis.continued",
+)  # fmt: skip
+"""Acts that say that no operation is needed, or none now."""
 ADULT: Final = 18
 DISCECTOMY_MM: Final = 3.0
 """A herniation that reaches less far behind the posterior wall is not operated."""
 COLLAPSE_PERCENT: Final = 40.0
 """From this loss of height on no plan is given for a fragile burst fracture."""
+CRUSHED_PERCENT: Final = 50.0
+"""From this loss of height on no plan is given for any fresh fracture: it is more than a compression."""
+_CONTINUED: Final = {
+    "screen.arm": "screen.arm_continued", "slip.conservative": "slip.continued",
+    "root.conservative": "root.continued", "stenosis.conservative": "stenosis.continued",
+}  # fmt: skip
+"""Act of a treatment that begins -> act of one that goes on."""
 BEGUN_WEEKS: Final = 4
-"""From this time of treatment on a narrow canal goes on with it, rather than beginning."""
+"""From this time of treatment on it goes on, rather than beginning."""
+TRIED_WEEKS: Final = 6
+"""From this time of illness on pain of a root or a slip is not told to settle by itself within weeks."""
 CHRONIC_WEEKS: Final = 12
 """From this time on pain without a red flag is long-standing."""
 
 
 def fracture_scores(finding: Finding, clinical: Clinical) -> tuple[InjuryScore, ...]:
-    """Return the injury scores that apply to a fracture: TL AOSIS and TLICS, or SLIC; none at C1 and C2.
+    """Return the injury scores of a fracture: TL AOSIS and TLICS, or SLIC; none at C1, C2 or without a type.
 
     The tension band or ligaments follow from the AO type: whole in type A, torn in B and C.
     """
     level = Level(finding.site)
+    if not finding.grade:
+        return ()
     morphology, ligaments = _morphology(finding.grade)
     if level > Level.C7:
         ao = planning_type(finding.grade)
@@ -133,46 +172,6 @@ def _morphology(grade: str) -> tuple[TlicsMorphology, Ligaments]:
     if grade.startswith("C"):
         return "translation_rotation", "disrupted"
     return ("burst" if grade in ("A3", "A4") else "compression"), "intact"
-
-
-def sins_range(
-    problem: Problem, clinical: Clinical, metastasis: Finding | None = None
-) -> tuple[SinsScore, SinsScore]:
-    """Return the lowest and the highest SINS score of a metastasis, of the leading one by default.
-
-    Posterolateral involvement and the share of the body are not measured: every value counts as possible.
-    Collapse follows from the height loss at the site; alignment is normal without a collapse and a slip.
-    A metastasis of unknown kind is a ValueError.
-    """
-    finding = metastasis or problem.finding
-    if finding is None or finding.grade not in ("lytic", "blastic"):
-        raise ValueError("SINS scores a lytic or blastic metastasis; this one is neither on the shown series")
-    bone: SinsBone = "lytic" if finding.grade == "lytic" else "blastic"
-    collapses, alignments = _collapse(problem, finding.site), _alignment(problem, finding.site)
-    posterolaterals: tuple[SinsPosterolateral, ...] = ("none", "unilateral", "bilateral")
-    scores = [
-        planning.sins(finding.site, clinical.pain, bone, alignment, collapse, posterolateral)
-        for collapse, alignment, posterolateral in product(collapses, alignments, posterolaterals)
-    ]
-    return min(scores, key=lambda one: one.total), max(scores, key=lambda one: one.total)
-
-
-def _collapse(problem: Problem, site: str) -> tuple[SinsCollapse, ...]:
-    lost = [
-        one.value
-        for one in problem.others
-        if one.pathology == "height_loss" and one.site == site and one.value is not None
-    ]
-    if not lost:
-        return "none", "none_but_over_50_percent_of_body"
-    return ("over_50_percent",) if max(lost) > 50 else ("under_50_percent",)
-
-
-def _alignment(problem: Problem, site: str) -> tuple[SinsAlignment, ...]:
-    near = [one for one in problem.others if site in one.site.split("-")]
-    if any(one.pathology == "slip" for one in near):
-        return ("subluxation",)
-    return ("normal", "deformity") if any(one.pathology == "height_loss" for one in near) else ("normal",)
 
 
 def _keyed(ruling: Ruling, act: str, rule: str) -> Plan | NoPlan:
@@ -205,8 +204,7 @@ def _stenosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     )
     if problem.lead == "stenosis":
         rule = "stenosis_urgent" if clinical.motor == "progressive" else "stenosis"
-        begun = ruling.plan == "conservative" and clinical.treated_weeks >= BEGUN_WEEKS
-        return _keyed(ruling, "stenosis.continued" if begun else f"stenosis.{ruling.plan}", rule)
+        return _keyed(ruling, f"stenosis.{ruling.plan}", rule)
     made = _keyed(ruling, f"root.{ruling.plan}", "stenosis")
     if isinstance(made, NoPlan) or problem.finding is None or problem.finding.pathology == "recess_stenosis":
         return made
@@ -230,10 +228,18 @@ def _isthmic(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     return made.model_copy(update={"rule": "slip_adult", "source": "expert_opinion"})
 
 
+def _slip(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    if problem.finding is not None and severity(problem.finding) >= HIGH_SLIP:
+        return NoPlan(reason="no rule is keyed for a slip of more than half a vertebra that is not isthmic")
+    return _screen(problem, clinical)
+
+
 def _injury(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     if problem.finding is None:
         return _screen(problem, clinical)
     fresh = [one for one in problem.found if one.pathology == "fracture" and one.detail == "fresh"]
+    if _crushed(problem, fresh):
+        return NoPlan(reason="a vertebra has lost half of its height: a surgeon has to judge it")
     scored = [fracture_scores(one, clinical) for one in fresh]
     if not all(scored):
         return NoPlan(reason=f"no injury score of facts/planning is made for one of {problem.sites}")
@@ -252,7 +258,9 @@ def _injury(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
 def _fragile(problem: Problem, _clinical: Clinical) -> Plan | NoPlan:
     """Return the plan of low-energy fractures, for which the scores of high-energy trauma are not made."""
     fresh = [one for one in problem.found if one.pathology == "fracture" and one.detail == "fresh"]
-    if any(one.grade not in ("A1", "A2", "A3") for one in fresh):
+    if _crushed(problem, fresh):
+        return NoPlan(reason="a fragile vertebra has lost half of its height: a surgeon has to judge it")
+    if any(one.grade not in ("", "A1", "A2", "A3") for one in fresh):
         return NoPlan(
             reason="a fragile vertebra has lost both endplates or its tension band: no rule is keyed"
         )
@@ -265,25 +273,33 @@ def _fragile(problem: Problem, _clinical: Clinical) -> Plan | NoPlan:
     return Plan(act="fragility.non_operative", rule="fragility", source="expert_opinion")
 
 
+def _crushed(problem: Problem, fresh: Sequence[Finding]) -> bool:
+    """Return whether one of the fresh fractures of type A, or of none, has lost half of its height."""
+    sites = {one.site for one in fresh if one.grade[:1] in ("", "A")}
+    lost = [one for one in problem.found if one.pathology == "height_loss" and one.site in sites]
+    return any((one.value or 0.0) >= CRUSHED_PERCENT for one in lost)
+
+
 def _metastasis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+    """Return the plan of metastases: at once where the cord has little room, else by the highest SINS."""
+    if cord_beside_tumour(problem):
+        return Plan(act="tumour.urgent", rule="cord_tumour", source="nice_ng234")
+    tumours = [one for one in problem.found if one.pathology == "metastasis"]
     try:
-        ranges = [
-            sins_range(problem, clinical, one) for one in problem.found if one.pathology == "metastasis"
-        ]
+        ranges = {one.site: sins_range(problem, clinical, one) for one in tumours}
     except ValueError as error:
         return NoPlan(reason=f"SINS: {error}")
-    low = max((first for first, _ in ranges), key=lambda one: one.total)
-    high = max((last for _, last in ranges), key=lambda one: one.total)
+    worst = max(ranges, key=lambda site: (ranges[site][0].total, site == problem.site, ranges[site][1].total))
+    low = ranges[worst][0]
+    high = max((last for _, last in ranges.values()), key=lambda one: one.total)
     if low.surgical_consultation:
-        low, high = sins_range(problem, clinical)
-        if not low.surgical_consultation:
-            return NoPlan(reason="the metastasis that leads is not the one that SINS puts first")
         return Plan(
             act="tumour.consult",
             rule="sins",
             source=low.source,
             points=low.total,
-            at_least=low.total < high.total,
+            at_least=low.total < ranges[worst][1].total,
+            site=worst,
         )
     if not high.surgical_consultation:
         return Plan(act="tumour.stable", rule="sins_low", source=high.source, points=high.total)
@@ -343,7 +359,7 @@ def _screen(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
         "postoperative": "screen.postoperative",
         "transitional": "screen.transitional",
     }
-    usual = "screen.chronic" if clinical.weeks > CHRONIC_WEEKS else "screen.back"
+    usual = "screen.chronic" if clinical.weeks >= CHRONIC_WEEKS else "screen.back"
     return Plan(act=acts.get(problem.lead, usual), rule="screen", source="red_flags_2020")
 
 
@@ -353,6 +369,7 @@ _PLANS: Final[dict[Lead, Callable[[Problem, Clinical], Plan | NoPlan]]] = {
     "stenosis": _stenosis,
     "root_stenosis": _stenosis,
     "isthmic_slip": _isthmic,
+    "slip": _slip,
     "injury": _injury,
     "fragility": _fragile,
     "metastasis": _metastasis,

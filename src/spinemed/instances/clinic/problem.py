@@ -41,13 +41,17 @@ PFIRRMANN_DEGENERATED: Final = 3
 """From this Pfirrmann grade a disc is called degenerated (Pfirrmann 2001: grey, unclear border)."""
 FRAGILE_AGE: Final = 60
 """From this age a fresh compression or burst fracture is told as one of fragile bone; the history says so."""
+FAR_SLIP: Final = 2000
+"""Severity of a slip of Meyerding grade II."""
+HIGH_SLIP: Final = 3000
+"""Severity of a slip of Meyerding grade III: more than half of the vertebra below."""
 
 _MEASURES: Final[frozenset[Pathology]] = frozenset({"vertebra", "vertebra_in_part", "lumbar_lordosis"})
 _WORST: Final[dict[str, int]] = {
     "mild": 1, "moderate": 2, "severe": 3, "protrusion": 1, "extrusion": 2,
     "A1": 1, "A2": 2, "A3": 3, "A4": 4, "B1": 5, "B2": 6, "B3": 7, "C": 8,
 }  # fmt: skip
-# Standing and lying images first; slips and angles in flexion and extension do not lead a case.
+# Standing and lying images first; angles in flexion and extension do not lead a case.
 _POSTURES: Final = ("standing", "lying", "unknown", "flexion", "extension")
 
 
@@ -105,7 +109,10 @@ def severity(finding: Finding) -> float:
 
 
 def abnormal(facts: CaseFacts) -> tuple[Finding, ...]:
-    """Return one abnormal finding for each site, side and pathology, the worst of a pathology first."""
+    """Return one abnormal finding for each site, side and pathology, the worst of a pathology first.
+
+    Of a slip it is the largest over all positions, since that one decides.
+    """
     best: dict[tuple[str, str, str, str], Finding] = {}
     for finding in sorted(facts.findings, key=lambda one: _POSTURES.index(one.posture)):
         detail = finding.detail if finding.pathology == "endplate_defect" else ""
@@ -127,6 +134,8 @@ def abnormal(facts: CaseFacts) -> tuple[Finding, ...]:
 
 def _says_more(finding: Finding, known: Finding) -> bool:
     """Return whether a finding of one posture says more: its detail first, then how far it stands out."""
+    if finding.pathology == "slip" and severity(finding) != severity(known):
+        return severity(finding) > severity(known)
     if known.posture != finding.posture:
         return False
     rank = [(bool(one.grade), bool(one.detail), one.contrast or 0.0) for one in (finding, known)]
@@ -197,7 +206,12 @@ def _fresh(one: Finding) -> bool:
 
 
 def _is_fragile(one: Finding, facts: CaseFacts) -> bool:
-    return _fresh(one) and one.grade.startswith("A") and (first_age(facts) or 0) >= FRAGILE_AGE
+    return _fresh(one) and one.grade[:1] in ("", "A") and (first_age(facts) or 0) >= FRAGILE_AGE
+
+
+def is_injury(one: Finding, facts: CaseFacts) -> bool:
+    """Return whether a finding is a fresh fracture that took a violent injury."""
+    return _fresh(one) and not _is_fragile(one, facts)
 
 
 def _is_cord_at_risk(one: Finding, _facts: CaseFacts) -> bool:
@@ -228,6 +242,21 @@ def _is_lateral(one: Finding, region: str) -> bool:
 def _is_central_herniation(one: Finding, _facts: CaseFacts) -> bool:
     midline = one.detail == "central" or one.side not in ("left", "right")
     return one.pathology == "herniation" and midline and Site.parse(one.site).region == "lumbar"
+
+
+def _is_leading_disc(one: Finding, facts: CaseFacts) -> bool:
+    """A central herniation leads, but an isthmic slip of the young or from grade II on goes before it.
+
+    Only one that narrows the canal severely, so that the bladder may be lost, goes before every slip.
+    """
+    if not _is_central_herniation(one, facts):
+        return False
+    narrow = [other for other in facts.findings if other.pathology == "canal_stenosis"]
+    if any(other.site == one.site and other.grade == "severe" for other in narrow):
+        return True
+    young = (first_age(facts) or 99) < 20
+    slips = [other for other in facts.findings if is_abnormal(other) and _is_isthmic(other, facts)]
+    return not any(young or severity(other) >= FAR_SLIP for other in slips)
 
 
 def _is_stenosis(one: Finding, facts: CaseFacts) -> bool:
@@ -287,13 +316,13 @@ _RADICULAR: Final = ("herniation", "cervical_herniation", "root_stenosis")
 _RULES: Final[dict[Lead, Callable[[Finding, CaseFacts], bool]]] = {
     "discitis": _of("spondylodiscitis"),
     "metastasis": _of("metastasis"),
-    "injury": lambda one, facts: _fresh(one) and not _is_fragile(one, facts),
+    "injury": is_injury,
     "fragility": _is_fragile,
     "myelopathy": _is_cord_at_risk,
     "scoliosis": _is_leading_curve,
     "herniation": lambda one, _facts: _is_lateral(one, "lumbar"),
     "cervical_herniation": lambda one, _facts: _is_lateral(one, "cervical"),
-    "central_herniation": _is_central_herniation,
+    "central_herniation": _is_leading_disc,
     "stenosis": _is_stenosis,
     "isthmic_slip": _is_isthmic,
     "root_stenosis": _is_root_stenosis,

@@ -7,7 +7,7 @@ from typing import Final
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
-from spinemed.instances.clinic.case import Case, case_of, is_region_shown
+from spinemed.instances.clinic.case import Case, case_of, not_shown
 from spinemed.instances.clinic.consultation import changes, explanation, further, numbering, ranges
 from spinemed.instances.clinic.describe import (
     by_level,
@@ -19,13 +19,13 @@ from spinemed.instances.clinic.describe import (
 )
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.limits import implant_sites
-from spinemed.instances.clinic.pictures import key_pictures
+from spinemed.instances.clinic.pictures import field_of, key_pictures, told_in
 from spinemed.instances.clinic.plan import CHRONIC_WEEKS
-from spinemed.instances.clinic.problem import BENIGN, is_abnormal
+from spinemed.instances.clinic.problem import is_abnormal
 from spinemed.instances.clinic.series_names import series_name
 from spinemed.instances.clinic.story import answers, opening
 from spinemed.instances.clinic.told import by_danger
-from spinemed.instances.clinic.wording import Language, inside, joined, say, term
+from spinemed.instances.clinic.wording import Language, capital, inside, joined, say, term
 from spinemed.records import Finding, Message, Reject, Series
 
 SECTIONS: Final[dict[Language, tuple[str, ...]]] = {
@@ -60,6 +60,8 @@ _RISKS: Final = {
 
 _ADMITTED: Final = ("infection.workup", "herniation.emergency_decompression")
 """Acts for which the patient comes into hospital."""
+_WARNED: Final = ("saddle",)
+"""Cautions that a report gives anyhow: to the patient as a warning, to the doctor where step 4 is it."""
 _DIAGNOSES: Final = ("ankylosing", "myelopathy", "postoperative")
 """Leads whose diagnosis is named before the finding that it rests on."""
 _SELF_EVIDENT: Final = ("ankylosing",)
@@ -157,7 +159,7 @@ def _findings(case: Case) -> str:
 
 def _series_heading(case: Case, series: Series) -> str:
     """Return what a series is called, with the posture where it is known."""
-    name = series_name(series.modality, series.sequence, series.plane, series.view, case.language)
+    name = capital(series_name(series.modality, series.sequence, series.plane, series.view, case.language))
     if series.posture == "unknown":
         return name
     posture = term(series.posture, case.language)
@@ -167,15 +169,18 @@ def _series_heading(case: Case, series: Series) -> str:
 def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
     style, key = case.style, f"{case.key}:{heading}"
     lines = [f"### {heading}"]
-    whole = vertebrae_seen(seen)
+    field = field_of(seen, case.facts, case.problem)
+    whole = vertebrae_seen(field)
     if whole:
         shown = style.span(whole, has_four_lumbar(case.facts.findings))
         lines.append(f"- {say('normal.vertebra', case.language, key, {'level': shown})}")
-    ill = grouped(by_level(_once([one for one in seen if is_abnormal(one)])))
+    ill = grouped(by_level(_once(told_in(seen, case.pictured))))
     said = [sentence(group, style, key) for group in ill]
     # A slip may be gone in extension: what is abnormal in another image is not called normal here.
     elsewhere = {(one.site, one.pathology) for one in case.facts.findings if is_abnormal(one)}
+    cut = {one.site for one in field if one.pathology == "vertebra_in_part"} - set(whole)
     well = [one for one in seen if (one.site, one.pathology) not in elsewhere and one in case.pictured]
+    well = [one for one in well if one.site not in cut and (one.pathology != "vertebra" or one in field)]
     if _has_artefact(case, seen):
         said.append(case.say("group.artefact"))
     elif not said and not _is_altered(case, seen):
@@ -210,7 +215,7 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
 def _impression(case: Case) -> str:
     """Return the leading diagnosis, the other findings by weight, and how they fit the history."""
     problem = case.problem
-    partly = case.say("see.not_covered") if problem.lead in BENIGN and not is_region_shown(case) else ""
+    partly = case.say(f"see.not_covered{not_shown(case)}") if not_shown(case) else ""
     if problem.finding is None:
         return joined([case.say("impression.normal"), partly], case.language)
     lead_groups, groups = by_danger(problem)
@@ -246,24 +251,34 @@ def _treatment(case: Case) -> str:
     change = changes(case)[0]
     own = f"change.{change}" if change in ("general", "recovery") else f"reply.{change}.colleague"
     unstable = case.plan.act.startswith("injury.") and case.plan.stance == "operate"
-    warning = case.say("warning.injury" if unstable or case.plan.act in _ADMITTED else "warning")
+    warning = case.say("warning.injury" if unstable or case.plan.act in _ADMITTED else _warning(case))
     patient = [
         case.say("patient.what", finding=found),
         case.say("patient.do", advice=case.say(f"plain.{case.plan.act}")),
-        *([more] if (more := further(case, "patient")) else []),
+        *([more] if (more := further(case, "patient", _WARNED)) else []),
         case.say("patient.when", warning=inside(warning)),
     ]
+    more = further(case, "colleague", _WARNED if change == "saddle" else ())
     doctor = [
         _first_step(case),
         case.say("tree.rule", rule=case.say(f"rule.{case.plan.rule}")),
         case.say("tree.plan", plan=case.say(f"plan.{case.plan.act}")),
         case.say("tree.if", change=inside(case.say(own))),
-        *([f"- {more}"] if (more := further(case, "colleague")) else []),
+        *([f"- {more}"] if more else []),
     ]
     marked = [f"- {line}" for line in patient]
     return "\n".join(
         [f"### {case.say('part.patient')}", *marked, "", f"### {case.say('part.doctor')}", *doctor]
     )
+
+
+def _warning(case: Case) -> str:
+    """Return the name of what brings a patient back at once: more weakness, signs of the cord, a fall."""
+    if case.clinical.motor == "progressive":
+        return "warning.weaker"
+    if case.problem.part == "neck" or any(need.name.startswith("cord") for need in case.needs):
+        return "warning.cord"
+    return "warning.ankylosing" if case.problem.lead == "ankylosing" else "warning"
 
 
 def _first_step(case: Case) -> str:
@@ -282,7 +297,7 @@ def _first_step(case: Case) -> str:
 def _risk(case: Case) -> str:
     """Return the outlook that belongs to the plan: with a deficit it is that of the nerve or the cord."""
     lead, clinical = case.problem.lead, case.clinical
-    name = _RISKS.get(lead, "chronic" if clinical.weeks > CHRONIC_WEEKS else "general")
+    name = _RISKS.get(lead, "chronic" if clinical.weeks >= CHRONIC_WEEKS else "general")
     if clinical.neurology != "intact":
         name = "injury_deficit"
     elif clinical.bladder:
@@ -309,7 +324,7 @@ def _postoperative(case: Case) -> str:
     name = {"operate": "surgery_now", "offer": "if_offered", "investigate": "undecided"}.get(
         case.plan.stance, "none"
     )
-    if case.plan.act == "tumour.stable":
+    if case.plan.act.startswith("tumour.stable"):
         name = "none"
     if case.problem.lead == "scoliosis" and name == "if_offered":
         name = "curve"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spinemed.instances.clinic.describe import grouped
-from spinemed.instances.clinic.problem import Problem, part_of, severity
+from spinemed.instances.clinic.problem import HIGH_SLIP, Problem, part_of, severity
 from spinemed.levels import Site
 from spinemed.records import Finding, Pathology
 
@@ -34,7 +34,7 @@ def danger(finding: Finding, problem: Problem) -> int:
         return min([5, *(danger(one, problem) for one in here if one.site == finding.site)])
     if finding.pathology.endswith("_stenosis") and finding.grade in _MILD:
         return SLIGHT
-    if finding.pathology == "slip" and severity(finding) >= 3000:
+    if finding.pathology == "slip" and severity(finding) >= HIGH_SLIP:
         return 6
     return _DANGER.get(finding.pathology, SLIGHT)
 

@@ -22,6 +22,8 @@ FILES: Final = ("consultation", "findings", "follow_ups", "history", "normal", "
 Choice = TypeVar("Choice")
 _EXTRA: Final = {"T13": "L1", "L6": "S1"}
 """Extra vertebra -> the one below it."""
+_BESIDE_EXTRA: Final = {"T11-T12": "T12-T13", "T13-L1": "L1-L2", "L4-L5": "L5-L6"}
+"""Segments that a range joins beside an extra vertebra: at its end, where readers expect T13 or L6."""
 
 
 class Phrase(Record):
@@ -151,6 +153,8 @@ class Style(Record):
 
         >>> Style(language="en", name="canonical").sites(["T11", "T12", "T13", "L1", "L3"])
         'T11 to L1 (with T13) and L3'
+        >>> Style(language="en", name="canonical").sites(["T12-T13", "T13-L1", "L1-L2", "L2-L3"])
+        'T12-T13 and T13-L1 to L2-L3'
         """
         return listed(self._texts(sites, denied), self.language, denied)
 
@@ -224,7 +228,7 @@ def _without_extras(sites: Sequence[str]) -> tuple[list[str], dict[str, str], di
 
 
 def _runs(sites: Sequence[str]) -> list[list[str]]:
-    """Return the runs of sites that follow each other in the usual numbering, as readers expand a range."""
+    """Return the runs of sites that follow each other, as readers expand a range."""
     runs: list[list[str]] = []
     for site in sites:
         if runs and _follows(runs[-1][-1], site):
@@ -235,7 +239,9 @@ def _runs(sites: Sequence[str]) -> list[list[str]]:
 
 
 def _follows(upper: str, lower: str) -> bool:
-    """Return whether two sites of one kind follow each other in the usual numbering."""
+    """Return whether two sites of one kind follow each other as readers expand a range."""
+    if _BESIDE_EXTRA.get(upper) == lower:
+        return True
     before, after = Site.parse(upper), Site.parse(lower)
     named = {before.upper, before.lower, after.upper, after.lower}
     if named & {Level.T13, Level.L6} or before.is_segment != after.is_segment or after.upper is Level.C1:

@@ -25,6 +25,12 @@ SAC_FORWARD: Final = 0.10
 RIM_MM: Final = 0.8
 """How much of the ligament around herniated tissue and broken bone takes room besides."""
 
+LEAST_LEFT_MM: Final = 4.0
+"""What ligaments, facets and laminae leave of the sac's depth at least, across the canal.
+
+A disc's bulge is cut across a little more obliquely: some 3 mm are left beside it.
+"""
+
 _NEAR_MM: Final[float] = 2.0
 RECESS_PLACE: Final = 0.7
 """The lateral recess is measured at this share of the sac's half width."""
@@ -141,6 +147,8 @@ def encroachment(anatomy: Anatomy) -> SacTable:
             _press_ligament(table, disc, anatomy.vertebra(disc.above), z)
     for push in (table.front, table.back, table.left, table.right):
         np.clip(push, 0.0, 1.96 * half_depth, out=push)
+    least = np.float32(LEAST_LEFT_MM) * np.hypot(1.0, np.gradient(line.canal_posterior, line.step_mm))
+    np.minimum(table.back, np.maximum(2 * half_depth - table.front - least, 0.0), out=table.back)
     return table
 
 

@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-from spinemed.phantom.anatomy.solids import Body, Disc, Mould
+import numpy as np
+
+from spinemed.phantom.anatomy.solids import Array, Body, Disc, Mould, Pose, rotation_about_up
 from spinemed.phantom.patient.shapes import DiscShape, VertebraShape, Zone
 
-# Where a herniation's middle lies, as a share of the canal's half width, and mm further out.
-_ZONES: Final[dict[Zone, tuple[float, float]]] = {
-    "central": (0.0, 0.0),
-    "subarticular": (0.58, 0.0),
-    "foraminal": (1.0, 3.0),
+# Where a herniation's middle lies aside: as a share of the canal's half width and mm further out, but no
+# further than a share of the disc's half width, because the canal of the neck is wider than its discs.
+_ZONES: Final[dict[Zone, tuple[float, float, float]]] = {
+    "central": (0.0, 0.0, 0.0),
+    "subarticular": (0.58, 0.0, 0.45),
+    "foraminal": (1.0, 3.0, 0.8),
 }
 
 
-def herniation_mould(shape: DiscShape, solid: Disc, above: VertebraShape) -> list[Mould]:
-    """Return the herniated tissue in the disc's frame, centred on the posterior wall; empty without one."""
+def herniation_mould(shape: DiscShape, solid: Disc, above: VertebraShape) -> tuple[Pose, list[Mould]]:
+    """Return the herniated tissue with its frame: on the disc's margin, turned to where it faces outwards."""
     herniation = shape.herniation
     if herniation is None:
-        return []
-    share, beyond = _ZONES[herniation.zone]
-    aside = share * above.canal_width_mm / 2 + beyond
+        return solid.pose, []
+    share, beyond, most = _ZONES[herniation.zone]
+    aside = min(share * above.canal_width_mm / 2 + beyond, most * solid.half_width)
     left = {"left": aside, "right": -aside, "": 0.0}[herniation.side]
-    # The posterior wall curves forwards at the sides.
-    wall = solid.half_depth * (1.0 - 0.35 * (left / solid.half_width) ** 2)
+    wall = float(margin_mm(solid, np.array(left)))
     # A protrusion is no taller than the disc behind (Fardon 2014); an extrusion spreads beyond it.
-    behind = max(0.5 * solid.height - solid.tangent / 2 * solid.half_depth, 1.5)
+    behind = max(0.5 * solid.height - solid.tangent / 2 * wall, 1.5)
     tall = behind if herniation.kind == "protrusion" else 0.5 * solid.height + 3.0
     tall += abs(herniation.migration_mm) / 2
-    centre = (left, wall, herniation.migration_mm / 2)
-    return [Mould(centre, (herniation.width_mm / 2, herniation.reach_mm, tall))]
+    outwards = solid.pose.rotation @ rotation_about_up(-_outward(solid, left, wall))
+    frame = Pose(solid.pose.point(left, wall, 0.0), outwards)
+    return frame, [
+        Mould((0.0, 0.0, herniation.migration_mm / 2), (herniation.width_mm / 2, herniation.reach_mm, tall))
+    ]
+
+
+def margin_mm(solid: Disc, left_mm: Array) -> Array:
+    """Return how far behind a disc's middle its posterior margin lies at places aside of it, bulge left out.
+
+    >>> pose = Pose(np.zeros(3), np.eye(3))
+    >>> disc = Disc(pose, half_width=20.0, half_depth=15.0, height=8.0, tangent=0.0, bulge=0.0, pfirrmann=1)
+    >>> margin_mm(disc, np.array([0.0, 20.0])).tolist()
+    [15.0, 0.0]
+    """
+    width2 = np.square(left_mm / solid.half_width)
+    rest = np.maximum(1.0 - 0.62 * width2 - 0.38 * width2 * width2, 0.0)
+    return np.asarray(solid.half_depth * np.sqrt((np.sqrt(0.62**2 + 4 * 0.38 * rest) - 0.62) / (2 * 0.38)))
+
+
+def _outward(solid: Disc, left: float, posterior: float) -> float:
+    """The angle in radians by which the margin faces to the left of straight back."""
+    wide, deep = left / solid.half_width, posterior / solid.half_depth
+    aside = (0.62 * wide + 0.76 * wide**3) / solid.half_width
+    return math.atan2(aside, (0.62 * deep + 0.76 * deep**3) / solid.half_depth)
 
 
 def fragment_mould(shape: VertebraShape, body: Body) -> list[Mould]:

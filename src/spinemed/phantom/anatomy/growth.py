@@ -62,7 +62,7 @@ def grow(
     for shape, body in zip(patient.vertebrae, bodies, strict=True):
         order.add(body.pose, fragment_mould(shape, body))
     for disc, solid, above in zip(patient.discs, discs, patient.vertebrae, strict=False):
-        order.add(solid.pose, herniation_mould(disc, solid, above))
+        order.add(*herniation_mould(disc, solid, above))
     for disc, solid in zip(patient.discs, discs, strict=True):
         order.add(solid.pose, bridge_moulds(solid) if disc.bridged else [])
     groups = iter(order.groups())

@@ -1,4 +1,4 @@
-"""What the placed spine measures: Cobb angles, lordosis, kyphosis, slips and height losses.
+"""What the placed spine measures: Cobb angles, lordosis, kyphosis, slips, herniations and height losses.
 
 Everything is taken from the placed solids, never from what was drawn for the patient.
 """
@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from spinemed.facts.normal import HEIGHT_POSITION
-from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
+from spinemed.phantom.anatomy.disc_tissue import margin_mm
+from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.solids import Array
 from spinemed.phantom.patient.morphometry import BODY_SIZES, expected_ratio, usual_hollow_mm
 from spinemed.phantom.patient.shapes import FractureForm, Side
@@ -20,6 +21,7 @@ LEAST_COBB_DEG: Final = 10.0
 """A curve of less is no scoliosis."""
 
 _FEWEST_STEPS: Final = 2
+_MARGIN_POINTS: Final = 201
 _SEEN_ON: Final = 0.3  # upward share of an endplate's normal below which it is seen on its face
 # How much lower the middle is than the mean of front and back, for each mm that one endplate is hollow.
 _RIMS: Final = 2 * HEIGHT_POSITION**2
@@ -139,6 +141,19 @@ def slip_percent(anatomy: Anatomy, disc_above: str) -> float:
     corner_below = lower.pose.point(0.0, half_depth, lower.half_height + lower.slope * half_depth)
     step = float(disc.solid.pose.rotation[:, 1] @ (corner_below - corner_above))
     return 100.0 * step / (2 * half_depth)
+
+
+def herniation_reach_mm(disc: PlacedDisc) -> float:
+    """Return how far herniated tissue reaches beyond a disc's margin where it faces, in mm; 0 without any."""
+    tissue, solid = disc.herniation, disc.solid
+    if tissue is None:
+        return 0.0
+    outwards = tissue.spread[:, 1] / np.linalg.norm(tissue.spread[:, 1])
+    left = np.linspace(-solid.half_width, solid.half_width, _MARGIN_POINTS)
+    local = solid.pose.rotation.T @ outwards
+    margin = float((local[0] * left + local[1] * margin_mm(solid, left)).max())
+    tip = float(outwards @ (tissue.centre_mm - solid.pose.origin_mm) + tissue.extents(outwards[None, :])[0])
+    return max(tip - margin, 0.0)
 
 
 def height_loss(anatomy: Anatomy, level: str) -> Loss:

@@ -34,7 +34,7 @@ _SAC: Final[tuple[int, ...]] = (100, 101)
 _SIDES: Final[tuple[tuple[Side, float, int], ...]] = (("left", 1.0, 0), ("right", -1.0, 1))
 _FATS: Final[tuple[Tissue, ...]] = (Tissue.FAT, Tissue.EPIDURAL_FAT)
 _IN_FORAMEN: Final[tuple[Tissue, ...]] = (*_FATS, Tissue.ROOT, Tissue.HERNIATION, Tissue.SCAR)
-_FILLERS: Final[tuple[Tissue, ...]] = (Tissue.ANNULUS, Tissue.LIGAMENT)
+_FILLERS: Final[tuple[Tissue, ...]] = (Tissue.ANNULUS, Tissue.NUCLEUS_4, Tissue.LIGAMENT)
 _REACH_MM: Final[float] = 16.0
 _SLAB_MM: Final[float] = 5.0
 _PEDICLE_REACH_MM: Final[float] = 2.5
@@ -152,8 +152,15 @@ def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room,
         error=error,
         off_cut=off_cut(found.share_lost, rules.canal_cuts) * found.normal_mm,
         hidden=_without_depth(shown, rules, disc, found, grade),
-        cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
+        cut_off=whole is not None
+        and (whole.touches(shown.grid.shape[1:]) or _is_cut(shown, disc, whole.index)),
     )
+
+
+def _is_cut(shown: ShownSeries, disc: PlacedDisc, index: int) -> bool:
+    """Whether the border of a sagittal slice cuts the disc in whose plane a depth is told."""
+    seen = None if shown.plane == "axial" else structure_region(shown, 200 + verse_value(disc.above), index)
+    return seen is not None and seen.touches(shown.grid.shape[1:])
 
 
 def _without_depth(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room, grade: int) -> str:

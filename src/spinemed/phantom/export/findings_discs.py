@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from spinemed.phantom.anatomy.measure import herniation_reach_mm
 from spinemed.phantom.anatomy.parts import PlacedDisc
 from spinemed.phantom.export.claim import Claim
 from spinemed.phantom.export.evidence import (
@@ -97,17 +98,6 @@ def _degeneration(shown: ShownSeries, disc: PlacedDisc, region: Region | None) -
     )
 
 
-def herniation_reach_mm(disc: PlacedDisc) -> float:
-    """Return how far herniated tissue reaches behind the posterior wall, in mm; 0 without any."""
-    if disc.herniation is None:
-        return 0.0
-    solid = disc.solid
-    back = solid.pose.rotation[:, 1]
-    place = float(back @ (disc.herniation.centre_mm - solid.pose.origin_mm))
-    reach = place + float(disc.herniation.extents(back[None, :])[0]) - solid.half_depth
-    return max(reach, 0.0)
-
-
 def _herniation(shown: ShownSeries, rules: Visibility, disc: PlacedDisc) -> Claim:
     shape = None if disc.shape is None else disc.shape.herniation
     error = rules.edge_error_px * shown.pixel_mm * 2**0.5
@@ -123,7 +113,7 @@ def _herniation(shown: ShownSeries, rules: Visibility, disc: PlacedDisc) -> Clai
         apart = contrast(shown, region, Tissue.EPIDURAL_FAT if shape.zone == "foraminal" else Tissue.CSF)
     side: Side = shape.side if shape.side else "central"
     reach = herniation_reach_mm(disc)
-    hidden = ""
+    hidden = "" if reach >= rules.herniation_least_mm else "it reaches less far than counts as a herniation"
     if shown.plane == "sagittal" and shape.zone == "foraminal" and region is None:
         hidden = "no slice passes the foramen"
     return Claim(

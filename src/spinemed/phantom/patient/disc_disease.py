@@ -8,13 +8,15 @@ import numpy as np
 
 from spinemed.phantom.patient.conditions import Condition
 from spinemed.phantom.patient.draft import Draft, drawn, drawn_side
-from spinemed.phantom.patient.healthy import HEIGHT_LEFT
+from spinemed.phantom.patient.healthy import height_left
 from spinemed.phantom.patient.shapes import EndplateDefect, Herniation, HerniationKind, Narrowing, Side, Zone
 
 # Modic type of an advanced disc; none in half of them, 2 the most common [assumed].
 _MODIC: Final[dict[str, float]] = {"0": 0.5, "1": 0.15, "2": 0.28, "3": 0.07}
 # Depth of the sac at 0.7 of its half width, as a share of its depth: sqrt(1 - 0.7^2).
 _RECESS_DEPTH: Final[float] = 0.714
+# What is left of a sac's depth at least, mm, where nothing else presses: oblique discs take about 1 mm more.
+_LEAST_LEFT_MM: Final[float] = 4.2
 _ZONES: Final[tuple[Zone, ...]] = ("central", "subarticular", "foraminal")
 
 
@@ -22,7 +24,7 @@ def wear(draft: Draft, above: str, grade: int) -> None:
     """Bring a disc to at least a Pfirrmann grade, with the height it then has left."""
     disc = draft.discs[above]
     if disc.pfirrmann < grade:
-        height = disc.height_mm * HEIGHT_LEFT[grade] / HEIGHT_LEFT[disc.pfirrmann]
+        height = disc.height_mm * height_left(above, grade) / height_left(above, disc.pfirrmann)
         draft.change_disc(above, pfirrmann=grade, height_mm=height)
 
 
@@ -91,7 +93,7 @@ def narrow(draft: Draft, condition: Condition, rng: np.random.Generator) -> None
         if (middle, left, right) == ("none", "none", "none") and max(holes) == 0:
             middle = drawn(rng, {grade: weight for grade, weight in grades.items() if grade != "none"})
         sac = draft.sac_depth_mm(above)
-        lost = 0.0 if middle == "none" else sac * condition.drawn(rng, middle)
+        lost = 0.0 if middle == "none" else min(sac * condition.drawn(rng, middle), sac - _LEAST_LEFT_MM)
         bulge = min(0.45 * lost, 3.5)
         recess = [
             0.0 if grade == "none" else _RECESS_DEPTH * sac * condition.drawn(rng, grade)
@@ -109,7 +111,8 @@ def squeeze_cord(draft: Draft, condition: Condition, rng: np.random.Generator) -
     """Narrow the neck's canal by disc, osteophyte and ligament until the cord is bright there."""
     for above in draft.pick_discs(rng, condition, 1):
         wear(draft, above, 4)
-        lost = draft.sac_depth_mm(above) * condition.drawn(rng, "share_lost")
+        sac = draft.sac_depth_mm(above)
+        lost = min(sac * condition.drawn(rng, "share_lost"), sac - _LEAST_LEFT_MM)
         front = 0.55 * lost
         for level in (above, draft.below(above)):
             draft.change_bone(level, busy=False, osteophyte=max(draft.bones[level].osteophyte, 1.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -23,7 +23,9 @@ def break_osteoporotic(draft: Draft, condition: Condition, rng: np.random.Genera
         fresh = bool(rng.random() < condition.shares["fresh"])
         burst = form != "biconcave" and grade > 1 and rng.random() < condition.shares["burst"]
         push = condition.drawn(rng, "retropulsion_mm") if burst else 0.0
-        fracture = Fracture(form, "A3" if burst else "A1", grade, "osteoporotic", fresh, push)
+        # One endplate and an intact posterior wall make A1: only a wedge has both.
+        ao: AoType | Literal[""] = "A3" if burst else "A1" if form == "wedge" else ""
+        fracture = Fracture(form, ao, grade, "osteoporotic", fresh, push)
         collapse(draft, level, fracture, condition.drawn(rng, f"grade_{grade}"))
 
 

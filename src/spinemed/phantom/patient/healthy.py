@@ -12,8 +12,18 @@ from spinemed.facts.normal import HEIGHT_POSITION
 from spinemed.phantom.patient.profile import Profile
 from spinemed.phantom.patient.shapes import DiscShape, Surroundings, VertebraShape
 
-HEIGHT_LEFT: Final[dict[int, float]] = {1: 1.0, 2: 1.0, 3: 0.92, 4: 0.75, 5: 0.5}
-"""Share of its height that a disc keeps by Pfirrmann grade."""
+_HEIGHT_LEFT: Final[dict[int, float]] = {1: 1.0, 2: 1.0, 3: 0.92, 4: 0.75, 5: 0.5}
+# Between hollow endplates a disc is higher in its middle than at its rim: a collapsed one loses more there.
+_LUMBAR_COLLAPSED: Final[float] = 0.27
+
+
+def height_left(above: str, grade: int) -> float:
+    """Return the share of its rim's height that the disc below a vertebra keeps by Pfirrmann grade.
+
+    >>> height_left("L4", 3), height_left("L4", 5), height_left("T9", 5)
+    (0.92, 0.27, 0.5)
+    """
+    return _LUMBAR_COLLAPSED if grade == 5 and above[0] == "L" else _HEIGHT_LEFT[grade]
 
 
 def clipped_normals(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -79,7 +89,7 @@ def aged_discs(rng: np.random.Generator, mean: Profile, age: int, scale: float) 
     bulges = (0.7 * uniforms).tolist()
     names = ("S1", *mean.levels)
     return {
-        level: DiscShape(level, height * HEIGHT_LEFT[grade], 0.0, grade, bulge, below)
+        level: DiscShape(level, height * height_left(level, grade), 0.0, grade, bulge, below)
         for level, below, height, grade, bulge in zip(names[1:], names, heights, grades, bulges, strict=False)
     }
 

@@ -84,7 +84,8 @@ def may_sink(shape: VertebraShape) -> bool:
 
     Torn and displaced ones (B and C) are not left without an operation.
     """
-    return shape.oedema and not shape.screws and shape.fracture is not None and shape.fracture.ao[0] == "A"
+    fracture = shape.fracture
+    return fracture is not None and fracture.fresh and not shape.screws and fracture.ao[:1] in ("", "A")
 
 
 def may_spread(shape: VertebraShape) -> bool:

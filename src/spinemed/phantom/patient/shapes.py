@@ -26,13 +26,14 @@ POSTURES: Final[tuple[Posture, ...]] = ("lying", "standing", "flexion", "extensi
 class Fracture:
     """A broken body: its form, AO type, the Genant grade it was drawn for, and what it does behind.
 
+    `ao` is "" for what the AO types do not name: fragile bone that sank as a whole or in its middle.
     `cause` tells osteoporotic from traumatic. `fresh` means marrow oedema. `retropulsion_mm` is how far
     the posterior wall bulges into the canal (A3, A4). `splay_mm` is how far the spinous processes are
     torn apart (B1, B2, C); the translation of a type C is the slip of the disc below.
     """
 
     form: FractureForm
-    ao: AoType
+    ao: AoType | Literal[""]
     grade: int
     cause: Literal["osteoporotic", "traumatic"]
     fresh: bool

@@ -9,7 +9,7 @@ import numpy as np
 
 from spinemed.phantom.patient.shapes import Patient
 
-GENERATOR_VERSION: Final[str] = "3"
+GENERATOR_VERSION: Final[str] = "4"
 """Raise it with every change that changes the bytes: studies of another version are replaced."""
 
 

@@ -30,6 +30,10 @@ _BACK_MM: Final[float] = 20.0
 _ASIDE_MM: Final[float] = 34.0
 _LESION_HALF_MM: Final[float] = 8.0
 _CAUDA_LEAD_MM: Final[float] = 14.0
+_FORAMEN_OUT_MM: Final[float] = 9.5
+_CLEFT_MM: Final[float] = 3.0
+# How far the dark ligament around a root and its fat reaches, in squares of their half axes.
+_SHEATH: Final[float] = 2.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +173,8 @@ def _narrow_foramen(
     """Fill a foramen around its root by Lee's grades: 1 two opposed sides, 2 all four, 3 the root as well.
 
     Between the grades the gaps of fat that are left beside the root shrink with the share lost (cuts as
-    visibility.yaml): in front and behind up to 0.2, above and below up to 0.5.
+    visibility.yaml): in front and behind up to 0.2, above and below up to 0.5. Farther below, a cleft of fat
+    is left between the disc in front and the facet behind; beyond the pedicle's outer wall all fat is left.
     """
     frame = bone.body.pose.rotation.T.astype(np.float32)
     origin = bone.body.pose.origin_mm.astype(np.float32)
@@ -185,14 +190,19 @@ def _narrow_foramen(
     aside_mm = 0.0 if lost >= 0.2 else 1.8 + 12.0 * (0.2 - lost)
     along_mm = 0.0 if lost >= 0.5 else 1.8 + 12.0 * (0.5 - lost)
     # From the disc's lower rim up to the pedicle.
-    foramen = near & (out > 1.0) & (up < 0.0)
+    foramen = near & (out > 1.0) & (out < _FORAMEN_OUT_MM) & (up < 0.0)
     foramen &= up > np.float32(-bone.body.half_height - disc.solid.height - 4.0)
-    fat = (before / (radius + aside_mm)) ** 2 + (above / (tall + along_mm)) ** 2 < 1
+    away = (before / (radius + aside_mm)) ** 2 + (above / (tall + along_mm)) ** 2
     low = above < -tall - 3.0
-    put(tissue, Tissue.ANNULUS, foramen & ~fat & low)
-    put(tissue, Tissue.LIGAMENT, foramen & ~fat & ~low)
+    cleft = low & (before < _CLEFT_MM * (1.0 - lost))
+    filled = foramen & (away >= 1) & ~cleft
+    put(tissue, Tissue.ANNULUS, filled)
+    put(tissue, Tissue.NUCLEUS_4, filled & (posterior < bone.body.half_depth + 3.4))
+    put(tissue, Tissue.LIGAMENT, filled & ~low & (away < _SHEATH))
     if lost >= 0.8:  # flattened from below
-        put(tissue, Tissue.LIGAMENT, foramen & (above < 0.3 * radius) & ~low)
+        pressed = foramen & (above < 0.3 * radius) & ~low
+        put(tissue, Tissue.ANNULUS, pressed)
+        put(tissue, Tissue.LIGAMENT, pressed & (above > 0.3 * radius - 1.2))
 
 
 def paint_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -> None:

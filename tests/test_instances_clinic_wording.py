@@ -1,0 +1,125 @@
+"""Wordings of consultations and reports: zones, ranges, names of films, nothing said twice or left empty."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic import Draft, consultation, report
+from spinemed.instances.clinic.consultation import further
+from spinemed.instances.clinic.describe import sentence
+from spinemed.instances.clinic.lexicon import DETAIL_WORDS, PATHOLOGY_WORDS
+from spinemed.instances.clinic.series_names import modalities
+from spinemed.instances.clinic.wording import LANGUAGES, Language, Style, phrases
+from spinemed.level_grammar import parse_levels
+from spinemed.records import Reject
+
+
+def _advice() -> ModuleType:
+    place = Path(__file__).with_name("test_instances_clinic_advice.py")
+    spec = importlib.util.spec_from_file_location("clinic_advice", place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ADVICE = _advice()
+MADE, CASES = ADVICE.MADE, ADVICE.CASES
+EN, ZH = ADVICE.EN, ADVICE.ZH
+HERNIA = {"grade": "protrusion", "side": "left", "detail": "subarticular", "value": 4.0, "unit": "mm"}
+
+
+def _text(draft: Draft | Reject) -> str:
+    assert isinstance(draft, Draft)
+    return "\n".join(message.content for message in draft.messages)
+
+
+@pytest.mark.parametrize(("site", "zone"), [("C5-C6", "paracentral"), ("L4-L5", "subarticular")])
+def test_a_herniation_is_called_subarticular_in_the_lumbar_spine_alone(site: str, zone: str) -> None:
+    levels = MADE.CERVICAL if site.startswith("C") else MADE.LUMBAR
+    facts = MADE.case([(site, "herniation", HERNIA)], levels=levels)
+    found = [one for one in facts.findings if one.pathology == "herniation" and one.present]
+    for key in range(12):
+        said = sentence(found[:1], EN, str(key))
+        assert zone in said and DETAIL_WORDS["herniation"].search(said), said
+    assert isinstance(report(facts, "0", "en"), Draft)
+
+
+def test_narrowing_beside_the_cord_is_named_as_a_zone_of_the_canal() -> None:
+    narrow = {"grade": "severe", "side": "left"}
+    facts = MADE.case([("C5-C6", "recess_stenosis", narrow)], levels=MADE.CERVICAL)
+    found = [one for one in facts.findings if one.pathology == "recess_stenosis" and one.present]
+    for key in range(12):
+        said = sentence(found[:1], ZH, str(key))
+        assert "椎管左侧旁中央区" in said and PATHOLOGY_WORDS["recess_stenosis"].search(said), said
+        assert not PATHOLOGY_WORDS["canal_stenosis"].search(said)
+
+
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        (["T13-L1", "L1-L2", "L2-L3", "L3-L4"], "T13-L1至L3-L4"),
+        (["T10-T11", "T11-T12", "T12-T13", "T13-L1", "L1-L2", "L2-L3"], "T10-T11至T12-T13和T13-L1至L2-L3"),
+        (["L2-L3", "L3-L4", "L4-L5", "L5-L6", "L6-S1"], "L2-L3至L5-L6和L6-S1"),
+    ],
+)
+def test_segments_beside_an_extra_vertebra_stand_in_a_range_that_reads_back(
+    sites: list[str], said: str
+) -> None:
+    assert ZH.sites(sites) == said
+    for name in ("canonical", "elided_slash", "elided_chinese"):
+        style = Style(language="zh", name=name)
+        assert list(parse_levels(f"{style.sites(sites)}骨桥形成").levels) == sites
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("en", "lateral X-ray in flexion"), ("zh", "过屈位X线侧位片")]
+)
+def test_a_film_in_flexion_is_named_as_such(language: Language, name: str) -> None:
+    facts = CASES["operated"]
+    film = MADE.series_of("full_ap").model_copy(update={"view": "LAT", "posture": "flexion"})
+    study = facts.study.model_copy(update={"series": (*facts.study.series, film)})
+    shown = facts.findings[0].model_copy(update={"evidence": MADE.locator(film.uid)})
+    assert name in modalities(CaseFacts(study, (*facts.findings, shown)), language)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"), [("en", "trouble passing water is"), ("zh", "会阴麻木或排尿困难")]
+)
+def test_a_report_does_not_repeat_the_warning_of_the_bladder(language: Language, line: str) -> None:
+    texts = [_text(report(CASES["central"], str(key), language)) for key in range(4)]
+    assert not any(line in text for text in texts)
+    assert line in _text(consultation(CASES["central"], "0", language))
+
+
+def test_one_warning_for_two_levels_of_the_cord_is_said_once() -> None:
+    narrow = {"grade": "severe", "value": 4.0, "unit": "mm"}
+    stated = [("T9-T10", "canal_stenosis", narrow), ("T12-L1", "canal_stenosis", narrow)]
+    worn = ("L4-L5", "disc_degeneration", {"grade": "4"})
+    facts = MADE.case([*stated, worn], levels=("T8", "T9", "T10", *MADE.LUMBAR), age_band="50-59")
+    said = further(ADVICE.some_case(facts), "patient")
+    assert said.count("come at once") == 1 and "T9-T10" in said and "T12-L1" in said
+
+
+def test_a_herniation_without_a_keyed_root_is_no_case() -> None:
+    levels = ("L1", "L2", "L3", "L4", "L5", "L6", "S1")
+    hernia = HERNIA | {"grade": "extrusion", "detail": "foraminal"}
+    facts = MADE.case([("L5-L6", "herniation", hernia)], levels=levels)
+    drafts = [consultation(facts, str(key), "en") for key in range(6)]
+    drafts += [report(facts, str(key), "en") for key in range(6)]
+    assert not any(isinstance(draft, Draft) and re.search(r"\S  +\S", _text(draft)) for draft in drafts)
+    assert any(isinstance(draft, Reject) and "root" in draft.reason for draft in drafts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_plans_begin_with_the_act_and_not_with_the_screen(language: Language) -> None:
+    start = "No red flags" if language == "en" else "无红旗征"
+    for name, phrase in phrases().items():
+        if name.startswith(("plan.", "plain.")):
+            assert not any(wording.startswith(start) for wording in phrase.wordings(language)), name
