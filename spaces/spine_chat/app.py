@@ -160,7 +160,7 @@ def opened(view: View) -> tuple[Any, ...]:
 
 
 def ended(view: View, asked: View) -> tuple[Any, ...]:
-    """Return what the page shows once an answer was ended: a view opened meanwhile without words about another."""
+    """Return what the page shows once an answer was ended: nothing of it where another view was opened."""
     same = gr.skip()
     return (same, same, f"<p>Stopped. {READY}</p>", same, same) if view is asked else opened(view)
 
