@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813  the field's name
+from PIL import Image
 from typer.testing import CliRunner
 
 import spinemed.phantom.export.study as study_module
@@ -28,6 +29,7 @@ from spinemed.phantom.patient.stream import GENERATOR_VERSION, stream
 from spinemed.phantom.rendering.labels import verse_value
 from spinemed.phantom.rendering.radiograph import RenderedRadiograph
 from spinemed.phantom.rendering.series import RenderedSeries
+from spinemed.phantom.rendering.sheet import write_sheet
 
 SEED = 7
 KINDS = ("ct", "t1", "t2", "stir", "t2_axial", "xr_lat")
@@ -297,3 +299,10 @@ def test_the_command_draws_a_contact_sheet(tmp_path: Path) -> None:
     )
     assert outcome.exit_code == 0, outcome.output
     assert sheet.read_bytes().startswith(b"\x89PNG")
+    again = write_sheet([7], tmp_path / "again.png")
+    assert sheet.read_bytes() == again.read_bytes()
+    ill = write_sheet([7], tmp_path / "ill.png", ["spondylodiscitis"])
+    assert ill.read_bytes() != again.read_bytes()
+    shown = np.asarray(Image.open(sheet))
+    assert shown.shape[1] // 7 >= 300  # CT, four series of MR, two films in one row
+    assert (np.array_split(shown, 7, axis=1)[6] > 60).any()

@@ -78,7 +78,7 @@ def phantom(
         ),
     ] = None,
     style: Annotated[str, typer.Option(help="dicom, verse or spider.")] = "dicom",
-    png: Annotated[Path | None, typer.Option(help="Also draw a sheet of the first 12 studies.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Also draw the first 12 patients, films included.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
 ) -> None:
     """Make synthetic spine studies: CT, MR and radiographs as DICOM, masks, findings and the truth.
@@ -92,7 +92,7 @@ def phantom(
     from rich.console import Console
     from rich.progress import track
 
-    from spinemed.phantom.export.styles import write_in_style
+    from spinemed.phantom.export.styles import forced_conditions, write_in_style
     from spinemed.phantom.rendering.sheet import write_sheet
 
     studies = write_in_style(style, seed, count, out, workers, kinds, condition, field, later)
@@ -100,7 +100,8 @@ def phantom(
         pass
     typer.echo(f"{count} synthetic studies in {out}")
     if png is not None:
-        typer.echo(f"contact sheet {write_sheet(range(seed, seed + min(count, 12)), png)}")
+        drawn = write_sheet(range(seed, seed + min(count, 12)), png, forced_conditions(condition))
+        typer.echo(f"contact sheet {drawn}")
     source = "verse" if style == "verse" else "phantom"
     if style != "spider":
         typer.echo(f"next: spinemed build --source {source}={out}")

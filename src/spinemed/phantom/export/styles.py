@@ -18,6 +18,15 @@ from spinemed.phantom.patient.sample import sample_patient
 STYLES: Final[tuple[str, ...]] = ("dicom", "verse", "spider")
 
 
+def forced_conditions(named: Sequence[str] | None) -> list[str] | None:
+    """Return the conditions that every patient is given, none of them for the word none; None draws them.
+
+    >>> forced_conditions(["none"]), forced_conditions(None)
+    ([], None)
+    """
+    return None if named is None else [name for name in named if name != "none"]
+
+
 def write_in_style(
     style: str,
     first_seed: int,
@@ -46,7 +55,7 @@ def write_in_style(
     checked_field(field)
     if field != "any" and style != "dicom":
         raise ConfigError(f"the style {style} has a field of view of its own; leave --field out")
-    forced = None if conditions is None else [name for name in conditions if name != "none"]
+    forced = forced_conditions(conditions)
     if later and style != "dicom":
         raise ConfigError(f"the style {style} has one examination a patient; leave --later out")
     chosen = (

@@ -14,10 +14,15 @@ from spinemed.errors import OutputError
 from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.place import place
 from spinemed.phantom.patient.sample import sample_patient
+from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.rendering.acquisition import SeriesKind, plan_axial
+from spinemed.phantom.rendering.radiograph import RADIOGRAPH_KINDS, posture_of, project
+from spinemed.phantom.rendering.radiograph_view import RadiographKind
 from spinemed.phantom.rendering.series import RenderedSeries, render, render_session
 
-SHEET_KINDS: Final[tuple[SeriesKind, ...]] = ("ct", "t1", "t2", "stir", "t2_axial")
+SheetKind = SeriesKind | RadiographKind
+
+SHEET_KINDS: Final[tuple[SheetKind, ...]] = ("ct", "t1", "t2", "stir", "t2_axial", "xr_lat", "xr_full_ap")
 
 _TILE: Final[tuple[int, int]] = (300, 360)
 _CAPTION_PX: Final[int] = 14
@@ -27,14 +32,19 @@ _CT_WINDOW: Final[tuple[float, float]] = (-250.0, 900.0)
 
 
 def write_sheet(
-    seeds: Sequence[int], file: Path, kinds: Sequence[SeriesKind] = SHEET_KINDS, across: int | None = None
+    seeds: Sequence[int],
+    file: Path,
+    conditions: Sequence[str] | None = None,
+    kinds: Sequence[SheetKind] = SHEET_KINDS,
+    across: int | None = None,
 ) -> Path:
-    """Return the PNG file that shows the middle slice of every kind of every seed, names on the bodies.
+    """Return the PNG file that shows the middle slice or the film of every kind of every seed.
 
-    `across` pictures stand in a row: by default one patient's kinds. Raises ConfigError for a seed out of
-    range and OutputError where the file cannot be written.
+    Slices have names on the bodies. `conditions` forces exactly these on every patient. `across` pictures
+    stand in a row: by default one patient's kinds. Raises ConfigError for a seed out of range or an unknown
+    condition, and OutputError where the file cannot be written.
     """
-    tiles = [tile for seed in seeds for tile in _tiles(place(sample_patient(seed)), kinds)]
+    tiles = [tile for seed in seeds for tile in _tiles(sample_patient(seed, conditions), kinds)]
     columns = across or len(kinds)
     wide, high = _TILE[0] + _GAP_PX, _TILE[1] + _GAP_PX
     sheet = Image.new(
@@ -53,6 +63,18 @@ def write_sheet(
     return file
 
 
+def _tiles(patient: Patient, kinds: Sequence[SheetKind]) -> list[Image.Image]:
+    films: list[RadiographKind] = [kind for kind in kinds if kind in RADIOGRAPH_KINDS]
+    slices: list[SeriesKind] = [kind for kind in kinds if kind not in RADIOGRAPH_KINDS]
+    drawn: dict[SheetKind, Image.Image] = {}
+    for posture in {posture_of(kind) for kind in films}:
+        anatomy = place(patient, posture)
+        drawn |= {kind: _film_tile(anatomy, kind) for kind in films if posture_of(kind) == posture}
+    if slices:
+        drawn |= zip(slices, _slice_tiles(place(patient), slices), strict=True)
+    return [drawn[kind] for kind in kinds]
+
+
 def window(values: NDArray[np.int16], kind: SeriesKind) -> NDArray[np.uint8]:
     """Return one slice as grey values: a bone window for CT, up to the brightest hundredth for MR."""
     low, high = _CT_WINDOW if kind == "ct" else (0.0, max(float(np.percentile(values, 99)), 1.0))
@@ -60,13 +82,19 @@ def window(values: NDArray[np.int16], kind: SeriesKind) -> NDArray[np.uint8]:
     return np.asarray(np.clip(scaled, 0, 255), np.uint8)
 
 
-def _tiles(anatomy: Anatomy, kinds: Sequence[SeriesKind]) -> list[Image.Image]:
+def _slice_tiles(anatomy: Anatomy, kinds: Sequence[SeriesKind]) -> list[Image.Image]:
     """One tile for each kind; series of one session share their label map."""
     sagittal: list[SeriesKind] = [kind for kind in kinds if kind != "t2_axial"]
     found: dict[SeriesKind, RenderedSeries] = render_session(anatomy, sagittal)
     if "t2_axial" in kinds:
         found["t2_axial"] = render(anatomy, plan_axial(anatomy, _telling_disc(anatomy)))
-    return [_tile(anatomy, found[kind]) for kind in kinds]
+    return [_slice_tile(anatomy, found[kind]) for kind in kinds]
+
+
+def _film_tile(anatomy: Anatomy, kind: RadiographKind) -> Image.Image:
+    pixels = project(anatomy, kind, 512).pixels
+    grey = np.asarray(pixels * (255.0 / max(float(np.percentile(pixels, 99.5)), 1.0)))
+    return _tile(np.asarray(np.clip(grey, 0, 255), np.uint8), _caption(anatomy, kind))[0]
 
 
 def _telling_disc(anatomy: Anatomy) -> str:
@@ -82,16 +110,23 @@ def _telling_disc(anatomy: Anatomy) -> str:
     ).above
 
 
-def _tile(anatomy: Anatomy, series: RenderedSeries) -> Image.Image:
-    """One captioned picture with its level names, in the middle of its tile."""
-    grey = window(series.pixels[len(series.pixels) // 2], series.acquisition.kind)
+def _tile(grey: NDArray[np.uint8], caption: str) -> tuple[Image.Image, float, int]:
+    """Return a picture in the middle of its captioned tile, its scale and its left edge."""
     scale = min(_TILE[0] / grey.shape[1], (_TILE[1] - _CAPTION_PX) / grey.shape[0])
     size = round(grey.shape[1] * scale), round(grey.shape[0] * scale)
     tile = Image.new("RGB", _TILE)
     left = (_TILE[0] - size[0]) // 2
     tile.paste(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR), (left, _CAPTION_PX))
+    ImageDraw.Draw(tile).text((3, 1), caption, fill=(235, 235, 235))
+    return tile, scale, left
+
+
+def _slice_tile(anatomy: Anatomy, series: RenderedSeries) -> Image.Image:
+    """One captioned slice with its level names."""
+    grey = window(series.pixels[len(series.pixels) // 2], series.acquisition.kind)
+    disc = series.acquisition.disc_above
+    tile, scale, left = _tile(grey, _caption(anatomy, series.acquisition.kind, disc))
     draw = ImageDraw.Draw(tile)
-    draw.text((3, 1), _caption(anatomy, series), fill=(235, 235, 235))
     if series.acquisition.disc_above:
         return tile
     ill = {shape.level for shape in anatomy.patient.vertebrae if shape.fracture or shape.lesion}
@@ -104,7 +139,7 @@ def _tile(anatomy: Anatomy, series: RenderedSeries) -> Image.Image:
     return tile
 
 
-def _caption(anatomy: Anatomy, series: RenderedSeries) -> str:
-    patient, acquisition = anatomy.patient, series.acquisition
-    what = f"below {acquisition.disc_above}" if acquisition.disc_above else " ".join(patient.conditions)
-    return f"{patient.seed} {acquisition.kind.upper()} {patient.sex}{patient.age} {what}"[:52]
+def _caption(anatomy: Anatomy, kind: SheetKind, disc_above: str = "") -> str:
+    patient = anatomy.patient
+    what = f"below {disc_above}" if disc_above else " ".join(patient.conditions)
+    return f"{patient.seed} {kind.upper()} {patient.sex}{patient.age} {what}"[:52]
