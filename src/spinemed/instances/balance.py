@@ -29,16 +29,18 @@ class _Offer(NamedTuple):
     instance: Instance
     right: str
     others: tuple[str, ...]
+    has_few_answers: bool
 
 
 class PairBalance:
     """Counts of which answer was right against which other, by kind and split; ask in build order.
 
     One study cannot balance its answers: it has one pattern of disease. Over a corpus, an item stays if its
-    right answer has not won against any other on offer more often than lost to it. The first of a kind, and
-    any other item whose answer would lead all others on offer, waits for an opposite one: else the commoner
-    answer would be one ahead in each pair, which tells much where a kind is rare. So the text alone tells
-    nothing, whatever the prevalences; rare answers limit how often common ones are asked beside them.
+    right answer has not won against any other on offer more often than lost to it. Where the same few words
+    are on offer each time (grades, sides, kinds), the first item, and any whose answer would lead all others
+    on offer, waits for an opposite one: else the commoner answer would be one ahead in each pair, which tells
+    much where a kind is rare. So the text alone tells nothing, whatever the prevalences; rare answers limit
+    how often common ones are asked beside them.
     """
 
     def __init__(self) -> None:
@@ -54,7 +56,7 @@ class PairBalance:
         leads = self._leads(group, offer)
         if max(leads) > 0:
             return Admitted(refused=(instance,))
-        if min(leads) < 0:
+        if min(leads) < 0 or not offer.has_few_answers:
             return Admitted(tuple(self._keep(group, offer)))
         waiting = self._waiting[group]
         for partner in waiting:
@@ -108,7 +110,8 @@ def _offer(instance: Instance) -> _Offer:
     template = template_of(instance.kind)
     keys = [answer_key(template, instance.language, option) or option for option in instance.options]
     right = LETTERS.index(instance.answer)
-    return _Offer(instance, keys[right], tuple(keys[:right] + keys[right + 1 :]))
+    others = tuple(keys[:right] + keys[right + 1 :])
+    return _Offer(instance, keys[right], others, template.answers.form == "words")
 
 
 def _opposed(one: _Offer, other: _Offer) -> bool:
