@@ -225,7 +225,8 @@ def _print_probe(choices: list[Instance]) -> None:
     balance = PairBalance()
     patients = sorted({one.patient for one in with_pictures})
     learnt_from = set(patients[::2])
-    kept = [one for one in with_pictures if balance.keeps(one, str(one.patient in learnt_from))]
+    admitted = [balance.admit(one, str(one.patient in learnt_from)) for one in with_pictures]
+    kept = [one for said in admitted for one in said.kept]
     for name, items in (("all", with_pictures), ("balanced", kept)):
         right, chance, count = text_probe(items, patients)
         print(f"text alone, {name}: {right:.3f} against chance {chance:.3f} on {count} of {len(items)} items")

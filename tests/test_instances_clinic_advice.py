@@ -24,6 +24,7 @@ from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.story import person
 from spinemed.instances.clinic.told import is_cut_short, told_groups
 from spinemed.instances.clinic.wording import LANGUAGES, Language, Style
+from spinemed.level_grammar import parse_levels
 from spinemed.records import Reject
 
 
@@ -150,7 +151,7 @@ def _names(case: Case) -> list[str]:
 
 def test_plans_do_not_leave_out_their_cautions() -> None:
     assert _names(some_case(CASES["central"])) == ["saddle"]
-    assert uncleared(some_case(CASES["injury_b2"])) == ["whole_spine"]
+    assert uncleared(some_case(CASES["injury_b2"])) == ["whole_spine_operated"]
     part = MADE.case([], levels=("T11", "T12", "L1", "L2", "L3"))
     assert _names(some_case(part)) == ["whole_part_any"]
     worn = ("L4-L5", "disc_degeneration", {"grade": "4"})
@@ -192,19 +193,20 @@ def test_marked_height_loss_of_the_young_is_explained_and_also_is_said_once(lang
         (["L3", "L4", "S1"], True, "L3 to S1 (four lumbar vertebrae, no L5)", "L3至S1（腰椎四个，无L5）"),
         (["T12", "L1", "L2", "L3", "L4", "L5", "L6"], False, "T12 to L6", "T12至L6"),
         (["T11", "T12", "T13"], False, "T11 to T13", "T11至T13"),
-        (["L4", "L5", "L6", "S1"], False, "L4 to S1 (with L6)", "L4至S1（含L6）"),
-        (["T11", "T12", "T13", "L1", "L3"], False, "T11 to L1 (with T13) and L3", "T11至L1（含T13）和L3"),
-        (["T12", "T13", "L1", "L3"], False, "T12, T13, L1 and L3", "T12、T13、L1和L3"),
-        (["T13", "L1", "L2", "L3"], False, "T13 and L1 to L3", "T13和L1至L3"),
+        (["L4", "L5", "L6", "S1"], False, "L4 to S1 (including L6)", "L4至S1（含L6）"),
+        (["T11", "T12", "T13", "L1"], False, "T11 to L1 (including T13)", "T11至L1（含T13）"),
+        (["T12", "T13", "L1", "L3"], False, "T12 to L1 (including T13) and L3", "T12至L1（含T13）和L3"),
+        (["T13", "L1", "L2", "L3"], False, "T13 to L3", "T13至L3"),
     ],
 )
 def test_the_vertebrae_in_view_are_one_range(levels: list[str], four: bool, en: str, zh: str) -> None:
     assert (EN.span(levels, four), ZH.span(levels, four)) == (en, zh)
 
 
-def test_a_denied_range_has_no_brackets() -> None:
-    levels = ["T11", "T12", "T13", "L1", "L3"]
-    assert EN.sites(levels, denied=True) == "T11 to L1 or L3"
+def test_an_extra_vertebra_inside_a_denied_range_is_denied_too() -> None:
+    said = EN.sites(["T11", "T12", "T13", "L1", "L3"], denied=True)
+    assert said == "T11 to L1 (including T13) or L3"
+    assert {one.polarity for one in parse_levels(f"No fracture of {said}.").mentions} == {"negative"}
 
 
 def test_a_segment_over_a_missing_vertebra_ends_a_range() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from spinemed.facts.case import CaseFacts
+from spinemed.facts.planning import cite
 from spinemed.instances.clinic import Draft, consultation, report
-from spinemed.instances.clinic.consultation import further
+from spinemed.instances.clinic.consultation import cautions, explanation, further
 from spinemed.instances.clinic.describe import sentence
+from spinemed.instances.clinic.gate import Support, clauses
 from spinemed.instances.clinic.lexicon import DETAIL_WORDS, PATHOLOGY_WORDS
 from spinemed.instances.clinic.series_names import modalities
 from spinemed.instances.clinic.wording import LANGUAGES, Language, Style, phrases
@@ -65,8 +68,9 @@ def test_narrowing_beside_the_cord_is_named_as_a_zone_of_the_canal() -> None:
     ("sites", "said"),
     [
         (["T13-L1", "L1-L2", "L2-L3", "L3-L4"], "T13-L1至L3-L4"),
-        (["T10-T11", "T11-T12", "T12-T13", "T13-L1", "L1-L2", "L2-L3"], "T10-T11至T12-T13和T13-L1至L2-L3"),
-        (["L2-L3", "L3-L4", "L4-L5", "L5-L6", "L6-S1"], "L2-L3至L5-L6和L6-S1"),
+        (["T10-T11", "T11-T12", "T12-T13", "T13-L1", "L1-L2", "L2-L3"], "T10-T11至L2-L3（含T13）"),
+        (["T11-T12", "T12-T13", "T13-L1"], "T11-T12至T13-L1"),
+        (["L2-L3", "L3-L4", "L4-L5", "L5-L6", "L6-S1"], "L2-L3至L6-S1"),
     ],
 )
 def test_segments_beside_an_extra_vertebra_stand_in_a_range_that_reads_back(
@@ -123,3 +127,44 @@ def test_plans_begin_with_the_act_and_not_with_the_screen(language: Language) ->
     for name, phrase in phrases().items():
         if name.startswith(("plan.", "plain.")):
             assert not any(wording.startswith(start) for wording in phrase.wordings(language)), name
+
+
+def test_a_healed_fracture_and_modic_1_have_an_explanation_of_their_own() -> None:
+    old = MADE.case([("L1", "fracture", {"grade": "A1", "detail": "old"})], age_band="60-69")
+    assert re.search("heal", explanation(ADVICE.some_case(old)))
+    inflamed = ("L4-L5", "modic_change", {"grade": "1"})
+    worn = MADE.case([("L4-L5", "disc_degeneration", {"grade": "4"}), inflamed], age_band="40-49")
+    case = ADVICE.some_case(worn)
+    graded = tuple(one.model_copy(update={"grade": "1"}) for one in case.problem.others)
+    seen = replace(case, problem=case.problem.model_copy(update={"others": graded}))
+    assert "Modic type 1" in explanation(seen) and "Modic" not in explanation(case)
+    for language in LANGUAGES:
+        draft = consultation(worn, "0", language)
+        assert isinstance(draft, Draft)
+        support = Support(worn, draft)
+        said = [one.format(level="L4-L5") for one in phrases()["explain.modic_1"].wordings(language)]
+        assert [support.fault(clause) for text in said for clause in clauses(text)] == [""] * len(said)
+
+
+def test_a_burst_fracture_that_is_not_operated_names_the_room_of_the_canal() -> None:
+    burst, wedge = (
+        MADE.case([("L1", "fracture", {"grade": grade, "detail": "fresh"})], age_band="20-29")
+        for grade in ("A3", "A1")
+    )
+    assert "burst" in {name for name, _ in cautions(ADVICE.some_case(burst, act="injury.non_operative"))}
+    assert "burst" not in {name for name, _ in cautions(ADVICE.some_case(wedge, act="injury.non_operative"))}
+
+
+def test_a_report_lists_what_its_steps_cite() -> None:
+    shown = {name: _text(report(CASES[name], "0", "zh")) for name in ("central", "stenosis")}
+    for text in shown.values():
+        assert ("GIRFT" in text) == (cite("cauda_equina_2023") in text)
+        assert not re.search(r"\(six weeks\)|expert opinion", text)
+    assert any(cite("cauda_equina_2023") in text for text in shown.values())
+
+
+def test_an_infection_waits_for_the_germ_only_while_the_patient_is_stable() -> None:
+    for name in ("plan.infection.workup", "plain.infection.workup"):
+        phrase = phrases()[name]
+        assert all("stable" in text and re.search("at once|must not wait", text) for text in phrase.en)
+        assert all("稳定" in text and re.search("立即用|马上用", text) for text in phrase.zh)

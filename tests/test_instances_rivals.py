@@ -147,6 +147,52 @@ def test_stir_shows_no_modic_change_but_oedema() -> None:
             assert (found(case, "modic_level", SEGMENTS, shown) == "L2-L3") == seen
 
 
+@pytest.mark.parametrize(
+    ("site", "pathology", "answer"),
+    [
+        ("L4-L5", "spondylodiscitis", None),
+        ("L4", "fracture", None),
+        ("L4", "metastasis", None),
+        ("L4-L5", "slip", "L2-L3"),
+    ],
+)
+def test_other_bright_marrow_in_view_forbids_to_look_for_a_modic_change(
+    site: str, pathology: str, answer: str | None
+) -> None:
+    case = changed(quiet(), put("L2-L3", "modic_change", grade="1"))
+    shown = whole(of_view(case, "T2 sagittal"))
+    assert found(changed(case, put(site, pathology)), "modic_level", SEGMENTS, shown) == answer
+    held = held_back(case, Hidden(shown.series.uid, site, pathology))
+    assert found(held, "modic_level", SEGMENTS, shown) == answer
+
+
+@pytest.mark.parametrize(
+    ("view", "age", "loss", "dent", "answer"),
+    [
+        ("T2 sagittal", "old", 30.0, True, "L2"),
+        ("T2 sagittal", "old", 5.0, False, None),
+        ("T2 sagittal", "fresh", 5.0, False, "L2"),
+        ("T2 sagittal", "fresh", 5.0, True, None),
+        ("CT sagittal", "", 5.0, False, "L2"),
+    ],
+)
+def test_a_fracture_is_looked_for_where_the_picture_shows_it(
+    view: str, age: str, loss: float, dent: bool, answer: str | None
+) -> None:
+    case = changed(quiet(), put("L2", "fracture", grade="A1", detail=age))
+    case = changed(case, put("L2", "height_loss", value=loss))
+    if dent:
+        dented = {"present": True, "pathology": "endplate_defect"}
+        at = ("L4", "metastasis")
+        case = changed(case, lambda one: _with(one, dented) if (one.site, one.pathology) == at else one)
+    shown = whole(of_view(case, view))
+    assert found(case, "fracture_level", ("L1", "L2", "L3"), shown) == answer
+
+
+def _with(one: Finding, update: dict[str, object]) -> Finding:
+    return one.model_copy(update=update)
+
+
 @pytest.mark.parametrize(("age", "answer"), [("fresh", "3"), ("old", None)])
 def test_a_healed_fracture_has_no_points(age: str, answer: str | None) -> None:
     case = changed(quiet(), put("L2", "fracture", grade="A1", detail=age))

@@ -111,3 +111,17 @@ def test_what_a_view_cannot_show_is_not_counted() -> None:
     assert [one.site for one in countable(neck, "XR frontal")] == ["T1"]
     assert [one.site for one in countable(neck, "STIR sagittal")] == ["C3", "C7", "T1"]
     assert len(countable(neck, "T2 sagittal")) == 4
+
+
+def test_a_neighbour_whose_box_overlaps_is_cut_as_far_as_any() -> None:
+    """Boxes of bodies that lean overlap: the one above ends 8 mm below the top of the first whole body."""
+    found = chain([body("T8", 44, 68, part=True), *column(["T9", "T10", "T11", "T12", "L1"])])
+    assert found.ceiling == 68
+    assert min(tops(found, "reference", 0)) >= 68 - 0.6 * 24
+    sites = ["T7", "T8", "T9", "T10", "T11", "T12", "L1", "L2", "L3"]
+    below = chain([*column(sites), body("L4", 316, 340, part=True)])
+    rng = np.random.default_rng(0)
+    drawn = [draw_window(below, "reference", (HEIGHT, 200.0), rng, free_end=8) for _ in range(100)]
+    bottoms = [window.bottom_mm for window in drawn if window is not None]
+    assert bottoms
+    assert max(bottoms) <= 316 + 0.6 * 24

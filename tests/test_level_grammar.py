@@ -54,6 +54,29 @@ def test_every_shared_pair_is_read_as_written():
     assert wrong(shared_pairs()) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("L2-L3 to L6-S1", "L2-L3 L3-L4 L4-L5 L5-L6 L6-S1"),
+        ("T10/11 to T13/L1", "T10-T11 T11-T12 T12-T13 T13-L1"),
+        ("T11/12 to L1/2 (including T13)", "T11-T12 T12-T13 T13-L1 L1-L2"),
+        ("胸11/12至腰1/2（含胸13）骨桥形成", "T11-T12 T12-T13 T13-L1 L1-L2"),
+        ("T12 to L1 (with T13) and L3", "T12 T13 L1 L3"),
+        ("T11/12 to L1/2", "T11-T12 T12-L1 L1-L2"),
+        ("L1 to L2 (including L4)", "L1 L2 L4"),
+        ("L4/5 (with L6)", "L4-L5 L6"),
+    ],
+)
+def test_a_range_takes_in_the_extra_vertebra_that_is_written(text, levels):
+    assert parse_levels(text).levels == tuple(levels.split())
+
+
+def test_a_denied_range_denies_the_extra_vertebra_behind_it():
+    mentions = parse_levels("胸11/12至腰1/2（含胸13）未见骨桥").mentions
+    assert {mention.site for mention in mentions} == {"T11-T12", "T12-T13", "T13-L1", "L1-L2"}
+    assert {mention.polarity for mention in mentions} == {"negative"}
+
+
 @pytest.mark.parametrize("style", style_names())
 def test_a_rendered_site_is_read_back_in(style):
     read = {site: parse_levels(render(site, style)) for site in SITES}

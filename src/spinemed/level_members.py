@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import re
 
-from .level_ranges import AND, APART, BLANK, JOINED, RANK, REGION_NAMES, are_adjacent, neighbour, sites_of
+from .level_ranges import (
+    AND,
+    APART,
+    BLANK,
+    JOINED,
+    RANK,
+    REGION_NAMES,
+    WITH,
+    are_adjacent,
+    neighbour,
+    sites_of,
+    takes_in,
+)
 from .level_scan import FORCED_ROOT, LABEL, PELVIS, REGION_VALUES, SACRUM, WHOLE, Atom, Cue
 from .level_words import BETWEEN, DISC, DOWN, FLAG, HEADS, ROOT, UP, VERTEBRA
 
@@ -40,6 +52,8 @@ def members_of(atoms: list[Atom], has_blanks: bool) -> list[Member]:
     group = first = 0
     for place, atom in enumerate(atoms):
         joint = atom[3]
+        if joint is WITH and not takes_in([one[3] for one in atoms[first:place]], atom[2]):
+            joint = APART
         if joint in (APART, AND):
             if place - first > 1:
                 _join(members[-1], atoms[first:place])

@@ -6,7 +6,7 @@ import re
 from functools import cache, lru_cache
 
 from .level_patterns import CHINESE, GERMAN, HAN, LATIN, ORDINALS, ROMAN, SPELLED
-from .level_ranges import AND, APART, BLANK, JOINED, ON, RANK, TO
+from .level_ranges import AND, APART, BLANK, JOINED, ON, RANK, TO, WITH
 
 
 @cache
@@ -49,6 +49,7 @@ _GAPS = [
             r"(?: and including| the| level of| disc)* ?第?"
         ),
     ),
+    (WITH, re.compile(_GAP_NOUN + r" ?\((?:including |with |包括|含)")),
     (
         ON,
         re.compile(

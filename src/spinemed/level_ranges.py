@@ -3,11 +3,13 @@
 The rules, each stated once: an adjacent pair with a joiner is one segment; a pair that is not adjacent, or
 one with "to", is a range of vertebrae; three or more joined numbers are consecutive segments. The word beside
 them may say otherwise: discs and levels make a range of segments, vertebrae make vertebrae, roots make roots.
+A range takes in T13 and L6 only where they are written: in one of its ends, or in brackets behind it.
 A rank is a place in `ORDER`; C8 stands there because it exists as a root (never as a vertebra).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
@@ -19,6 +21,7 @@ JOINED: Final = "-"
 TO: Final = "to"
 AND: Final = "and"
 ON: Final = "on"
+WITH: Final = "with"
 BLANK: Final = " "
 APART: Final = ""
 
@@ -29,19 +32,20 @@ C8 = RANK["c8"]
 S1 = RANK["s1"]
 _USUAL = frozenset(RANK[level.value.lower()] for level in DEFAULT_NUMBERING.levels)
 # T13 and L6 exist only with transitional anatomy.
+EXTRA = frozenset({RANK["t13"], RANK["l6"]})
 TRANSITIONAL = frozenset({"T13", "L6", "T12-T13", "T13-L1", "L5-L6", "L6-S1", "root:T13", "root:L6"})
 REGION_NAMES = {"c": "cervical", "t": "thoracic", "l": "lumbar", "s": "sacral", "o": "coccygeal"}
 
 
 @cache
-def ranks_between(a: int, b: int) -> tuple[int, ...]:
-    """Return the ranks from a to b, cranial first; T13, L6 and C8 take part only as an end.
+def ranks_between(a: int, b: int, also: frozenset[int] = frozenset()) -> tuple[int, ...]:
+    """Return the ranks from a to b, cranial first; T13, L6 and C8 take part only as an end or in `also`.
 
     >>> [ORDER[rank] for rank in ranks_between(RANK["l1"], RANK["t11"])]
     ['T11', 'T12', 'L1']
     """
     low, high = min(a, b), max(a, b)
-    return tuple(rank for rank in range(low, high + 1) if rank in _USUAL or rank in (a, b))
+    return tuple(rank for rank in range(low, high + 1) if rank in _USUAL or rank in (a, b) or rank in also)
 
 
 def are_adjacent(a: int, b: int) -> bool:
@@ -53,12 +57,12 @@ def are_adjacent(a: int, b: int) -> bool:
     return len(ranks_between(a, b)) == 2
 
 
-def _vertebrae(a: int, b: int) -> list[str]:
-    return [ORDER[rank] for rank in ranks_between(a, b)]
+def _vertebrae(a: int, b: int, also: frozenset[int] = frozenset()) -> list[str]:
+    return [ORDER[rank] for rank in ranks_between(a, b, also)]
 
 
-def _segments(a: int, b: int) -> list[str]:
-    names = _vertebrae(a, b)
+def _segments(a: int, b: int, also: frozenset[int] = frozenset()) -> list[str]:
+    names = _vertebrae(a, b, also)
     return [f"{upper}-{lower}" for upper, lower in pairwise(names)] or names
 
 
@@ -100,7 +104,7 @@ def sites_of(ranks: tuple[int, ...], joints: tuple[str, ...], head: str) -> tupl
         name = ORDER[ranks[0]]
         return (f"root:{name}" if head == ROOT or ranks[0] == C8 else name,)
     if TO in joints:
-        return tuple(_range(ranks, joints.index(TO), head))
+        return tuple(_range(ranks, joints, head))
     if ON in joints and not are_adjacent(ranks[0], ranks[-1]):
         return tuple(ORDER[rank] for rank in ranks)
     if ON not in joints and head == "" and _is_range_of_segments(ranks):
@@ -112,14 +116,20 @@ def sites_of(ranks: tuple[int, ...], joints: tuple[str, ...], head: str) -> tupl
     return tuple(found) or (ORDER[ranks[0]],)
 
 
-def _range(ranks: tuple[int, ...], cut: int, head: str) -> list[str]:
-    first, last = min(ranks), max(ranks)
+def takes_in(joints: Sequence[str], rank: int) -> bool:
+    """Return whether a bracket behind joined numbers belongs to them: behind a range, about T13 or L6."""
+    return TO in joints and rank in EXTRA
+
+
+def _range(ranks: tuple[int, ...], joints: tuple[str, ...], head: str) -> list[str]:
+    ends = [rank for rank, joint in zip(ranks, joints, strict=True) if joint != WITH]
+    first, last, cut, written = min(ends), max(ends), joints.index(TO), frozenset(ranks)
     if head == ROOT or C8 in ranks:
         return _roots(first, last)
-    names_segments = cut > 1 or len(ranks) - cut > 1
+    names_segments = cut > 1 or len(ends) - cut > 1
     if head == DISC or (names_segments and head != VERTEBRA):
-        return _segments(first, last)
-    return _vertebrae(first, last)
+        return _segments(first, last, written)
+    return _vertebrae(first, last, written)
 
 
 @cache

@@ -29,8 +29,11 @@ from spinemed.records import Box, Finding, Plane
 
 _VALUES: Final[dict[str, int]] = {site: value for value, site in SCHEMES["verse"].items()}
 _DISC: Final = 200
-_BESIDE: Final = 1  # slices on either side of the middle: further off a body is less deep and less hollow
+_BESIDE: Final = 2  # slices on either side of the middle that may show as much of a body
 _BESIDE_SHARE: Final = 0.85
+_BESIDE_SHARE_SLIP: Final = 0.97  # off the middle an endplate is less deep, and a slip a greater share of it
+_STEEP_MM: Final = 1.2
+_ASLANT: Final = math.sin(math.radians(10))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +160,13 @@ def _height_loss(series: MaskedSeries, finding: Finding) -> float | None:
         tilt = tilts(seen, series.pixel_mm)
         sizes: dict[str, Heights] = {}
         for whole, lean in zip(seen, tilt, strict=True):
+            if not whole.whole and whole.site != finding.site:
+                continue  # cut by the picture's edge: no neighbour to compare heights with
             # Bone that is pushed out of the body bears its label and is none of its height.
             cropped = whole.site == finding.site and series.plane != "radiograph"
             body = _within(whole, finding.evidence.box) if cropped else whole
+            if cropped and abs(lean) > _ASLANT and body.pixels.sum() < whole.pixels.sum():
+                return None  # the box is upright: beside a wall that is aslant it cuts not all of that bone
             try:
                 rows, columns = np.nonzero(body.pixels)
                 rows_mm, columns_mm = rows * series.pixel_mm[0], columns * series.pixel_mm[1]
@@ -185,7 +192,9 @@ def _within(body: Body, box: Box) -> Body:
     return Body(body.site, body.box, pixels, body.whole)
 
 
-def _through_middle(series: MaskedSeries, finding: Finding, sites: Sequence[str]) -> list[list[Body]]:
+def _through_middle(
+    series: MaskedSeries, finding: Finding, sites: Sequence[str], share: float = _BESIDE_SHARE
+) -> list[list[Body]]:
     """The bodies in the slice of the evidence, and in those beside it that show as much of the ones named.
 
     Alone where one of them bears screws, whose way through the pedicles the slices beside it meet.
@@ -195,7 +204,7 @@ def _through_middle(series: MaskedSeries, finding: Finding, sites: Sequence[str]
     screwed = {one.site for one in series.findings if one.pathology == "screws" and one.present}
     if series.plane == "radiograph" or screwed & set(sites):
         return [shown]
-    wanted = {body.site: _BESIDE_SHARE * body.pixels.sum() for body in shown if body.site in sites}
+    wanted = {body.site: share * body.pixels.sum() for body in shown if body.site in sites}
     found = []
     for at in range(middle - _BESIDE, middle + _BESIDE + 1):
         seen = _bodies_of(series, at) if 0 <= at < len(series.labels) and at != middle else []
@@ -220,7 +229,7 @@ def _slip(series: MaskedSeries, finding: Finding) -> float | None:
     if series.plane == "radiograph" and (_covered(series, upper) or _covered(series, lower)):
         return None
     slips = []
-    for seen in _through_middle(series, finding, (upper, lower)):
+    for seen in _through_middle(series, finding, (upper, lower), _BESIDE_SHARE_SLIP):
         places = {body.site: place for place, body in enumerate(seen)}
         if upper not in places or lower not in places:
             continue
@@ -234,9 +243,12 @@ def _slip(series: MaskedSeries, finding: Finding) -> float | None:
 def _curve(series: MaskedSeries, finding: Finding) -> float | None:
     if finding.extent is None:
         return None
-    seen = _bodies_of(series, finding.evidence.slice_index)
     kyphosis = finding.pathology == "thoracic_kyphosis"
-    angle = sagittal_curve_deg(seen, series.pixel_mm, *finding.extent, lower_end=kyphosis)
+    angles = [
+        sagittal_curve_deg(seen, series.pixel_mm, *finding.extent, lower_end=kyphosis)
+        for seen in _through_middle(series, finding, finding.extent)
+    ]
+    angle = float(np.median(angles))
     return (-angle if kyphosis else angle) - (finding.value or 0.0)
 
 
@@ -270,9 +282,13 @@ def _sac(series: MaskedSeries, finding: Finding) -> float | None:
         if not columns.size or not (picture == value).any():
             raise SourceError(f"structure {value} or the sac is not in the slice")
         middle = (columns[0] + columns[-1] + 1) / 2 * series.pixel_mm[1]
-        return sac_depth_mm(picture, series.pixel_mm, (0.0, middle), (1.0, 0.0), reach_mm=math.inf) - (
-            finding.value or 0.0
-        )
+        depths = [
+            sac_depth_mm(picture, series.pixel_mm, (0.0, middle + aside), (1.0, 0.0), reach_mm=math.inf)
+            for aside in (-series.pixel_mm[1], 0.0, series.pixel_mm[1])
+        ]
+        if abs(depths[2] - depths[0]) > _STEEP_MM:
+            return None  # a sac pressed from one side: its middle is not the canal's
+        return depths[1] - (finding.value or 0.0)
     start, backwards = disc_line(picture, series.pixel_mm, value)
     return sac_depth_mm(picture, series.pixel_mm, start, backwards) - (finding.value or 0.0)
 

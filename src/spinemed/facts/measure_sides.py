@@ -14,8 +14,8 @@ from spinemed.errors import SourceError
 from spinemed.facts.measure import SAC_VALUES
 
 _FEWEST_PIXELS: Final = 60
-_WHOLE: Final = 0.7
 _MOST: Final = 0.15
+_LEAST_MM2: Final = 3.0
 _CENTRAL_MM: Final = 2.5
 _BEYOND_MM: Final = 1.0  # of a mirrored outline: less is the tilt of the slice and the pixels' edge
 
@@ -33,14 +33,12 @@ def herniation_side(
     if areas.max() < _FEWEST_PIXELS:
         raise SourceError(f"structure {value} is not in the slices; choose slices along this disc")
     # A slice that leaves the disc for a body shows a part of its outline: what is missing in front would
-    # be taken for tissue behind.
-    whole = [mask for mask in masks if mask.sum() >= _WHOLE * areas.max()]
-    by_slice = [(_excess_mm(mask, spacing_mm), int(mask.sum())) for mask in whole]
-    aside_mm = [places for places, area in by_slice if len(places) < _MOST * area]
-    if not aside_mm:
+    # be taken for tissue behind. The slice with most of the disc shows most of its outline.
+    mask = masks[int(areas.argmax())]
+    places = _excess_mm(mask, spacing_mm)
+    if len(places) >= _MOST * mask.sum():
         raise SourceError(f"no slice shows structure {value} whole; choose slices parallel to the disc")
-    places = np.concatenate(aside_mm)
-    if places.size * spacing_mm[0] * spacing_mm[1] < 4.0 * len(aside_mm):
+    if places.size * spacing_mm[0] * spacing_mm[1] < _LEAST_MM2:
         return "none"
     middle = float(np.median(places))
     if abs(middle) < _CENTRAL_MM:

@@ -16,6 +16,8 @@ SMALLEST_SLIP_PERCENT: Final = 15.0
 """A slip that is to be told from none beside a pars must reach this."""
 
 _LEAST_CURVE_LEAD_DEG: Final = 6.0
+_AT_LIMIT_MM: Final = 2.0
+"""An apex is told from the vertebra across the limit of its region by lying this much further out."""
 
 
 def pars(premise: Premise, key: str) -> bool | None:
@@ -53,7 +55,10 @@ def unstable_slip(premise: Premise, key: str) -> bool | None:
 
 def largest_curve(premise: Premise) -> Finding | None:
     """Return the scoliosis finding of the largest angle in the shown series; None for none or a near tie."""
-    series = premise.shown[0].series.uid
+    return _largest_in(premise, premise.shown[0].series.uid)
+
+
+def _largest_in(premise: Premise, series: str) -> Finding | None:
     found = [one for one in premise.facts.of("scoliosis") if one.evidence.series == series]
     found.sort(key=lambda one: -abs(one.value or 0.0))
     if not found:
@@ -73,10 +78,28 @@ def curve_key(finding: Finding) -> str:
 
 
 def scoliosis_side(premise: Premise, key: str) -> bool | None:
-    """Return whether the largest curve has the region and convex side `key`."""
+    """Return whether the largest curve has the region and convex side `key`, in all films that show one."""
     finding = largest_curve(premise)
-    said = curve_key(finding) if finding is not None and is_clear(finding) else ""
-    return key == said if said else None
+    if finding is None or not is_clear(finding) or _is_at_limit(premise, finding):
+        return None
+    films = {one.evidence.series for one in premise.facts.of("scoliosis")}
+    curves = [one for film in films if (one := _largest_in(premise, film)) is not None and one.present]
+    said = curve_key(finding)
+    if not said or (finding.present and any(curve_key(one) != said for one in curves)):
+        return None
+    return key == said
+
+
+def _is_at_limit(premise: Premise, finding: Finding) -> bool:
+    """Return whether the vertebra across the limit of both regions lies about as far out as the apex."""
+    shown = premise.shown[0]
+    bodies, limit = premise.bodies(shown), {Level.T11: Level.T12, Level.T12: Level.T11}
+    apex = Site.parse(finding.site).upper
+    pair = [bodies.get(level.value) for level in (apex, limit[apex])] if apex in limit else []
+    columns = [(one.evidence.box.left + one.evidence.box.right) / 2 for one in pair if one is not None]
+    if len(columns) < 2 or not finding.present:
+        return False
+    return abs(columns[0] - columns[1]) * shown.spacing_mm[1] <= _AT_LIMIT_MM
 
 
 def cobb_band(finding: Finding) -> str:

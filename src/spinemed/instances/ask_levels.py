@@ -71,7 +71,7 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     if not whole:
         return None
     cut = slice_of(series, whole[0].evidence.plane, usual_slice(whole))
-    bodies = [one for one in bodies if _is_shown(series, one, cut.index)]
+    bodies = [one for one in bodies if is_shown(series, one, cut.index)]
     chain = chain_of(bodies, cut.spacing_mm) or chain_beside_cut(bodies, cut.spacing_mm, cut.grey.shape[0])
     if chain is None:
         return None
@@ -82,11 +82,14 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     return Strip(series, cut, chain, anchor_groups(chain, cut.size_mm[0]))
 
 
-def _is_shown(series: CaseSeries, body: Finding, index: int) -> bool:
-    """Return whether a slice runs about through the middle of a body, which its evidence's slice does."""
+def is_shown(series: CaseSeries, body: Finding, index: int, share: float = OFF_SHARE) -> bool:
+    """Return whether a slice runs about through the middle of a body, which its evidence's slice does.
+
+    `share` of the body's depth is how far beside it the slice may lie.
+    """
     box, spacing_mm = body.evidence.box, slice_of(series, body.evidence.plane, index).spacing_mm
     depth_mm = (box.right - box.left) * spacing_mm[1]
-    return abs(body.evidence.slice_index - index) * step_mm(series) <= OFF_SHARE * depth_mm
+    return abs(body.evidence.slice_index - index) * step_mm(series) <= share * depth_mm
 
 
 def step_mm(series: CaseSeries) -> float:

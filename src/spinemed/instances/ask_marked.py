@@ -10,6 +10,7 @@ from typing import Final, Literal
 import numpy as np
 
 from spinemed.imaging.radiograph import Radiograph
+from spinemed.instances.ask_levels import is_shown
 from spinemed.instances.drafts import Case, Draft, spread, the_right
 from spinemed.instances.premise import Shown
 from spinemed.instances.shots import (
@@ -32,6 +33,8 @@ _AXIAL_BEHIND_MM: Final = 12.0
 """The middle of axial pictures lies this far behind the middle of the body, about the canal's front."""
 _ABSENT_SPREAD_MM: Final[Mapping[str, float]] = {"C": 3.0, "T": 9.0, "L": 9.0}
 """Normal sites are shown up to this far beside their middle, since findings are shown where they are seen."""
+_PASSING_SHARE: Final[Mapping[str, float]] = {"C": 0.35, "T": 0.35, "L": 0.45, "S": 0.45}
+"""A slice up to this share of a body's depth beside its middle still runs through it, off its side walls."""
 _FORAMEN_RING_MM: Final = (10.0, 12.0)
 """Rings around a foramen take it in whole: one on its middle would lie on the root, or beside it."""
 _FEWEST_PIXELS: Final = 25
@@ -72,7 +75,8 @@ MARKED: Final[tuple[Marked, ...]] = (
     Marked("slip_grade", "slip", _SIDE_VIEWS, regions="L"),
     Marked("bridging", "bridging", ("CT sagittal", "XR lateral"), beside=True),
     Marked("bridging", "spondylodiscitis", _MR, beside=True),
-    Marked("metastasis_kind", "metastasis", ("CT sagittal", "T1 sagittal", "T2 sagittal"), beside=True),
+    # On T1 alone lytic and blastic lesions are dark alike.
+    Marked("metastasis_kind", "metastasis", ("CT sagittal", "T2 sagittal"), beside=True),
     Marked("fracture_type", "fracture", ("CT sagittal",), regions="TL"),
     Marked("scoliosis_side", "scoliosis", ("XR full frontal",), "none", None),
     Marked("scoliosis_severity", "scoliosis", ("XR full frontal",), "none", None),
@@ -105,11 +109,20 @@ def _asked(case: Case, mark: Marked, series: CaseSeries) -> Iterator[Asked]:
             continue
         seen.add(finding.site)
         sites = () if mark.side_mm is None else (finding.site,)
-        answer = the_right(case, mark.kind, sites, keys, (bare(series, finding, mark.ring == "finding"),))
+        shown = _ground(mark, series, finding)
+        answer = the_right(case, mark.kind, sites, keys, (bare(series, shown, mark.ring == "finding"),))
         if answer is not None:
-            yield series, finding, *answer
+            yield series, shown, *answer
         if mark.side_mm is None:
             return
+
+
+def _ground(mark: Marked, series: CaseSeries, finding: Finding) -> Finding:
+    """Return what the answer at a finding's site rests on: a present one of the kind's facts, else itself."""
+    if finding.present or mark.ring == "finding":
+        return finding
+    facts = series.of(*template_of(mark.kind).facts)
+    return next((one for one in facts if one.present and one.site == finding.site), finding)
 
 
 def bare(series: CaseSeries, finding: Finding, ring: bool = False) -> Shown:
@@ -158,9 +171,11 @@ def _is_seen(finding: Finding, shot: Shot) -> bool:
 def _shot(
     case: Case, mark: Marked, series: CaseSeries, finding: Finding, rng: np.random.Generator
 ) -> Shot | None:
-    """Return the picture; None where the ring's place or the picture's middle is not known."""
+    """Return the picture; None without a place for ring or middle, or where the slice misses the bodies."""
     box = finding.evidence.box
     cut = slice_of(series, finding.evidence.plane, _slice_index(mark, series, finding, rng))
+    if mark.ring == "site" and not _passes_bodies(series, finding.site, cut):
+        return None
     if mark.side_mm is None:
         return shoot(case.study, series, cut, whole_frame(cut, rng), finding.evidence, rng)
     middle = middle_of(series, finding, cut)
@@ -174,6 +189,15 @@ def _shot(
         ring_px = _FORAMEN_RING_MM[0] / frame.pixel_mm, _FORAMEN_RING_MM[1] / frame.pixel_mm
     ring = None if mark.ring == "none" else middle
     return shoot(case.study, series, cut, frame, finding.evidence, rng, ring, ring_px=ring_px)
+
+
+def _passes_bodies(series: CaseSeries, site: str, cut: Slice) -> bool:
+    """Return whether a slice runs through the marked body, or through both bodies of a marked segment."""
+    bodies = series.bodies()
+    return all(
+        level in bodies and is_shown(series, bodies[level], cut.index, _PASSING_SHARE[level[0]])
+        for level in site.split("-")
+    )
 
 
 def _slice_index(mark: Marked, series: CaseSeries, finding: Finding, rng: np.random.Generator) -> int:

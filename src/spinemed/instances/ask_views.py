@@ -7,12 +7,14 @@ from typing import Final
 
 import numpy as np
 
+from spinemed.instances.ask_marked import middle_of
 from spinemed.instances.drafts import SHARE_NORMAL, Case, Draft, the_right
 from spinemed.instances.options import OPTIONS
 from spinemed.instances.shots import (
     CaseSeries,
     Turn,
     frame_around,
+    outline,
     shoot,
     slice_of,
     usual_slice,
@@ -27,6 +29,9 @@ _RING_OFF_MM: Final = (22.0, 34.0)
 _TURNS: Final[tuple[Turn, ...]] = (0, 90, 180, 270)
 _FLAT_VIEWS: Final = ("CT sagittal", "T1 sagittal", "T2 sagittal", "STIR sagittal", "T2 axial")
 _RADIOGRAPHS: Final = ("XR lateral", "XR frontal")
+_FEWEST_BODIES: Final = 2
+"""Whole bodies in a window that asks what an image is, or how it lies."""
+_TRIES: Final = 6
 _SHARE_NONE: Final = 0.25
 """Share of `which_seen` items in which nothing of what is offered is seen: one of four options."""
 
@@ -56,16 +61,28 @@ def _one_of_each_view(case: Case, views: tuple[str, ...], rng: np.random.Generat
 
 
 def _of_view(case: Case, kind: Kind, series: CaseSeries, rng: np.random.Generator) -> Draft | None:
-    seen = series.of("vertebra") or series.findings
-    index, plane = usual_slice(seen), seen[0].evidence.plane
-    evidence = next(one for one in seen if one.evidence.slice_index == index)
-    cut = slice_of(series, plane, index)
-    middle = cut.grey.shape[0] / 2, cut.grey.shape[1] / 2
+    """Ask about a window that shows the spine: two whole bodies, or the canal of an axial slice."""
+    axial = series.series.plane == "axial"
+    seen = series.of("canal_stenosis" if axial else "vertebra")
+    if not seen:
+        return None
+    index = usual_slice(seen)
+    here = [one for one in seen if one.evidence.slice_index == index]
+    cut = slice_of(series, here[0].evidence.plane, index)
     turn: Turn = _TURNS[int(rng.integers(4))] if kind == "front_edge" else 0
-    frame = frame_around(cut, middle, rng, _SIDE_MM, spread=0.12)
-    shot = shoot(case.study, series, cut, frame, evidence.evidence, rng, None, turn)
-    answer = the_right(case, kind, (), template_of(kind).keys, (shot.shown,))
-    return None if answer is None else Draft(kind, (), answer[1], answer[0], (shot,), (evidence.id,))
+    for _ in range(_TRIES):
+        evidence = here[int(rng.integers(len(here)))]
+        middle = middle_of(series, evidence, cut)
+        if middle is None:
+            continue
+        frame = frame_around(cut, middle, rng, _SIDE_MM, spread=0.12)
+        shown = outline(series, cut, frame)
+        if sum(shown.holds(one) for one in here) < (1 if axial else _FEWEST_BODIES):
+            continue
+        shot = shoot(case.study, series, cut, frame, evidence.evidence, rng, None, turn)
+        answer = the_right(case, kind, (), template_of(kind).keys, (shot.shown,))
+        return None if answer is None else Draft(kind, (), answer[1], answer[0], (shot,), (evidence.id,))
+    return None
 
 
 def _ring_sides(case: Case) -> Iterator[Draft]:

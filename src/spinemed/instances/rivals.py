@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from spinemed.instances.alignment_truth import SMALLEST_SLIP_PERCENT
+from spinemed.instances.margins import CUTS
 from spinemed.instances.premise import Premise, Shown, sites_in_view
 from spinemed.instances.truth import NARROW, SEARCHED
 from spinemed.records import Finding, Kind, Pathology
@@ -17,6 +18,11 @@ _ONE_IN_VIEW: Final[Mapping[Kind, Pathology]] = {
 }
 """Kinds that look for the one level in view with a pathology."""
 
+_LOOKS_ALIKE: Final[Mapping[Kind, tuple[Pathology, ...]]] = {
+    "modic_level": ("spondylodiscitis", "fracture", "metastasis")
+}
+"""Kind -> other diseases that change a picture in the same way, at any level in view."""
+
 
 def has_rival(premise: Premise) -> bool:
     """Return whether the pictures show more than one level that could be the one looked for.
@@ -27,12 +33,29 @@ def has_rival(premise: Premise) -> bool:
     pathology = _ONE_IN_VIEW.get(premise.kind)
     if pathology is None:
         return False
-    found = {
+    found = _sites_near(premise, pathology)
+    if len(found) > 1 or any(_may_be_near(premise, one) for one in _LOOKS_ALIKE.get(premise.kind, ())):
+        return True
+    if pathology == "fracture" and not any(_lost_height(premise, site) for site in found):
+        # Where no height is lost, a dent in the endplate of another vertebra looks broken as well.
+        dented = _sites_near(premise, "endplate_defect") - found
+        return bool(dented) or not all(_shows_break(premise, site) for site in found)
+    return pathology == "herniation" and _looks_herniated_elsewhere(premise, found)
+
+
+def _sites_near(premise: Premise, pathology: Pathology) -> set[str]:
+    """Return where a pathology is stated in or next to the windows."""
+    return {
         one.site
         for one in premise.facts.of(pathology)
         if _is_looked_for(one) and any(_is_near(premise, shown, one) for shown in premise.shown)
     }
-    return len(found) > 1 or (pathology == "herniation" and _looks_herniated_elsewhere(premise, found))
+
+
+def _may_be_near(premise: Premise, pathology: Pathology) -> bool:
+    """Return whether a pathology is stated in or next to the windows, or held back there."""
+    in_view = {site for shown in premise.shown for site in sites_in_view(premise, shown)}
+    return bool(_sites_near(premise, pathology)) or premise.is_hidden(pathology, in_view)
 
 
 def _is_looked_for(finding: Finding) -> bool:
@@ -52,6 +75,24 @@ def _is_near(premise: Premise, shown: Shown, finding: Finding) -> bool:
         and box.top < shown.bottom
         and box.right > shown.left
         and box.left < shown.right
+    )
+
+
+def _lost_height(premise: Premise, site: str) -> bool:
+    """Return whether a shown series states that a vertebra has lost a fifth of its height or more."""
+    series = {shown.series.uid for shown in premise.shown}
+    return any(
+        one.evidence.series in series and (one.value or 0.0) >= CUTS["height_loss"][0]
+        for one in premise.stated("height_loss", site)
+    )
+
+
+def _shows_break(premise: Premise, site: str) -> bool:
+    """Return whether a picture shows a fracture without loss of height: by its oedema, or on CT its line."""
+    series = {shown.series.uid for shown in premise.shown}
+    here = [one for one in premise.stated("fracture", site) if one.evidence.series in series]
+    return any(one.detail == "fresh" for one in here) or any(
+        shown.series.modality == "CT" for shown in premise.shown
     )
 
 

@@ -42,6 +42,8 @@ _SACRUM: Final = "S1"
 _FIRST: Final = "C2"
 _FINE_MM: Final = 0.7
 """Pixels at most this large show if a herniation's base is broad, and outline a root of 4 mm in a foramen."""
+_LESION_CONTRAST: Final = 3.5
+"""A lesion is told from healthy marrow where it stands out by this many standard deviations of noise."""
 _SACRALISED: Final = "L5_sacralised"
 _TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
 # The edge that column 0 (sagittal: anterior) or row 0 (axial: anterior) comes to lie at, turned to the left.
@@ -180,7 +182,21 @@ def disc_finding(premise: Premise, key: str) -> bool | None:
         return None
     if max(premise.shown[0].spacing_mm) > _FINE_MM:
         return None
+    there: Pathology = "spondylodiscitis" if infected else "herniation"
+    if (infected or grade != "none") and not is_on_slice(premise, there):
+        return None
     return key == ("spondylodiscitis" if infected else grade)
+
+
+def is_on_slice(premise: Premise, pathology: Pathology) -> bool:
+    """Return whether the shown series states a pathology of the marked site on the very slice shown."""
+    shown = premise.shown[0]
+    return any(
+        (one.pathology, one.site) == (pathology, premise.site)
+        and one.present
+        and one.evidence.slice_index == shown.slice_index
+        for one in premise.facts.seen_in(shown.series.uid)
+    )
 
 
 def herniation_zone(finding: Finding) -> str:
@@ -251,14 +267,12 @@ def segment_finding(premise: Premise, key: str) -> bool | None:
     """
     if premise.site == "C2-C3" and not premise.present("bridging", premise.site):
         return None
-    return _one_of_many(premise, key, ("bridging", "spondylodiscitis", "cage"))
-
-
-def _one_of_many(premise: Premise, key: str, pathologies: tuple[Pathology, ...]) -> bool | None:
-    states = {pathology: premise.present(pathology, premise.site) for pathology in pathologies}
-    if None in states.values() or sum(bool(state) for state in states.values()) > 1:
+    asked: tuple[Pathology, ...] = ("bridging", "spondylodiscitis", "cage")
+    states = [premise.present(pathology, premise.site) for pathology in asked]
+    there = [pathology for pathology, state in zip(asked, states, strict=True) if state]
+    if None in states or len(there) > 1 or not all(is_on_slice(premise, one) for one in there):
         return None
-    return key == next((name for name, state in states.items() if state), "none")
+    return key == (there[0] if there else "none")
 
 
 def implant_levels(premise: Premise, key: str) -> bool | None:
@@ -320,6 +334,10 @@ def vertebra_finding(premise: Premise, key: str) -> bool | None:
     broken = premise.present("fracture", premise.site)
     present = premise.present("metastasis", premise.site)
     if tumour is None or broken is None or present is None or (present and broken):
+        return None
+    if (present or broken) and not is_on_slice(premise, "metastasis" if present else "fracture"):
+        return None
+    if present and tumour.contrast is not None and tumour.contrast < _LESION_CONTRAST:
         return None
     return key == (tumour.grade if present else "fracture" if broken else "none")
 

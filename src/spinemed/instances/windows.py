@@ -223,7 +223,7 @@ def _edge_above(chain: Chain, index: int) -> tuple[float, float]:
         upper = chain.spans[index - 1]
         return upper.bottom - _SHOWN_SHARE * upper.height, high
     # What is seen of the next one above, labelled or not, is as tall as this one where it is whole.
-    ends = _near(chain.ceiling, span.top - _WIDEST_GAP * span.height, span.top)
+    ends = _near(chain.ceiling, span.top, -_WIDEST_GAP * span.height)
     return min(max(ends - _SHOWN_SHARE * span.height, -_BEYOND_MM), high), high
 
 
@@ -234,15 +234,20 @@ def _edge_below(chain: Chain, index: int, slice_height: float) -> tuple[float, f
     if index < len(chain.spans) - 1:
         lower = chain.spans[index + 1]
         return low, lower.top + _SHOWN_SHARE * lower.height
-    begins = _near(chain.floor, span.bottom, span.bottom + _WIDEST_GAP * span.height)
+    begins = _near(chain.floor, span.bottom, _WIDEST_GAP * span.height)
     return low, max(min(begins + _SHOWN_SHARE * span.height, slice_height + _BEYOND_MM), low)
 
 
-def _near(seen: float | None, low: float, high: float) -> float:
-    """Return where the neighbour's endplate lies: where it is seen if that is near, else at a rim."""
-    if seen is not None and low <= seen <= high:
+def _near(seen: float | None, rim: float, gap: float) -> float:
+    """Return where the neighbour's endplate lies: where it is seen if that is near, else at a rim.
+
+    `rim` is the vertebra's own, `gap` how far off the neighbour may begin, signed. The boxes of bodies that
+    lean overlap: up to as far past the rim the neighbour counts as seen.
+    """
+    near, far = sorted((rim - gap, rim + gap))
+    if seen is not None and near <= seen <= far:
         return seen
-    return high if seen is None or seen > high else low
+    return max(rim, rim + gap) if seen is None or seen > far else min(rim, rim + gap)
 
 
 def _left(

@@ -54,8 +54,7 @@ CITATIONS: Final = MappingProxyType(
         ),
         "herniation_urgency": (
             "Weinstein JN, et al. Surgical vs nonoperative treatment for lumbar disk herniation (SPORT). "
-            "JAMA 2006;296:2441-2450. doi:10.1001/jama.296.20.2441, PMC2553805 (six weeks); urgency of a "
-            "progressive motor deficit: expert opinion"
+            "JAMA 2006;296:2441-2450. doi:10.1001/jama.296.20.2441, PMC2553805"
         ),
         "idsa_2015": (
             "Berbari EF, et al. 2015 IDSA clinical practice guidelines for the diagnosis and treatment of "
@@ -101,7 +100,7 @@ CITATIONS: Final = MappingProxyType(
         "scoliosis_cobb": (
             "Sardar ZM, Lenke LG. Adolescent idiopathic scoliosis: classification and natural history. "
             "https://musculoskeletalkey.com/"
-            "2-adolescent-idiopathic-scoliosis-classification-and-natural-history/; braces from 20 degrees: "
+            "2-adolescent-idiopathic-scoliosis-classification-and-natural-history/; "
             "2016 SOSORT guidelines, doi:10.1186/s13013-017-0145-8"
         ),
         "sins_2010": (
@@ -155,6 +154,7 @@ NOTES: Final = MappingProxyType(
         "csrs_2017": ("as quoted in J Am Board Fam Med, table 5"),
         "herniation_anatomy": ("abstract of Ryang read"),
         "herniation_urgency": (
+            "six weeks from the paper; the urgency of a progressive motor deficit is expert opinion: "
             "secondary pages agree on urgent surgery for a progressive motor deficit: "
             "http://lowback-pain.com/surgery.urgent.htm, "
             "http://m.medicalcriteria.com/crit/neuro_disk_surgery.html; no primary paper was read"

@@ -180,7 +180,10 @@ def not_shown(case: Case) -> str:
     shows it whole. Injuries, tumours, infections and curves have an imaging of their own.
     """
     if case.problem.lead in _BY_MRI:
-        return "" if is_covered(case.facts, _REGIONS[case.problem.part], ("MR",)) else "_mri"
+        first, last = _REGIONS[case.problem.part]
+        if case.problem.lead in _ON_ROOT and case.problem.part == "lower":
+            first = Level.L2
+        return "" if is_covered(case.facts, (first, last), ("MR",)) else "_mri"
     if case.problem.lead in _BY_ANY:
         return "" if is_covered(case.facts, _REGIONS[case.problem.part], ("MR", "CT", "XR")) else "_any"
     return ""

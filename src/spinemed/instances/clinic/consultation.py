@@ -16,7 +16,7 @@ from spinemed.instances.clinic.case import (
     is_site_counted,
     not_shown,
 )
-from spinemed.instances.clinic.describe import is_central, is_lumbar, normal_sentences, sentence
+from spinemed.instances.clinic.describe import by_level, is_central, is_lumbar, normal_sentences, sentence
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.further import other_narrow_levels
 from spinemed.instances.clinic.pictures import key_pictures
@@ -56,6 +56,12 @@ _COUNTED: Final = (
     "old_fracture",
 )
 """Leads whose one level could be mistaken for another."""
+_UNOPERATED: Final = ("injury.non_operative", "injury.opened", "fragility.non_operative", "fragility.opened")
+"""Acts for a fresh fracture that is not operated: how far a burst one narrows the canal is left to say."""
+_OPEN: Final = ("open.surgeon", "old_fracture.opened")
+"""Acts under which a patient trains while a surgeon has still to judge something."""
+FRAIL_AGE: Final = 80
+"""From this age fitness and frailty are weighed before an operation."""
 _UNSPECIFIC: Final = ("degeneration", "transitional", "old_fracture")
 _WIDE: Final = ("injury", "fragility", "metastasis", "discitis", "old_fracture", "kyphosis")
 """Leads for which what is normal is told of the whole spine; for others, of the region of the complaint."""
@@ -111,11 +117,23 @@ def explanation(case: Case) -> str:
     if clinical.symptoms == "none":
         return case.say("explain.painless")
     if problem.lead in _UNSPECIFIC:
-        return case.say("explain.unspecific")
+        return _unspecific(case)
     if problem.lead == "scoliosis":
         return case.say("explain.curve_adult" if clinical.risser is None else "explain.curve")
     near = [site for site in problem.sites if part_of(site) == problem.part]
     return case.say(f"explain.{_EXPLAINED.get(problem.lead, 'site')}", level=case.style.sites(near))
+
+
+def _unspecific(case: Case) -> str:
+    """Return why the cause of the pain stays open: after a healed fracture, beside Modic 1, or else."""
+    told = case.told
+    if case.problem.lead == "old_fracture" and any(one.pathology == "fracture" for one in told):
+        return case.say("explain.old_fracture")
+    inflamed = [one.site for one in told if one.pathology == "modic_change" and one.grade == "1"]
+    near = tuple(dict.fromkeys(site for site in inflamed if part_of(site) == case.problem.part))
+    if near:
+        return case.say("explain.modic_1", level=case.style.sites(near))
+    return case.say("explain.unspecific")
 
 
 def changes(case: Case) -> tuple[str, ...]:
@@ -171,14 +189,18 @@ def cautions(case: Case) -> list[tuple[str, tuple[str, ...]]]:
     )
     narrow = other_narrow_levels(problem)
     beside = _discs_in_canal(problem)
+    burst = _burst(problem)
     variant = any(one.pathology == "transitional" for one in problem.found)
     rules = (
-        ("training", undated, bool(undated) and (plan.stance == "conserve" or plan.act == "open.surgeon")),
+        ("training", undated, bool(undated) and (plan.stance == "conserve" or plan.act in _OPEN)),
+        ("burst", burst, bool(burst) and plan.act in _UNOPERATED),
         ("saddle", (), problem.lead == "central_herniation" and not case.clinical.bladder),
         ("saddle_beside", beside, bool(beside) and not case.clinical.bladder),
         ("fusion", slipped, bool(slipped) and plan.operates),
         ("levels", narrow, bool(narrow) and plan.operates),
-        ("variant", (), variant and plan.operates),
+        ("cord_first", (*_at_cord(case),), plan.stance == "offer" and bool(_at_cord(case))),
+        ("variant", (), variant and plan.operates and problem.part != "neck"),
+        ("frail", (), plan.operates and case.clinical.age >= FRAIL_AGE),
         ("whole_part" + not_shown(case), (), bool(not_shown(case))),
     )
     return [(name, sites) for name, sites, holds in rules if holds]
@@ -193,7 +215,20 @@ def uncleared(case: Case) -> list[str]:
     sites = [Level(site) for site in case.problem.sites]
     by_ct = all(is_covered(case.facts, (level, level), ("CT",)) for level in sites)
     whole = is_covered(case.facts, (Level.C2, Level.L5), ("CT", "MR"))
-    return [*([] if by_ct else ["fracture_ct"]), *([] if whole else ["whole_spine"])]
+    rest = "whole_spine_operated" if case.plan.operates else "whole_spine"
+    return [*([] if by_ct else ["fracture_ct"]), *([] if whole else [rest])]
+
+
+def _at_cord(case: Case) -> tuple[str, ...]:
+    """Return where the cord or the conus has little room, which goes before an operation elsewhere."""
+    names = ("cord", "cord_back", "conus")
+    return tuple(dict.fromkeys(site for need in case.needs if need.name in names for site in need.sites))
+
+
+def _burst(problem: Problem) -> tuple[str, ...]:
+    """Return the fresh fractures of the posterior wall, from where bone may reach into the canal."""
+    fresh = [one for one in problem.found if one.pathology == "fracture" and one.detail == "fresh"]
+    return tuple(dict.fromkeys(one.site for one in by_level(fresh) if one.grade in ("A3", "A4")))
 
 
 def _discs_in_canal(problem: Problem) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.describe import by_level, is_lumbar
-from spinemed.instances.clinic.problem import HIGH_SLIP, Problem, severity
+from spinemed.instances.clinic.problem import FAR_SLIP, HIGH_SLIP, Problem, severity
 from spinemed.levels import Level, Site
 from spinemed.records import Finding
 
@@ -17,15 +17,19 @@ BENT_AGE: Final = 60
 """From this age a larger kyphosis does so too."""
 YOUNG: Final = 40
 """Below this age several wedged vertebrae or Schmorl nodes make one think of Scheuermann disease."""
+GROWN_UP: Final = 18
+"""From this age nothing is said of the growth that is left."""
 SCHEUERMANN_BODIES: Final = 3
 """Vertebrae with a wedge or a Schmorl node from which they are several (Sorensen 1964: three)."""
 SURGICAL_KYPHOSIS_DEG: Final = 70.0
 """From this thoracic kyphosis a spine surgeon is asked."""
 SURGICAL: Final = frozenset(
     {"cord", "cord_back", "conus", "stenosis", "slip_high", "slip_isthmic", "slip_beside", "kyphosis_large",
-     "fracture_fresh"}
+     "fracture_fresh", "fracture_implant", "slip_unknown"}
 )  # fmt: skip
 """Needs that a spine surgeon judges, so that no plan says beside them that no operation is needed."""
+_OF_CORD: Final = ("myelopathy", "stenosis")
+"""Leads whose own plan gives the canal room."""
 MOVING_POINTS: Final = 10
 """Percentage points between positions from which a slip is told as changing."""
 
@@ -57,6 +61,9 @@ def further_needs(problem: Problem, age: int, osteoporotic: bool = False) -> tup
     covered = {site for need in needs for site in need.sites} | set(problem.sites)
     needs.append(Need(_why_collapsed(problem, age), _collapsed(rest, covered)))
     needs += _of_kyphosis(problem, age, osteoporotic)
+    told = {site for need in needs if need.name.startswith("slip") for site in need.sites}
+    unknown = dict.fromkeys(one.site for one in by_level(problem.found) if _is_unexplained_slip(one))
+    needs.append(Need("slip_unknown", tuple(site for site in unknown if site not in told)))
     return tuple(need for need in needs if need.sites)
 
 
@@ -77,14 +84,25 @@ def _beside_tumour(needs: Sequence[Need], problem: Problem) -> list[Need]:
 
 
 def _beside_implants(needs: Sequence[Need], problem: Problem) -> list[Need]:
-    """Return the needs with the slips next to implants: the segment beside a fusion has worn."""
+    """Return the needs with what lies at or next to implants: slips, since the segment beside a fusion
+    has worn, and fresh fractures, which may have loosened them.
+    """
     held = [Level(level) for one in problem.found if one.pathology in ("cage", "screws")
             for level in one.site.split("-")]  # fmt: skip
+    broken = [one.site for one in by_level(problem.found) if _is_fracture("fresh")(one)]
+    shaken = tuple(site for site in broken if any(is_at_or_beside(Level(site), level) for level in held))
     slips = [one.site for one in by_level(problem.found) if one.pathology == "slip"]
     beside = tuple(site for site in slips if held and _is_next_to(Site.parse(site), min(held), max(held)))
     kept = [need._replace(sites=tuple(site for site in need.sites if site not in beside))
             if need.name == "slip_isthmic" else need for need in needs]  # fmt: skip
-    return [*kept, Need("slip_beside", beside)]
+    return [*kept, Need("fracture_implant", shaken), Need("slip_beside", beside)]
+
+
+def is_at_or_beside(one: Level, other: Level) -> bool:
+    """Return whether two vertebrae are the same or neighbours; T13 and L6 may be there or not."""
+    upper, lower = sorted((one, other))
+    between = [level for level in Level if upper < level < lower and level not in (Level.T13, Level.L6)]
+    return not between
 
 
 def _is_next_to(segment: Site, first: Level, last: Level) -> bool:
@@ -113,11 +131,18 @@ def _of_kyphosis(problem: Problem, age: int, osteoporotic: bool) -> list[Need]:
     sites = tuple(one.site for one in bent[:1])
     large = bool(bent) and (bent[0].value or 0.0) >= SURGICAL_KYPHOSIS_DEG
     measured = any(one.pathology == "fracture" and one.detail == "old" for one in problem.found)
+    alike = sites if is_like_scheuermann(problem, age) else ()
     return [
         Need("kyphosis_large", sites if large else ()),
-        Need("kyphosis_young", sites if is_like_scheuermann(problem, age) else ()),
+        Need("kyphosis_young" if age < GROWN_UP else "kyphosis_adult", alike),
         Need("kyphosis_bone", sites if age >= BENT_AGE and not (osteoporotic or measured) else ()),
     ]
+
+
+def _is_unexplained_slip(one: Finding) -> bool:
+    """Return whether a vertebra has slipped forward to grade II without a known cause."""
+    forward = one.pathology == "slip" and not one.detail and (one.value or 0.0) > 0
+    return forward and FAR_SLIP <= severity(one) < HIGH_SLIP
 
 
 def _collapsed(findings: Sequence[Finding], covered: Collection[str]) -> tuple[str, ...]:
@@ -155,10 +180,10 @@ def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
 def _is_of_lead(one: Finding, problem: Problem) -> bool:
     """Return whether the leading plan covers a finding: at its site, or of its kind at its sites.
 
-    The plan of a root, a disc or a painful back does not cover the cord at its own level.
+    The plan of a root, a disc or a painful back does not cover the cord or the conus at its own level.
     """
     lead = problem.finding
-    if lead is None or (problem.lead != "myelopathy" and _is_above_lumbar_canal(one)):
+    if lead is None or (problem.lead not in _OF_CORD and _is_above_cauda(one)):
         return False
     return one.site == lead.site or (one.pathology == lead.pathology and one.site in problem.sites)
 
@@ -178,7 +203,6 @@ def _is_at_cord(first: Level, last: Level) -> Callable[[Finding], bool]:
     return asks
 
 
-_is_above_lumbar_canal: Final = _is_at_cord(Level.C1, Level.T12)
 _is_above_cauda: Final = _is_at_cord(Level.C1, Level.L1)
 
 

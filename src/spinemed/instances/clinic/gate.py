@@ -38,7 +38,7 @@ from spinemed.instances.clinic.lexicon import (
 )
 from spinemed.instances.clinic.limits import implant_sites
 from spinemed.instances.clinic.problem import is_abnormal
-from spinemed.instances.clinic.report import SECTIONS, parse_sections
+from spinemed.instances.clinic.report import SECTIONS, parse_sections, sources_named
 from spinemed.level_grammar import Mention, parse_levels
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Pathology, Reject
@@ -72,7 +72,7 @@ def fault(draft: Draft, facts: CaseFacts) -> str:
     support = Support(facts, draft)
     for message in draft.messages:
         # A reference may hold words such as "Right"; it is the table's own text, not a statement.
-        for clause in clauses(message.content.replace(cite(draft.plan.source), "")):
+        for clause in clauses(_without_references(message.content, draft.plan.source)):
             wrong = support.fault(clause)
             if wrong:
                 return f"{wrong}: {clause.text!r}"
@@ -80,6 +80,13 @@ def fault(draft: Draft, facts: CaseFacts) -> str:
         if dose:
             return f"a drug dose is given: {dose.group()!r}"
     return _sections_fault(draft, facts) if draft.task == "report" else ""
+
+
+def _without_references(text: str, source: str) -> str:
+    """Return a text without the references that it quotes: the plan's own and those that steps name."""
+    for key in (source, *sources_named(text)):
+        text = text.replace(cite(key), "")
+    return text
 
 
 def clauses(text: str) -> Iterator[Clause]:

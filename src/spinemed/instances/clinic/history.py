@@ -47,6 +47,8 @@ AGE_FLOOR: Final[dict[Lead, int]] = {
 GROWN: Final = 16
 LATEST_ONSET: Final = 44
 """Inflammatory pain of the back begins below 45 years (ASAS 2009)."""
+LATEST_OPERATION: Final = 85
+"""Age up to which an earlier operation with implants is told."""
 WEEKS_A_YEAR: Final = 52
 
 
@@ -148,7 +150,7 @@ def history(facts: CaseFacts, problem: Problem, key: str) -> Clinical:
         injury=_injury(problem, key),
         neurology=neurology,
         t_score=None if row.t_score_tenths is None else -_drawn(row.t_score_tenths, f"{key}:t") / 10,
-        operated_years=_operated(facts, row, key),
+        operated_years=_operated(facts, row, age, key),
         flags=row.flags,
     )
 
@@ -267,6 +269,7 @@ def _has_muscle(root: str) -> bool:
     return root in roots() and bool(roots()[root].en.weakness_doctor)
 
 
-def _operated(facts: CaseFacts, row: Scenario, key: str) -> int | None:
+def _operated(facts: CaseFacts, row: Scenario, age: int, key: str) -> int | None:
     implants = any(one.pathology in ("cage", "screws") and one.present for one in facts.findings)
-    return _drawn(row.operated_years or (1, 6), f"{key}:operated") if implants else None
+    drawn = _drawn(row.operated_years or (1, 6), f"{key}:operated")
+    return max(drawn, age - LATEST_OPERATION) if implants else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spinemed.facts.case import CaseFacts, Hidden
+from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.problem import BENIGN, Lead, Problem, is_abnormal, problem_of
 from spinemed.levels import Level
 from spinemed.records import Finding, Pathology
@@ -22,6 +23,8 @@ _KEPT: Final[tuple[Pathology, ...]] = (
     "vertebra", "vertebra_in_part", "thoracic_kyphosis", "lumbar_lordosis", "scoliosis",
 )  # fmt: skip
 """What metal at one level does not spoil."""
+_IN_FIELD: Final[tuple[Pathology, ...]] = ("fracture", "metastasis", "spondylodiscitis", "cord_signal")
+"""What no text leaves out where a shown series holds its vertebra, be it cut by the picture's edge."""
 _CAUSES: Final[tuple[Pathology, ...]] = ("spondylodiscitis", "metastasis")
 """What would change the diagnosis of any finding at its own site."""
 _OF_CANAL: Final[tuple[Lead, ...]] = (
@@ -48,7 +51,6 @@ def restrained(facts: CaseFacts) -> CaseFacts:
     facts = _without_metal(_without_standing(_without_curves(facts)))
     sequence = {series.uid: series.sequence for series in facts.study.series}
     shown = {sequence.get(one.evidence.series, "") for one in facts.findings}
-    broken = {one.site for one in facts.findings if one.pathology == "pars_defect" and one.present}
 
     def limited(one: Finding) -> Finding:
         own = sequence.get(one.evidence.series, "")
@@ -56,11 +58,21 @@ def restrained(facts: CaseFacts) -> CaseFacts:
             one.present and one.pathology == "modic_change" and (own == "STIR" or not {"T1", "T2"} <= shown)
         )
         unnamed = one.present and one.pathology == "metastasis" and own == "T1"
-        if one.present and one.pathology == "slip" and one.detail == "isthmic":
-            return one if one.site.split("-")[0] in broken else one.model_copy(update={"detail": ""})
         return one.model_copy(update={"grade": ""}) if untyped or unnamed else one
 
-    return CaseFacts(facts.study, tuple(limited(one) for one in facts.findings), facts.hidden)
+    return isthmic_by_gap(CaseFacts(facts.study, tuple(map(limited, facts.findings)), facts.hidden))
+
+
+def isthmic_by_gap(facts: CaseFacts) -> CaseFacts:
+    """Return the facts with the cause left out of isthmic slips whose pars defect is not among them."""
+    broken = {one.site for one in facts.findings if one.pathology == "pars_defect" and one.present}
+
+    def named(one: Finding) -> Finding:
+        unproven = one.pathology == "slip" and one.detail == "isthmic" and one.present
+        known = not unproven or one.site.split("-")[0] in broken
+        return one if known else one.model_copy(update={"detail": ""})
+
+    return CaseFacts(facts.study, tuple(map(named, facts.findings)), facts.hidden)
 
 
 def _without_curves(facts: CaseFacts) -> CaseFacts:
@@ -124,7 +136,38 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
         there = hidden_sites(facts, name)
         if there:
             return f"{name} is there at {min(there)}, but the shown series do not show it"
-    return _narrow_unsaid(facts, problem) or _other_exit(facts, problem) or _undated(facts, problem)
+    for name in _IN_FIELD:
+        cut = {site for site in hidden_sites(facts, name) if _is_in_field(facts, site)}
+        if cut:
+            return f"{name} is there at {min(cut)}, whose vertebra is in view, but no shown series tells it"
+    return (
+        _cut_implants(facts)
+        or _narrow_unsaid(facts, problem)
+        or _other_exit(facts, problem)
+        or _undated(facts, problem)
+    )
+
+
+def _is_in_field(facts: CaseFacts, site: str) -> bool:
+    """Return whether CT or MRI holds a vertebra of a site, whole or in part."""
+    volumes = {series.uid for series in facts.study.series if series.modality in ("CT", "MR")}
+    held = {
+        one.site
+        for one in facts.findings
+        if one.pathology in ("vertebra", "vertebra_in_part") and one.evidence.series in volumes
+    }
+    return not held.isdisjoint(site.split("-"))
+
+
+def _cut_implants(facts: CaseFacts) -> str:
+    """Return that implants reach further than the shown series tell, as at the edge of a picture."""
+    held = [Level(level) for level in implant_sites(facts)]
+    for name in ("screws", "cage"):
+        for site in sorted(hidden_sites(facts, name)):
+            levels = [Level(level) for level in site.split("-")]
+            if any(is_at_or_beside(level, other) for level in levels for other in held):
+                return f"{name} are there at {site} beside the stated implants, but no shown series tells it"
+    return ""
 
 
 def _narrow_unsaid(facts: CaseFacts, problem: Problem) -> str:

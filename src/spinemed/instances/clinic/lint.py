@@ -55,10 +55,11 @@ _VERTEBRAL: Final = frozenset(
      "also.fracture_fresh.patient", "also.fracture_fresh.colleague", "also.fracture_unknown.patient",
      "also.fracture_unknown.colleague", "also.fracture_old.patient", "also.fracture_old.colleague",
      "also.fracture_old_known.patient", "also.fracture_old_known.colleague", "also.height_loss.patient",
-     "also.height_loss.colleague", "also.training", "also.height_loss_tumour.patient",
+     "also.height_loss.colleague", "also.training", "also.burst", "also.height_loss_tumour.patient",
      "also.height_loss_tumour.colleague", "also.height_loss_young.patient",
      "also.height_loss_young.colleague", "also.fracture_ct.patient", "also.fracture_ct.colleague",
-     "plan.tumour.urgent", "plain.tumour.urgent",
+     "plan.tumour.urgent", "plain.tumour.urgent", "plan.injury.opened", "plan.fragility.opened",
+     "also.fracture_implant.patient", "also.fracture_implant.colleague",
      "plan.tumour.consult_imaged", "plain.tumour.consult_imaged", "plan.tumour.stable_imaged",
      "plain.tumour.stable_imaged"}
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.clinic.limits import of_series
+from spinemed.instances.clinic.limits import isthmic_by_gap, of_series
 from spinemed.instances.clinic.problem import Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.told import told_findings
 from spinemed.records import Finding, Pathology
@@ -53,12 +53,13 @@ def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
 
 _NEED_PICTURES: Final[tuple[Pathology, ...]] = (
     "foraminal_stenosis", "disc_degeneration", "modic_change", "osteophyte", "endplate_defect",
+    "pars_defect",
 )  # fmt: skip
 """What is left out where no key picture shows it: most of these are of midline slices."""
 
 
 def with_shown(facts: CaseFacts) -> CaseFacts:
-    """Return the facts without the narrow foramina and the wear that no key picture shows."""
+    """Return the facts without the narrow foramina, gaps of the arch and wear that no key picture shows."""
     problem = problem_of(facts)
     shown = pictured(facts, problem)
     lead = problem.finding
@@ -67,7 +68,7 @@ def with_shown(facts: CaseFacts) -> CaseFacts:
         for one in facts.findings
         if one.pathology not in _NEED_PICTURES or one in shown or (lead is not None and is_same(one, lead))
     )
-    return CaseFacts(facts.study, kept, facts.hidden)
+    return isthmic_by_gap(CaseFacts(facts.study, kept, facts.hidden))
 
 
 def told_in(seen: Sequence[Finding], shown: Sequence[Finding]) -> list[Finding]:

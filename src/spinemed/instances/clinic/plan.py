@@ -41,6 +41,9 @@ _STANCES: Final[dict[str, Stance]] = {
     "tumour.urgent": "investigate",
     "infection.workup": "investigate",
     "open.surgeon": "investigate",
+    "fragility.opened": "investigate",
+    "injury.opened": "investigate",
+    "old_fracture.opened": "investigate",
     "myelopathy.decompression": "operate",
     "curve.observe": "observe",
     "curve.operate": "offer",
@@ -109,15 +112,23 @@ def is_blocked(problem: Problem, clinical: Clinical) -> bool:
 
 def opened(plan: Plan) -> Plan:
     """Return a plan without an operation, left open: a spine surgeon has to judge something else first."""
-    return plan.model_copy(update={"act": "open.surgeon"}) if plan.act in _OPENED else plan
+    if plan.act in _OPENED:
+        return plan.model_copy(update={"act": "open.surgeon"})
+    return plan.model_copy(update={"act": _BONE_OPENED.get(plan.act, plan.act)})
 
 
 _OPENED: Final = (
     "screen.arm", "screen.arm_continued", "screen.back", "screen.chronic", "screen.kyphosis",
     "screen.postoperative", "slip.conservative", "slip.continued", "slip.observe", "root.conservative",
     "root.continued", "stenosis.conservative", "stenosis.continued",
+    "herniation.conservative",
 )  # fmt: skip
 """Acts that say that no operation is needed, or none now."""
+_BONE_OPENED: Final = {
+    "fragility.non_operative": "fragility.opened", "injury.non_operative": "injury.opened",
+    "screen.old_fracture": "old_fracture.opened",
+}  # fmt: skip
+"""Act for a fracture -> the same act, which says of the fracture alone that no operation is needed."""
 ADULT: Final = 18
 DISCECTOMY_MM: Final = 3.0
 """A herniation that reaches less far behind the posterior wall is not operated."""
@@ -132,6 +143,9 @@ _CONTINUED: Final = {
 """Act of a treatment that begins -> act of one that goes on."""
 BEGUN_WEEKS: Final = 4
 """From this time of treatment on it goes on, rather than beginning."""
+SCHWAB_DEG: Final = 30.0
+SCHWAB_MARGIN_DEG: Final = 3.0
+"""Nearer than this to the angle that parts the types of SRS-Schwab none is told (error of a Cobb angle)."""
 TRIED_WEEKS: Final = 6
 """From this time of illness on pain of a root or a slip is not told to settle by itself within weeks."""
 CHRONIC_WEEKS: Final = 12
@@ -321,6 +335,8 @@ def _myelopathy(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
 def _scoliosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     cobb = 0.0 if problem.finding is None else problem.finding.value or 0.0
     if clinical.risser is None:
+        if any(abs(angle - SCHWAB_DEG) < SCHWAB_MARGIN_DEG for angle in _largest_curves(problem)):
+            return NoPlan(reason="a Cobb angle lies too near 30 degrees to tell the SRS-Schwab type")
         curve = planning.schwab_curve(*_largest_curves(problem))
         made = _keyed(curve, "curve.adult", "schwab")
         return made.model_copy(update={"detail": curve.curve}) if isinstance(made, Plan) else made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,7 +22,7 @@ from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.limits import implant_sites
 from spinemed.instances.clinic.pictures import field_of, key_pictures, told_in
 from spinemed.instances.clinic.plan import CHRONIC_WEEKS
-from spinemed.instances.clinic.problem import is_abnormal
+from spinemed.instances.clinic.problem import is_abnormal, part_of
 from spinemed.instances.clinic.series_names import series_name
 from spinemed.instances.clinic.story import answers, opening
 from spinemed.instances.clinic.told import by_danger
@@ -66,6 +67,15 @@ _DIAGNOSES: Final = ("ankylosing", "myelopathy", "postoperative")
 """Leads whose diagnosis is named before the finding that it rests on."""
 _SELF_EVIDENT: Final = ("ankylosing",)
 """Leads whose diagnosis names the finding itself."""
+_AT_CORD: Final = ("cord", "cord_back", "cord_more", "cord_tumour", "conus")
+"""Needs about the cord or its lower end."""
+_SHORT_NAMES: Final = {
+    "cauda_equina_2023": re.compile("GIRFT"),
+    "myelopathy_2018": re.compile("BMJ 2018"),
+    "nice_ng234": re.compile("NG234"),
+    "tlics_2005": re.compile("TLICS comes|TLICS agrees|TLICS(?:评分)?结论"),
+}
+"""Source -> how steps name it, beside the plan's own source."""
 _FOUND: Final = {
     "cervical_herniation": "herniation",
     "isthmic_slip": "slip",
@@ -78,14 +88,14 @@ def report(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
     case = case_of(facts, key, language)
     if isinstance(case, Reject):
         return case
-    request = _request(case)
+    request, treatment = _request(case), _treatment(case)
     bodies = (
         _findings(case),
         _impression(case),
-        _treatment(case),
+        treatment,
         _risk(case),
         _postoperative(case),
-        _rationale(case),
+        _rationale(case, treatment),
     )
     headed = [
         f"## {number}. {heading}\n\n{body}"
@@ -181,8 +191,8 @@ def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
     cut = {one.site for one in field if one.pathology == "vertebra_in_part"} - set(whole)
     well = [one for one in seen if (one.site, one.pathology) not in elsewhere and one in case.pictured]
     well = [one for one in well if one.site not in cut and (one.pathology != "vertebra" or one in field)]
-    if _has_artefact(case, seen):
-        said.append(case.say("group.artefact"))
+    if metal := _metal_seen(case, seen, whole):
+        said.append(case.say("group.artefact", level=style.sites(metal)))
     elif not said and not _is_altered(case, seen):
         said.append(case.say("group.nothing"))
     lines += [f"- {line}" for line in (*said, *normal_sentences(well, style, key, case.facts.findings))]
@@ -193,11 +203,11 @@ def _field(seen: Sequence[Finding]) -> set[str]:
     return {one.site for one in seen if one.pathology in ("vertebra", "vertebra_in_part")}
 
 
-def _has_artefact(case: Case, seen: Sequence[Finding]) -> bool:
-    """Return whether an MR series shows a vertebra that holds implants: metal, not called normal."""
+def _metal_seen(case: Case, seen: Sequence[Finding], whole: Sequence[str]) -> list[str]:
+    """Return the vertebrae with implants that an MR series shows whole: metal, not called normal."""
     uids = {one.evidence.series for one in seen}
     on_mr = any(series.modality == "MR" for series in case.facts.study.series if series.uid in uids)
-    return on_mr and bool(_field(seen) & set(implant_sites(case.facts)))
+    return [site for site in implant_sites(case.facts) if on_mr and site in whole]
 
 
 def _is_altered(case: Case, seen: Sequence[Finding]) -> bool:
@@ -276,8 +286,11 @@ def _warning(case: Case) -> str:
     """Return the name of what brings a patient back at once: more weakness, signs of the cord, a fall."""
     if case.clinical.motor == "progressive":
         return "warning.weaker"
-    if case.problem.part == "neck" or any(need.name.startswith("cord") for need in case.needs):
+    narrow = [site for need in case.needs if need.name in _AT_CORD for site in need.sites]
+    if case.problem.part == "neck" or any(part_of(site) == "neck" for site in narrow):
         return "warning.cord"
+    if narrow:
+        return "warning.cord_back"
     return "warning.ankylosing" if case.problem.lead == "ankylosing" else "warning"
 
 
@@ -335,16 +348,24 @@ def _postoperative(case: Case) -> str:
     return joined(parts, case.language)
 
 
-def _rationale(case: Case) -> str:
-    """Return the grounds, the rule's source, what was not judged, and the disclaimer."""
+def sources_named(text: str) -> list[str]:
+    """Return the keys of the sources that a text names by a short name."""
+    return [key for key, name in _SHORT_NAMES.items() if name.search(text)]
+
+
+def _rationale(case: Case, treatment: str) -> str:
+    """Return the grounds, the sources of rule and treatment, what was not judged, and the disclaimer."""
     lines = []
     if case.problem.finding is not None:
         groups, _ = by_danger(case.problem)
         grounds = [sentence(group, case.style, f"{case.key}:why", case.moving) for group in groups]
         lines.append(joined([case.say("why.lead"), *grounds], case.language))
     expert = case.plan.source == "expert_opinion"
-    source = case.say("why.expert") if expert else case.say("why.source", reference=cite(case.plan.source))
-    lines.append(source)
+    lines.append(
+        case.say("why.expert") if expert else case.say("why.source", reference=cite(case.plan.source))
+    )
+    more = [cite(key) for key in sources_named(treatment) if key != case.plan.source]
+    lines += [case.say("why.source_more", reference=reference) for reference in more]
     lines.append(case.say("why.history"))
     lines.append(case.say("why.limits"))
     if case.facts.study.synthetic:

@@ -9,11 +9,12 @@ from spinemed.facts.planning.tumour import (
     SinsAlignment,
     SinsBone,
     SinsCollapse,
+    SinsPain,
     SinsPosterolateral,
     SinsScore,
 )
 from spinemed.instances.clinic.history import Clinical
-from spinemed.instances.clinic.problem import Problem
+from spinemed.instances.clinic.problem import Problem, part_of
 from spinemed.records import Finding
 
 
@@ -21,6 +22,7 @@ def sins_range(problem: Problem, clinical: Clinical, finding: Finding) -> tuple[
     """Return the lowest and the highest SINS score of a metastasis.
 
     Posterolateral involvement and the share of the body are not measured: every value counts as possible.
+    Pain belongs to the leading tumour, and may belong to others in the same part of the back.
     Collapse follows from the height loss at the site; alignment is normal without a collapse and a slip.
     A metastasis of unknown kind is a ValueError.
     """
@@ -28,12 +30,22 @@ def sins_range(problem: Problem, clinical: Clinical, finding: Finding) -> tuple[
         raise ValueError("SINS scores a lytic or blastic metastasis; this one is neither on the shown series")
     bone: SinsBone = "lytic" if finding.grade == "lytic" else "blastic"
     collapses, alignments = _collapse(problem, finding.site), _alignment(problem, finding.site)
+    pains = _pains(problem, clinical, finding.site)
     posterolaterals: tuple[SinsPosterolateral, ...] = ("none", "unilateral", "bilateral")
     scores = [
-        planning.sins(finding.site, clinical.pain, bone, alignment, collapse, posterolateral)
-        for collapse, alignment, posterolateral in product(collapses, alignments, posterolaterals)
+        planning.sins(finding.site, pain, bone, alignment, collapse, posterolateral)
+        for pain, collapse, alignment, posterolateral in product(
+            pains, collapses, alignments, posterolaterals
+        )
     ]
     return min(scores, key=lambda one: one.total), max(scores, key=lambda one: one.total)
+
+
+def _pains(problem: Problem, clinical: Clinical, site: str) -> tuple[SinsPain, ...]:
+    """Return the pains that SINS may count: the complaint is of the leading vertebra, or of one near it."""
+    if site == problem.site:
+        return (clinical.pain,)
+    return ("none", clinical.pain) if part_of(site) == problem.part else ("none",)
 
 
 def _collapse(problem: Problem, site: str) -> tuple[SinsCollapse, ...]:

@@ -13,17 +13,16 @@ from typing import Final, Literal, TypeVar
 
 import yaml
 
-from spinemed.levels import Level, Site, above, render
+from spinemed.levels import Level, Site, render
 from spinemed.records import Record
 
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, Language]] = ("en", "zh")
 FILES: Final = ("consultation", "findings", "follow_ups", "history", "normal", "plans", "report", "terms")
 Choice = TypeVar("Choice")
-_EXTRA: Final = {"T13": "L1", "L6": "S1"}
-"""Extra vertebra -> the one below it."""
-_BESIDE_EXTRA: Final = {"T11-T12": "T12-T13", "T13-L1": "L1-L2", "L4-L5": "L5-L6"}
-"""Segments that a range joins beside an extra vertebra: at its end, where readers expect T13 or L6."""
+_EXTRA: Final = ("T13", "L6")
+"""Vertebrae that most spines lack: a range that has one inside says so in brackets."""
+_LEAST_OF_A_RANGE: Final = 3
 
 
 class Phrase(Record):
@@ -148,15 +147,14 @@ class Style(Record):
     def sites(self, sites: Sequence[str], denied: bool = False) -> str:
         """Return sites as a list in words; three or more that follow each other as a range.
 
-        An extra T13 or L6 inside a range stands in brackets; a range that is denied has no brackets, since
-        they would be read as not denied.
+        An extra T13 or L6 inside a range stands in brackets behind it.
 
         >>> Style(language="en", name="canonical").sites(["T11", "T12", "T13", "L1", "L3"])
-        'T11 to L1 (with T13) and L3'
-        >>> Style(language="en", name="canonical").sites(["T12-T13", "T13-L1", "L1-L2", "L2-L3"])
-        'T12-T13 and T13-L1 to L2-L3'
+        'T11 to L1 (including T13) and L3'
+        >>> Style(language="en", name="canonical").sites(["T11-T12", "T12-T13", "T13-L1", "L1-L2"])
+        'T11-T12 to L1-L2 (including T13)'
         """
-        return listed(self._texts(sites, denied), self.language, denied)
+        return listed(self._texts(sites), self.language, denied)
 
     def span(self, levels: Sequence[str], four_lumbar: bool = False) -> str:
         """Return vertebrae in view as a range, which says where there is no L5.
@@ -174,26 +172,22 @@ class Style(Record):
             f"（腰椎四个，无{none}）" if self.language == "zh" else f" (four lumbar vertebrae, no {none})"
         )
 
-    def _texts(self, sites: Sequence[str], denied: bool) -> list[str]:
+    def _texts(self, sites: Sequence[str]) -> list[str]:
         """Return a text for each range and for each site that stands alone."""
-        usual, inside_of, ends = _without_extras(sites)
         texts: list[str] = []
-        for run in _runs(usual):
-            extra = [inside_of[site] for site in run[1:] if site in inside_of]
-            if len(run) > 2:
-                bracket = "" if denied else "".join(self._bracket(site) for site in extra)
-                texts.append(self._range(run[0], ends.get(run[-1], run[-1])) + bracket)
-                lone = [inside_of[run[0]]] if run[0] in inside_of else []
-                texts[-1:-1] = [self.site(site) for site in lone]
-            else:
-                for site in run:
-                    texts += [self.site(inside_of[site])] if site in inside_of else []
-                    texts.append(self.site(ends.get(site, site)))
+        for run in _runs(sites):
+            if len(run) < _LEAST_OF_A_RANGE:
+                texts += [self.site(site) for site in run]
+                continue
+            written = {*run[0].split("-"), *run[-1].split("-")}
+            named = {level for site in run for level in site.split("-")}
+            within = [extra for extra in _EXTRA if extra in named - written]
+            texts.append(self._range(run[0], run[-1]) + "".join(self._bracket(extra) for extra in within))
         return texts
 
     def _bracket(self, extra: str) -> str:
         named = self.site(extra)
-        return f"（含{named}）" if self.language == "zh" else f" (with {named})"
+        return f"（含{named}）" if self.language == "zh" else f" (including {named})"
 
     def _range(self, first: str, last: str) -> str:
         joiner = " to " if self.language == "en" else "至"
@@ -205,26 +199,6 @@ def style_of(language: Language, key: str) -> Style:
     styles = ("canonical", "canonical", "elided_slash")
     names = styles if language == "en" else (*styles, "elided_chinese")
     return Style(language=language, name=pick(f"{key}:style", names))
-
-
-def _without_extras(sites: Sequence[str]) -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """Return sites of the usual numbering alone, and where T13 and L6 belong.
-
-    The second maps a site to the extra vertebra above it. The third maps the last site of the list to the
-    extra one that it stands in for.
-    """
-    usual, inside_of, ends = list(sites), {}, {}
-    for extra, after in _EXTRA.items():
-        if extra not in usual:
-            continue
-        place = usual.index(extra)
-        if after in usual:
-            inside_of[after] = extra
-            del usual[place]
-        elif place == len(usual) - 1:
-            ends[after] = extra
-            usual[place] = after
-    return usual, inside_of, ends
 
 
 def _runs(sites: Sequence[str]) -> list[list[str]]:
@@ -240,12 +214,14 @@ def _runs(sites: Sequence[str]) -> list[list[str]]:
 
 def _follows(upper: str, lower: str) -> bool:
     """Return whether two sites of one kind follow each other as readers expand a range."""
-    if _BESIDE_EXTRA.get(upper) == lower:
-        return True
     before, after = Site.parse(upper), Site.parse(lower)
-    named = {before.upper, before.lower, after.upper, after.lower}
-    if named & {Level.T13, Level.L6} or before.is_segment != after.is_segment or after.upper is Level.C1:
-        return False
-    if after.lower is not None and above(after.lower) is not after.upper:
-        return False  # L4-S1 of a spine with four lumbar vertebrae
-    return above(after.upper) is before.upper
+    if before.lower is None or after.lower is None:
+        return before.is_segment == after.is_segment and _is_next(before.upper, after.upper)
+    regular = _is_next(before.upper, before.lower) and _is_next(after.upper, after.lower)
+    return before.lower is after.upper and regular  # L4-S1 of a spine with four lumbar vertebrae is not
+
+
+def _is_next(upper: Level, lower: Level) -> bool:
+    """Return whether a vertebra stands directly below another: T13 and L6 may be there or not."""
+    between = [level for level in Level if upper < level < lower and level.value not in _EXTRA]
+    return upper < lower and not between
