@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
+import clinic_fixture as MADE
 import pytest
 
 from spinemed.facts.case import CaseFacts
@@ -31,17 +29,7 @@ from spinemed.instances.clinic.problem import LEADS, problem_of
 from spinemed.instances.clinic.wording import LANGUAGES, Language, phrases
 from spinemed.records import Instance, Message, Picture, Reject
 
-
-def _made_up_cases() -> ModuleType:
-    place = Path(__file__).with_name("test_instances_clinic_cases.py")
-    spec = importlib.util.spec_from_file_location("clinic_cases", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CASES: dict[str, CaseFacts] = _made_up_cases().cases()
+CASES = MADE.cases()
 
 
 def drafts(name: str, language: Language, keys: int = 6) -> list[Draft]:
@@ -173,7 +161,7 @@ def test_plans_follow_from_the_rules_of_facts_planning(name: str, acts: set[str]
 
 
 def test_a_burst_fracture_on_which_the_scores_differ_has_no_plan() -> None:
-    facts = _made_up_cases().case([("L1", "fracture", {"grade": "A4", "detail": "fresh"})], age_band="30-39")
+    facts = MADE.case([("L1", "fracture", {"grade": "A4", "detail": "fresh"})], age_band="30-39")
     problem = problem_of(facts)
     assert isinstance(plan_of(problem, history(facts, problem, "a")), NoPlan)
     assert isinstance(consultation(facts, "a", "en"), Reject)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import clinic_fixture as MADE
 import pytest
+from clinic_fixture import EN, FRESH, NARROW, OLD, ZH, plans_of, some_case
 
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic import Draft, consultation, report
@@ -19,49 +18,19 @@ from spinemed.instances.clinic.further import further_needs
 from spinemed.instances.clinic.history import history
 from spinemed.instances.clinic.limits import restrained
 from spinemed.instances.clinic.pictures import with_shown
-from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
+from spinemed.instances.clinic.plan import Plan
 from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.story import person
 from spinemed.instances.clinic.told import is_cut_short, told_groups
-from spinemed.instances.clinic.wording import LANGUAGES, Language, Style
+from spinemed.instances.clinic.wording import LANGUAGES, Language
 from spinemed.level_grammar import parse_levels
 from spinemed.records import Reject
 
-
-def _made_up() -> ModuleType:
-    place = Path(__file__).with_name("test_instances_clinic_cases.py")
-    spec = importlib.util.spec_from_file_location("clinic_cases", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MADE = _made_up()
-CASES: dict[str, CaseFacts] = MADE.cases()
-OLD = {"grade": "A1", "detail": "old"}
-FRESH = {"grade": "A1", "detail": "fresh"}
-NARROW = {"grade": "severe", "value": 4.0, "unit": "mm"}
-EN = Style(language="en", name="canonical")
-ZH = Style(language="zh", name="canonical")
+CASES = MADE.cases()
 
 
 def lost(site: str, grade: str, percent: float) -> tuple[str, str, dict[str, Any]]:
     return site, "height_loss", {"grade": grade, "value": percent, "unit": "%", "detail": "wedge"}
-
-
-def some_case(facts: CaseFacts, language: Language = "en", **wanted: str) -> Case:
-    """Return the first case whose plan is as wanted."""
-    for key in range(60):
-        case = case_of(facts, str(key), language)
-        if isinstance(case, Case) and all(getattr(case.plan, name) == as_ for name, as_ in wanted.items()):
-            return case
-    raise AssertionError(case)
-
-
-def plans_of(facts: CaseFacts) -> list[Plan | NoPlan]:
-    problem = problem_of(facts)
-    return [plan_of(problem, history(facts, problem, str(key))) for key in range(60)]
 
 
 def test_pain_of_a_neck_root_is_never_months_old() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
+
+import clinic_fixture as MADE
+from clinic_fixture import FRESH, MODERATE, NARROW, slipped, some_case
 
 from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.clinic import consultation, report
-from spinemed.instances.clinic.case import Case
 from spinemed.instances.clinic.consultation import cautions, uncleared
 from spinemed.instances.clinic.further import further_needs
 from spinemed.instances.clinic.history import LATEST_OPERATION, history
@@ -20,25 +19,7 @@ from spinemed.instances.clinic.report import _metal_seen, _warning
 from spinemed.instances.clinic.sins import sins_range
 from spinemed.records import Reject
 
-
-def _made_up() -> ModuleType:
-    place = Path(__file__).with_name("test_instances_clinic_decisions.py")
-    spec = importlib.util.spec_from_file_location("clinic_decisions", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-DECISIONS = _made_up()
-MADE = DECISIONS.MADE
-CASES: dict[str, CaseFacts] = DECISIONS.CASES
-
-
-def some_case(facts: CaseFacts, **wanted: str) -> Case:
-    case = DECISIONS.some_case(facts, **wanted)
-    assert isinstance(case, Case)
-    return case
+CASES = MADE.cases()
 
 
 def needs_of(facts: CaseFacts, age: int = 60) -> dict[str, tuple[str, ...]]:
@@ -69,15 +50,15 @@ def test_a_danger_at_the_edge_of_a_picture_is_not_passed_over() -> None:
 
 def test_the_conus_at_the_own_level_is_acted_on() -> None:
     disc = {"grade": "extrusion", "side": "central", "detail": "central", "value": 8.0, "unit": "mm"}
-    facts = MADE.case([("L1-L2", "herniation", disc), ("L1-L2", "canal_stenosis", DECISIONS.MODERATE)])
+    facts = MADE.case([("L1-L2", "herniation", disc), ("L1-L2", "canal_stenosis", MODERATE)])
     case = some_case(facts)
     assert needs_of(facts)["conus"] == ("L1-L2",) and case.plan.act == "open.surgeon"
-    narrow = MADE.case([("L1-L2", "canal_stenosis", DECISIONS.NARROW)], age_band="60-69")
+    narrow = MADE.case([("L1-L2", "canal_stenosis", NARROW)], age_band="60-69")
     assert "conus" not in needs_of(narrow)
 
 
 def test_a_slip_is_isthmic_only_where_a_picture_shows_the_gap_of_the_arch() -> None:
-    stated = [DECISIONS.slipped("L5-S1", 20.0), ("L5", "pars_defect", {})]
+    stated = [slipped("L5-S1", 20.0), ("L5", "pars_defect", {})]
     facts = MADE.case(stated)
     assert isthmic_by_gap(facts) == facts and problem_of(facts).lead == "isthmic_slip"
     dropped = tuple(one for one in facts.findings if one.pathology != "pars_defect")
@@ -86,8 +67,8 @@ def test_a_slip_is_isthmic_only_where_a_picture_shows_the_gap_of_the_arch() -> N
 
 
 def test_a_fracture_is_soothed_for_itself_alone_beside_a_surgeons_matter() -> None:
-    slip = DECISIONS.slipped("L4-L5", 60.0, "degenerative")
-    facts = MADE.case([("L1", "fracture", DECISIONS.FRESH), slip], age_band="70-79")
+    slip = slipped("L4-L5", 60.0, "degenerative")
+    facts = MADE.case([("L1", "fracture", FRESH), slip], age_band="70-79")
     case = some_case(facts)
     assert case.plan.act == "fragility.opened" and "itself" in case.say(f"plain.{case.plan.act}")
     assert some_case(CASES["fragile"]).plan.act == "fragility.non_operative"
@@ -111,7 +92,7 @@ def test_pain_belongs_to_the_tumour_that_hurts() -> None:
 
 
 def test_old_age_and_the_neck_before_an_operation() -> None:
-    old = MADE.case([("L3-L4", "canal_stenosis", DECISIONS.NARROW)], age_band="80-89")
+    old = MADE.case([("L3-L4", "canal_stenosis", NARROW)], age_band="80-89")
     assert "frail" in dict(cautions(some_case(old, stance="offer")))
     assert "frail" not in dict(cautions(some_case(CASES["stenosis"], stance="offer")))
     screws = MADE.case([("L4", "screws", {"side": "both"}), ("L5", "screws", {"side": "both"})],
@@ -122,8 +103,8 @@ def test_old_age_and_the_neck_before_an_operation() -> None:
 
 def test_the_cord_goes_before_an_elective_operation_and_has_its_own_warning() -> None:
     levels = ("T8", "T9", "T10", *MADE.LUMBAR)
-    stated = [("L3-L4", "canal_stenosis", {**DECISIONS.NARROW, "value": 3.0}),
-              ("T9-T10", "canal_stenosis", DECISIONS.NARROW)]  # fmt: skip
+    stated = [("L3-L4", "canal_stenosis", {**NARROW, "value": 3.0}),
+              ("T9-T10", "canal_stenosis", NARROW)]  # fmt: skip
     case = some_case(MADE.case(stated, levels=levels, age_band="60-69"), stance="offer")
     assert ("cord_first", ("T9-T10",)) in cautions(case)
     assert _warning(case) == "warning.cord_back"
@@ -132,7 +113,7 @@ def test_the_cord_goes_before_an_elective_operation_and_has_its_own_warning() ->
 def test_a_fresh_fracture_at_implants_goes_to_ct_and_the_operating_surgeon() -> None:
     screws = [(site, "screws", {"side": "both"}) for site in ("T11", "T12")]
     for site, asked in (("T12", True), ("L1", True), ("L3", False)):
-        facts = MADE.case([*screws, (site, "fracture", DECISIONS.FRESH)], age_band="70-79")
+        facts = MADE.case([*screws, (site, "fracture", FRESH)], age_band="70-79")
         assert ("fracture_implant" in needs_of(facts, 75)) is asked
 
 
@@ -165,8 +146,8 @@ def test_growth_is_told_of_the_young_alone() -> None:
 
 
 def test_a_far_slip_of_unknown_cause_is_followed() -> None:
-    slip = DECISIONS.slipped("L4-L5", 40.0, "")
+    slip = slipped("L4-L5", 40.0, "")
     assert needs_of(MADE.case([slip]))["slip_unknown"] == ("L4-L5",)
     assert some_case(MADE.case([slip], age_band="60-69")).plan.act == "open.surgeon"
-    for other in (DECISIONS.slipped("L4-L5", 20.0, ""), DECISIONS.slipped("L4-L5", 40.0, "degenerative")):
+    for other in (slipped("L4-L5", 20.0, ""), slipped("L4-L5", 40.0, "degenerative")):
         assert "slip_unknown" not in needs_of(MADE.case([other]))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
+import clinic_fixture as MADE
 import pytest
+from clinic_fixture import FRESH, NARROW
 
 from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.facts.planning.sources import CITATIONS
@@ -25,20 +24,7 @@ from spinemed.instances.clinic.told import told_groups
 from spinemed.instances.clinic.wording import LANGUAGES, Language, phrases, style_of
 from spinemed.records import Reject
 
-
-def _made_up() -> ModuleType:
-    place = Path(__file__).with_name("test_instances_clinic_cases.py")
-    spec = importlib.util.spec_from_file_location("clinic_cases", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MADE = _made_up()
-CASES: dict[str, CaseFacts] = MADE.cases()
-FRESH = {"grade": "A1", "detail": "fresh"}
-NARROW = {"grade": "severe", "value": 4.0, "unit": "mm"}
+CASES = MADE.cases()
 
 
 def made(facts: CaseFacts, language: Language = "en") -> tuple[Draft, Draft]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import clinic_fixture as MADE
 import pytest
+from clinic_fixture import EN, FRESH, MODERATE, NARROW, plans_of, slipped, some_case
 
 from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.clinic import Draft, consultation, report
@@ -22,34 +21,14 @@ from spinemed.instances.clinic.limits import restrained
 from spinemed.instances.clinic.pictures import field_of, told_in
 from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
 from spinemed.instances.clinic.problem import problem_of
-from spinemed.instances.clinic.wording import LANGUAGES, Language, Style
+from spinemed.instances.clinic.wording import LANGUAGES, Language
 from spinemed.records import Reject
 
-
-def _made_up() -> ModuleType:
-    place = Path(__file__).with_name("test_instances_clinic_cases.py")
-    spec = importlib.util.spec_from_file_location("clinic_cases", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MADE = _made_up()
-CASES: dict[str, CaseFacts] = MADE.cases()
-EN = Style(language="en", name="canonical")
-MODERATE = {"grade": "moderate", "value": 7.0, "unit": "mm"}
-NARROW = {"grade": "severe", "value": 4.0, "unit": "mm"}
+CASES = MADE.cases()
 LATERAL = {"grade": "extrusion", "side": "left", "detail": "subarticular", "value": 7.2, "unit": "mm"}
 CENTRAL = {"grade": "protrusion", "side": "central", "detail": "central", "value": 5.0, "unit": "mm"}
-FRESH = {"grade": "A1", "detail": "fresh"}
 ARM = ("C5-C6", "foraminal_stenosis", {"grade": "3", "side": "left"})
 Stated = tuple[str, str, dict[str, Any]]
-
-
-def slipped(site: str, percent: float, detail: str = "isthmic") -> Stated:
-    grade = "3" if percent > 50 else "2" if percent > 25 else "1"
-    return site, "slip", {"grade": grade, "value": percent, "unit": "%", "detail": detail}
 
 
 def lost(site: str, grade: str, percent: float) -> Stated:
@@ -64,26 +43,12 @@ def bent(facts: CaseFacts, percent: float) -> CaseFacts:
     return CaseFacts(facts.study, (*facts.findings, more))
 
 
-def some_case(facts: CaseFacts, language: Language = "en", **wanted: str) -> Case:
-    """Return the first case whose plan is as wanted."""
-    for key in range(60):
-        case = case_of(facts, str(key), language)
-        if isinstance(case, Case) and all(getattr(case.plan, name) == as_ for name, as_ in wanted.items()):
-            return case
-    raise AssertionError(case)
-
-
 def texts(facts: CaseFacts, language: Language = "en") -> list[str]:
     """Return the dialogues and reports of some keys."""
     made = [write(facts, str(key), language) for key in range(8) for write in (consultation, report)]
     found = [" ".join(one.content for one in draft.messages) for draft in made if isinstance(draft, Draft)]
     assert found, made[0]
     return found
-
-
-def plans_of(facts: CaseFacts) -> list[Plan | NoPlan]:
-    problem = problem_of(facts)
-    return [plan_of(problem, history(facts, problem, str(key))) for key in range(60)]
 
 
 def needs_of(facts: CaseFacts, age: int) -> dict[str, tuple[str, ...]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
+import clinic_fixture as MADE
 import pytest
+from clinic_fixture import EN, ZH, some_case
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
@@ -22,19 +21,7 @@ from spinemed.instances.clinic.wording import LANGUAGES, Language, Style, phrase
 from spinemed.level_grammar import parse_levels
 from spinemed.records import Reject
 
-
-def _advice() -> ModuleType:
-    place = Path(__file__).with_name("test_instances_clinic_advice.py")
-    spec = importlib.util.spec_from_file_location("clinic_advice", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ADVICE = _advice()
-MADE, CASES = ADVICE.MADE, ADVICE.CASES
-EN, ZH = ADVICE.EN, ADVICE.ZH
+CASES = MADE.cases()
 HERNIA = {"grade": "protrusion", "side": "left", "detail": "subarticular", "value": 4.0, "unit": "mm"}
 
 
@@ -107,7 +94,7 @@ def test_one_warning_for_two_levels_of_the_cord_is_said_once() -> None:
     stated = [("T9-T10", "canal_stenosis", narrow), ("T12-L1", "canal_stenosis", narrow)]
     worn = ("L4-L5", "disc_degeneration", {"grade": "4"})
     facts = MADE.case([*stated, worn], levels=("T8", "T9", "T10", *MADE.LUMBAR), age_band="50-59")
-    said = further(ADVICE.some_case(facts), "patient")
+    said = further(some_case(facts), "patient")
     assert said.count("come at once") == 1 and "T9-T10" in said and "T12-L1" in said
 
 
@@ -131,10 +118,10 @@ def test_plans_begin_with_the_act_and_not_with_the_screen(language: Language) ->
 
 def test_a_healed_fracture_and_modic_1_have_an_explanation_of_their_own() -> None:
     old = MADE.case([("L1", "fracture", {"grade": "A1", "detail": "old"})], age_band="60-69")
-    assert re.search("heal", explanation(ADVICE.some_case(old)))
+    assert re.search("heal", explanation(some_case(old)))
     inflamed = ("L4-L5", "modic_change", {"grade": "1"})
     worn = MADE.case([("L4-L5", "disc_degeneration", {"grade": "4"}), inflamed], age_band="40-49")
-    case = ADVICE.some_case(worn)
+    case = some_case(worn)
     graded = tuple(one.model_copy(update={"grade": "1"}) for one in case.problem.others)
     seen = replace(case, problem=case.problem.model_copy(update={"others": graded}))
     assert "Modic type 1" in explanation(seen) and "Modic" not in explanation(case)
@@ -151,8 +138,8 @@ def test_a_burst_fracture_that_is_not_operated_names_the_room_of_the_canal() -> 
         MADE.case([("L1", "fracture", {"grade": grade, "detail": "fresh"})], age_band="20-29")
         for grade in ("A3", "A1")
     )
-    assert "burst" in {name for name, _ in cautions(ADVICE.some_case(burst, act="injury.non_operative"))}
-    assert "burst" not in {name for name, _ in cautions(ADVICE.some_case(wedge, act="injury.non_operative"))}
+    assert "burst" in {name for name, _ in cautions(some_case(burst, act="injury.non_operative"))}
+    assert "burst" not in {name for name, _ in cautions(some_case(wedge, act="injury.non_operative"))}
 
 
 def test_a_report_lists_what_its_steps_cite() -> None:

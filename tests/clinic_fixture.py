@@ -7,11 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.case import Case, case_of
+from spinemed.instances.clinic.history import history
+from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
+from spinemed.instances.clinic.problem import problem_of
+from spinemed.instances.clinic.wording import Language, Style
 from spinemed.records import Box, Finding, Locator, Series, Study
 
 LUMBAR = ("T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1")
 CERVICAL = ("C2", "C3", "C4", "C5", "C6", "C7", "T1")
 WHOLE = ("C7", *(f"T{number}" for number in range(1, 13)), "L1", "L2", "L3", "L4", "L5")
+
+OLD = {"grade": "A1", "detail": "old"}
+FRESH = {"grade": "A1", "detail": "fresh"}
+MODERATE = {"grade": "moderate", "value": 7.0, "unit": "mm"}
+NARROW = {"grade": "severe", "value": 4.0, "unit": "mm"}
+EN = Style(language="en", name="canonical")
+ZH = Style(language="zh", name="canonical")
 
 Stated = tuple[str, str, dict[str, Any]]
 
@@ -209,3 +221,24 @@ def cases() -> dict[str, CaseFacts]:
                      ("T12", "height_loss", {"grade": "1", "value": 23.0, "unit": "%", "detail": "wedge"})],
                     age_band="60-69"),
     }  # fmt: skip
+
+
+def slipped(site: str, percent: float, detail: str = "isthmic") -> Stated:
+    """Return a forward slip with the grade that its size has."""
+    grade = "3" if percent > 50 else "2" if percent > 25 else "1"
+    return site, "slip", {"grade": grade, "value": percent, "unit": "%", "detail": detail}
+
+
+def some_case(facts: CaseFacts, language: Language = "en", **wanted: str) -> Case:
+    """Return the first case whose plan is as wanted."""
+    for key in range(60):
+        case = case_of(facts, str(key), language)
+        if isinstance(case, Case) and all(getattr(case.plan, name) == as_ for name, as_ in wanted.items()):
+            return case
+    raise AssertionError(case)
+
+
+def plans_of(facts: CaseFacts) -> list[Plan | NoPlan]:
+    """Return the plans of many histories of one study."""
+    problem = problem_of(facts)
+    return [plan_of(problem, history(facts, problem, str(key))) for key in range(60)]
