@@ -246,11 +246,8 @@ def build_page(answer: Answerer, examples: Sequence[View], note: str) -> gr.Bloc
         ending: dict[str, Any] = {"cancels": [clicked, entered, then], **hidden}
         stop.click(None, api_name=False, **ending)
         opening = [view, viewer, words, chat, chips]
-        for event in (
-            clicked,
-            entered,
-            then,
-        ):  # fails when the server has ended it: no word of it comes after
+        # An event fails when the server has ended it: no word of the answer comes after that.
+        for event in (clicked, entered, then):
             event.failure(ended, [view, asked], opening, api_name=False, **hidden)
         thumbs.select(chosen, None, opening, api_name=False, **ending)
         upload.upload(use_upload, [upload, consent], opening, api_name="use_upload", **ending)
