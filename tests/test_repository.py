@@ -58,12 +58,16 @@ def test_the_readme_names_only_commands_and_options_that_exist() -> None:
 
     from spinemed.cli import app
 
-    commands = get_command(app).commands  # type: ignore[attr-defined]
     used = re.findall(r"^(?:\$ )?spinemed (\w+)((?: .*)?)$", README, flags=re.M)
     assert used
     for name, rest in used:
-        assert name in commands, f"the README uses `spinemed {name}`"
-        options = {word for parameter in commands[name].params for word in parameter.opts}
+        command = get_command(app).commands.get(name)  # type: ignore[attr-defined]
+        assert command is not None, f"the README uses `spinemed {name}`"
+        if hasattr(command, "commands"):
+            sub = rest.split()[0]
+            command = command.commands.get(sub)
+            assert command is not None, f"the README uses `spinemed {name} {sub}`"
+        options = {word for parameter in command.params for word in parameter.opts}
         for option in re.findall(r"(?<!\S)--[\w-]+", rest):
             assert option in options, f"the README uses `spinemed {name} {option}`"
 
