@@ -1,0 +1,5 @@
+"""`python -m spinemed.cli` is the command `spinemed`."""
+
+from spinemed.cli import main
+
+main()
