@@ -1,8 +1,7 @@
-"""The answer parser on worded pairs, under changes that must not matter, and on hostile replies."""
+"""The answer parser on worded pairs, ours, shared and other tools', and on hostile replies."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
@@ -11,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from spinemed.answers import STATUSES, ParsedAnswer, parse_answer
+from spinemed.answers import STATUSES, ParsedAnswer, may_extract, parse_answer
 
 LEVELS = {"A": "T12-L1", "B": "L1-L2", "C": "L4-L5", "D": "L5-S1"}
 PLANS = {"A": "Observation", "B": "Laminectomy", "C": "Laminectomy and fusion", "D": "Bracing"}
@@ -31,15 +28,34 @@ def outcome(parsed: ParsedAnswer, multiple: bool) -> str | list[str]:
     return list(parsed.letters) if multiple else parsed.letters[0]
 
 
-OWN = pairs(Path(__file__).parent / "data" / "choice_answers.json")
+DATA = Path(__file__).parent / "data"
 
 
-@pytest.mark.parametrize(("case", "multiple"), OWN, ids=[case["id"] for case, _ in OWN])
-def test_own_pair(case: dict[str, Any], multiple: bool) -> None:
-    assert (
-        outcome(parse_answer(case["response"], case["options"], multiple=multiple), multiple)
-        == case["expected"]
-    )
+def wrong(path: Path) -> list[tuple[Any, ...]]:
+    found = []
+    for case, multiple in pairs(path):
+        seen = outcome(parse_answer(case["response"], case["options"], multiple=multiple), multiple)
+        if seen != case["expected"]:
+            found.append((case["id"], case["response"], case["expected"], seen))
+    return found
+
+
+def test_own_pairs_all_pass() -> None:
+    assert len(pairs(DATA / "choice_answers.json")) > 450
+    assert wrong(DATA / "choice_answers.json") == []
+
+
+def test_cases_of_other_tools_pass_but_for_the_stated_differences() -> None:
+    peers = json.loads((DATA / "peer_answers.json").read_text(encoding="utf-8"))
+    agreed = 0
+    for case in peers["cases"]:
+        options, multiple = peers["options"][case["options"]], case.get("multiple", False)
+        letters = list(parse_answer(case["response"], options, multiple=multiple).letters)
+        seen = letters if multiple else "".join(letters)
+        assert seen == case.get("ours", case["expected"]), case
+        agreed += seen == case["expected"]
+        assert ("ours" in case) == ("why" in case)
+    assert (len(peers["cases"]), agreed) == (379, 372)
 
 
 def test_shared_pairs_all_pass() -> None:
@@ -48,68 +64,7 @@ def test_shared_pairs_all_pass() -> None:
     path = data.parent / "cases" / "choice_answers.json"
     if not path.exists():
         pytest.skip("the shared cases are not beside SPINEMED_DATA")
-    wrong = [
-        (
-            case["id"],
-            case["expected"],
-            outcome(parse_answer(case["response"], case["options"], multiple=m), m),
-        )
-        for case, m in pairs(path)
-    ]
-    assert [line for line in wrong if line[1] != line[2]] == []
-
-
-WRAPPERS = [
-    "{}", "({})", "[{}]", "**{}**", "*{}*", "`{}`", "${}$", "\\boxed{{{}}}", "$\\text{{{}}}$", '"{}"', "{}.",
-    "<answer>{}</answer>", "【{}】", "<b>{}</b>", " {} ", "<think>A or D?</think>{}",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("wrapper", WRAPPERS)
-@pytest.mark.parametrize("carrier", ["{}", "Answer: {}", "The correct answer is {}", "答案是{}"])
-def test_a_wrapper_does_not_change_the_answer(wrapper: str, carrier: str) -> None:
-    for letter in LEVELS:
-        assert parse_answer(carrier.format(wrapper.format(letter)), LEVELS).letters == (letter,)
-
-
-@pytest.mark.parametrize(
-    "reply",
-    ["Answer: {}", "{}", "({})", "The answer is not A, so {}.", "I would choose {}", "{} is correct."],
-)
-def test_a_sentence_without_letters_does_not_change_the_answer(reply: str) -> None:
-    for letter in "BCD":
-        text = reply.format(letter)
-        assert parse_answer(text + "\nThis is not medical advice.", LEVELS).letters == (letter,)
-        assert parse_answer(text + "\nThe picture was read with care.", LEVELS).letters == (letter,)
-        assert parse_answer("The picture was read with care.\n" + text, LEVELS).letters == (letter,)
-
-
-@pytest.mark.parametrize(
-    "cue", ["answer: {}", "the final answer is {}", "i choose {}", "antwort: {}", "conclusion: {}"]
-)
-def test_the_case_of_the_cue_does_not_matter(cue: str) -> None:
-    head, tail = cue.split("{}")
-    for change in (str.upper, str.lower, str.title):
-        assert parse_answer(change(head) + "C" + tail, LEVELS).letters == ("C",)
-
-
-@pytest.mark.parametrize("options", [LEVELS, PLANS])
-@pytest.mark.parametrize(
-    "reply",
-    [
-        "Answer: {letter}",
-        "{text}",
-        "{text} ({letter})",
-        "{letter}. {text}",
-        "It shows: {text}.",
-        "So {letter}",
-    ],
-)
-def test_permuting_the_options_permutes_the_answer(options: dict[str, str], reply: str) -> None:
-    for order in itertools.permutations(options.values()):
-        turned = dict(zip("ABCD", order, strict=True))
-        for letter, text in turned.items():
-            assert parse_answer(reply.format(letter=letter, text=text), turned).letters == (letter,)
+    assert wrong(path) == []
 
 
 def test_letter_and_wording_that_disagree_give_the_letter_and_a_conflict() -> None:
@@ -132,6 +87,17 @@ def test_the_span_points_into_the_raw_reply() -> None:
 def test_a_reply_cut_at_the_limit_without_an_answer_is_truncated() -> None:
     assert parse_answer("Counting upwards from the", LEVELS, cut_off=True).status == "truncated"
     assert parse_answer("Answer: B", LEVELS, cut_off=True).letters == ("B",)
+
+
+def test_strict_makes_a_letter_that_its_wording_contradicts_ambiguous() -> None:
+    parsed = parse_answer("Answer: C. L5-S1", LEVELS, strict=True)
+    assert (parsed.status, parsed.letters, parsed.conflict) == ("ambiguous", (), True)
+    assert parse_answer("Answer: D. L5-S1", LEVELS, strict=True).letters == ("D",)
+
+
+def test_a_language_model_may_be_asked_only_after_no_answer_or_an_ambiguous_one() -> None:
+    asked = {status for status in STATUSES if may_extract(ParsedAnswer(status))}
+    assert asked == {"no_answer", "ambiguous"}
 
 
 @pytest.mark.parametrize("reply", [float("nan"), None, 3, b"C"])
@@ -163,26 +129,42 @@ def test_unusable_options_raise(options: dict[str, str]) -> None:
         "not ",
         "L4 ",
         "\ud800",
+        "_A",
+        "~~A",
+        "</think>",
+        "<answer><answer>",
+        "\\boxed{{",
+        "[",
+        "\n",
+        "A\n",
+        "I can't ",
     ],
 )
-def test_a_reply_of_a_megabyte_is_read_in_seconds(piece: str) -> None:
-    reply = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
+def test_a_reply_of_four_megabytes_is_read_in_bounded_time(piece: str) -> None:
+    reply = piece * (4_000_000 // len(piece))
+    start = time.process_time()
     assert parse_answer(reply, LEVELS).status in STATUSES
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 5
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(st.text(max_size=200), st.sampled_from([LEVELS, PLANS, {"A": "Yes", "B": "No"}]))
-def test_any_text_gives_one_of_six_states_and_letters_only_when_answered(
-    reply: str, options: dict[str, str]
-) -> None:
-    parsed = parse_answer(reply, options)
-    assert parsed.status in STATUSES
-    assert bool(parsed.letters) == (parsed.status == "answered")
-    assert set(parsed.letters) <= set(options)
-    assert 0 <= parsed.span[0] <= parsed.span[1] <= len(reply)
-    assert parse_answer(reply, options) == parsed
+@pytest.mark.parametrize(
+    "piece", ["A ", "answer: ", "<answer>", "\\boxed{", "_A", "(A", "not ", "A, ", "'a':", "答案", "I can't "]
+)
+def test_a_reply_just_below_the_cut_does_not_backtrack_without_end(piece: str) -> None:
+    start = time.process_time()
+    parse_answer(piece * (9_900 // len(piece)), LEVELS)
+    assert time.process_time() - start < 5
+
+
+def test_a_very_long_reply_keeps_its_answer_and_its_place() -> None:
+    for reply in [
+        "word " * 60_000 + "The answer is D.",
+        "<think>" + "A? " * 80_000 + "</think>The answer is D.",
+    ]:
+        parsed = parse_answer(reply, LEVELS)
+        assert (parsed.letters, reply[slice(*parsed.span)]) == (("D",), "D")
+    assert parse_answer("<think>" + "A? " * 80_000, LEVELS).status == "truncated"
+    assert parse_answer("C. " + "word " * 60_000, LEVELS).letters == ("C",)
 
 
 def test_random_prose_without_letters_never_wins_an_option() -> None:

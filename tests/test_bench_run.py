@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import json
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets import Dataset
-from PIL import Image
+from bench_corpus import picture, write_corpus
 from typer.testing import CliRunner
 
 from spinemed.bench import predict as bench
+from spinemed.bench.asking import in_batches
 from spinemed.bench.items import pick, read_items
 from spinemed.bench.runs import Run, append, read_predictions, resumed, sidecar
 from spinemed.cli import app
-from spinemed.corpus.rows import features
 from spinemed.errors import ConfigError, OutputError, SourceError, SpinemedError
+from spinemed.llm.chat import Reply
 
 ROOT = Path(__file__).parent.parent
 METRICS = str(ROOT / "evaluate_metrics")
-NAMES = ["T11", "T12", "L1", "L2", "L3", "L4"]
-
-
-def picture(colour: int) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    Image.new("RGB", (40, 56), (colour % 256, colour // 256, 7)).save(buffer, "PNG")
-    return {"bytes": buffer.getvalue(), "path": f"{colour}.png"}
-
-
-def corpus_row(number: int, split: str, config: str) -> dict[str, Any]:
-    draw = random.Random(f"{split}{number}")
-    truth = NAMES[number % len(NAMES)]
-    options = draw.sample([truth, *draw.sample([name for name in NAMES if name != truth], 3)], 4)
-    letter = "ABCD"[options.index(truth)]
-    shown = "\n".join(f"{key}. {text}" for key, text in zip("ABCD", options, strict=True))
-    colour = number + (1000 if split == "train" else 0)
-    row = {
-        "images": [picture(colour)], "question": "Which vertebra is marked?", "options": options,
-        "answer": letter if config == "choice" else truth, "level": truth, "task": config, "axis": "level",
-        "kind": "marked_level" if number % 4 else "level_above", "modality": "CT" if number % 2 else "MR",
-        "messages": [
-            {"role": "user", "content": f"Which vertebra is marked?\n{shown}"},
-            {"role": "assistant", "content": f"{truth} ({letter})"},
-        ],
-        "sites": [truth], "study": f"{split}-s{number // 4}", "patient": f"{split}-p{number // 4}",
-        "split": split, "source": "phantom", "synthetic": number % 5 > 0, "licence": "CC0-1.0",
-        "series": "1.2", "plane": "sagittal",
-        "slice_index": 3, "box": {"left": 1, "top": 1, "right": 9, "bottom": 9},
-        "marker": {"column": 20.0, "row": 8.0 * (number % len(NAMES)) + 4, "radius": 5.0}, "spacing_mm": 1.0,
-        "findings": [], "language": "en", "id": f"{split}{config}{number:04d}",
-    }  # fmt: skip
-    if config == "open":
-        del row["options"]
-    return row
-
-
-def write_corpus(folder: Path, **changed: Any) -> Path:
-    for config in ("choice", "open"):
-        for split, count in (("train", 60), ("test", 40)):
-            rows = [corpus_row(number, split, config) for number in range(count)]
-            rows[0].update(changed if split == "train" else {})
-            path = folder / "data" / config / f"{split}-00000-of-00001.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Dataset.from_list(rows, features=features(config)).to_parquet(str(path))  # type: ignore[arg-type]
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +36,16 @@ def a_run(**changed: Any) -> Run:
     return Run(**(fields | changed))
 
 
-class Reply:
-    def __init__(self, text: str, cut_off: bool = False) -> None:
-        self.text, self.tokens, self.cut_off, self.seconds = text, 3, cut_off, 0.1
+def reply(text: str, finish_reason: str = "stop") -> Reply:
+    return Reply(text, finish_reason, 5, 3, 0.1)
 
 
 def answer_all(
     corpus: Path, out: Path, replies: dict[str, str], config: str = "choice", stop_after: int = 10**9
 ) -> int:
     """Run the real runner with a back end that looks replies up and breaks down after some batches."""
-    items = read_items(corpus, config, "test")
-    run = a_run(config=config, data_hash=bench.corpus_hash(corpus, config, "test"), items=len(items))
-    asked = iter(items)
+    questions, _ = bench.Sample(corpus, config).questions()
+    run = a_run(config=config, data_hash=bench.corpus_hash(corpus, config, "test"), items=len(questions))
     calls = 0
 
     def answer(prompts: Sequence[dict[str, Any]]) -> list[Reply]:
@@ -102,20 +53,20 @@ def answer_all(
         calls += 1
         if calls > stop_after:
             raise KeyboardInterrupt
-        assert all(prompt["messages"][0]["role"] == "user" and prompt["images"] for prompt in prompts)
-        return [Reply(replies[prompt["id"]]) for prompt in prompts]
+        assert all([turn["role"] for turn in prompt["messages"]] == ["user"] for prompt in prompts)
+        assert all(prompt["images"] for prompt in prompts)
+        return [reply(replies[prompt["id"]]) for prompt in prompts]
 
-    del asked
-    return bench.predict(
-        items,
+    outcome = bench.predict(
+        questions,
         run,
         corpus,
         out,
-        lambda: answer,
-        batch_size=8,
+        lambda: in_batches(answer, 8),
         say=lambda _: None,
-        track=lambda batches, _: batches,
+        track=lambda groups, _: iter(groups),
     )
+    return outcome.made
 
 
 def right_replies(corpus: Path, config: str = "choice") -> dict[str, str]:
@@ -184,7 +135,7 @@ def test_predictions_of_another_run_are_not_continued(tmp_path: Path) -> None:
     with changed, resumed(out, a_run(model_hash="2"), print):
         pass
     with resumed(out, a_run(items=80), print) as (_, done):  # a larger sample is the same run
-        assert done == {"a"}
+        assert done == {("a", "")}
     sidecar(out).unlink()
     with pytest.raises(OutputError, match="nothing says what made it"), resumed(out, a_run(), print):
         pass
@@ -233,7 +184,7 @@ def test_a_scorecard_pairs_two_runs_and_the_baselines_on_the_same_items(corpus: 
         "--data",
         str(corpus),
     )
-    model, against, paired = card["model"], card["against"], card["paired"]
+    model, (against,), (paired,) = card["model"], card["against"], card["paired"]
     assert (model["accuracy"]["n"], model["accuracy"]["value"]) == (40, 1.0)
     assert against["accuracy"]["correct"] == 9
     assert against["states"]["refusal"] == 0.75

@@ -11,78 +11,102 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 WORD = "0-9A-Za-zÀ-ÖØ-öø-ɏ"
-LETTER = rf"(?<![{WORD}])[A-Za-z](?![{WORD}])(?!'[A-Za-z])(?!-[a-z0-9])(?! ?\d)"
+LETTER = rf"(?<![{WORD}_])[A-Za-z](?![{WORD}_])(?!'[A-Za-z])(?!-[a-z0-9])(?! ?\d)"
 ONE = re.compile(LETTER)
 NOT_APPLICABLE = re.compile(rf"[Nn]/[Aa](?![{WORD}])")
 RUN = re.compile(rf"(?<![{WORD}])[A-Z]{{2,10}}(?![{WORD}-])")
 JOIN = re.compile(
-    r"[)\]\"'】」]?\s{0,3}(?:,\s{0,3}(?:(?:and|or)\b|&)?|[;/&+、]|(?:and|or|und|oder|et|ou)\b|[和或与及])\s{0,3}[(\[\"'【「]?"
+    r"[)\]\"'】」]?\s{0,3}(?:,\s{0,3}(?:(?:and|or)\b|&)?|[;/&+、]|(?:and|or|und|oder|et|ou|y|e|o)\b|[和或与及])"
+    r"(?:\s{1,3}(?:maybe|perhaps|possibly|even|also)\b)?\s{0,3}[(\[\"'【「]?"
 )
 FUNCTION_WORD = re.compile(
     r"because|since|as|is|was|for|due|and|or|but|not|with|given|based|if|although|while|though|rather|by|from|on|in"
-    r"|which|where|when|so|therefore|the|this|that|it|they|would|seems|appears|looks"
+    r"|which|where|when|so|therefore|the|this|that|it|they|would|seems|appears|looks|most|probably|likely|clearly"
+    r"|definitely|at|after|again|here|then|only|over|per|instead|than|ist|est|es|weil|parce|porque|und|oder|et|ou|y"
 )
-AFTER_LETTER_I = re.compile(r"because|since|is|due|given|and")  # other words follow the pronoun
+NEXT_LOW = re.compile(r"[ \t]+([a-zà-ÿ]+)")
+NEXT_LOW_WORD = re.compile(r"\s{1,3}([a-z]+)")
+AFTER_LETTER_I = re.compile(
+    r"because|since|is|due|given|and|or|with|for|based|rather|instead"
+)  # other words follow the pronoun
 
 STRONG = re.compile(
     r"\b(?:answers?|ans|antwort|lösung|réponse|respuesta|resposta|risposta)\b(?!\s+(?:choices|options)\b)\.?"
-    r"|\b(?:correct|right|best|final|chosen|selected|appropriate|likely|my)\s+(?:option|choice|letter|selection|response)\b"
-    r"|\b(?:conclusion|verdict|decision|result|solution|ergebnis)\b(?=\s*(?::|is\b))"
+    r"|\b(?:correct|right|best|final|chosen|selected|appropriate|likely|my)\s+(?:option|choice|letter|selection|response"
+    r"|pick|guess|bet)\b"
+    r"|\b(?:conclusion|verdict|decision|result|solution|ergebnis|conclusión|solución)\b(?=\s*(?::|is\b|es\b|ist\b))"
+    r"|\b(?:correct|selected|chosen|picked|guess|pick)(?=\s{0,3}:)"
     r"|(?P<acts>\b(?:i|we)(?:'d|'ll)?(?:\s+(?:would|will|therefore|thus|have|can|must|am))?(?:\s+\w+ly)?\s+"
     r"(?:choos(?:e|ing)|chose|pick(?:ed|ing)?|select(?:ed|ing)?|go(?:ing)?\s+with|opt(?:ed|ing)?\s+for|answer)\b"
-    r"|\bnot\s+\(?[A-Z]\)?,?\s+but(?:\s+rather)?\b|而是|(?<=,)是|答案|(?:正确|最佳|最终)的?选[项择]|(?<![可候备待])选(?:择)?(?!项|择)|ответ|答え|正解|정답)",
+    r"|\b(?:ich\s+(?:wähle|nehme)|je\s+(?:choisis|sélectionne|prends)|j'opte\s+pour|elijo|escojo|selecciono|scelgo|escolho)\b"
+    r"|\bnot\s+\(?[A-Z]\)?,?\s+but(?:\s+rather)?\b|\bnicht\s+\(?[A-Z]\)?,?\s+sondern\b|\bpas\s+\(?[A-Z]\)?,?\s+mais\b"
+    r"|\bno\s+(?:es\s+)?(?:la\s+)?\(?[A-Z]\)?,?\s+sino\b|ではなく|아니라|而是|(?<=,)是|答案|(?:正确|最佳|最终)的?选[项择]"
+    r"|(?<![可候备待])选(?:择)?(?!项|择)|ответ|答え|回答|解答|正解|정답|(?<![가-힣])답(?=\s{0,3}(?:[:은이]|$)))",
     re.IGNORECASE,
 )
-NAMING = re.compile(r"\b(?:option|choice|select|choose|pick|letter)\b|选项", re.IGNORECASE)
+NAMING = re.compile(
+    r"\b(?:option|choice|select|choose|pick|letter|opción|opzione|opção|lettre|buchstabe)\b|选项|選択肢|옵션|선택",
+    re.IGNORECASE,
+)
 COMMITTING = re.compile(
     r"\b(?:so|therefore|thus|hence)\b,?"
     r"|\b(?:probably|perhaps|maybe|possibly|most\s+likely|leav(?:es|ing)|must\s+be|points?\s+to"
-    r"|it\s+is|it's|that\s+is|that's|i'd\s+say|i\s+say"
-    r"|i\s+(?:would\s+)?(?:think|believe|guess|suspect)|go\s+with|best\s+fits?|plan\s+is|diagnosis\s+is|level\s+is)\b"
-    r"|所以|因此|故",
+    r"|it\s+is|it's|that\s+is|that's|i(?:'d|\s+would)?\s+say"
+    r"|i\s+(?:would\s+)?(?:think|believe|guess|suspect)|go(?:ing)?\s+with|best\s+fits?|plan\s+is|diagnosis\s+is|level\s+is"
+    r"|also|daher|deshalb|donc|por\s+(?:lo\s+)?tanto|así\s+que|quindi|portanto)\b"
+    r"|所以|因此|故|最?可能是?|我?认为是?|应该是|したがって|よって|따라서",
     re.IGNORECASE,
 )
 CORRECTION = re.compile(
-    r"\b(?:wait|no|actually|correction|scratch\s+that|i\s+mean|rather|reconsider(?:ing|ed)?|on\s+second\s+thoughts?)\b"
+    r"\b(?:wait|no|actually|correction|scratch\s+that|i\s+mean|i\s+meant|rather|reconsider(?:ing|ed)?|oops|sorry|nein"
+    r"|on\s+(?:second\s+thoughts?|reflection)|(?:changed?|switch(?:ed|ing)?|revis(?:e|ed|ing))\s+(?:it\s+|that\s+)?to)\b"
     r"[\s,.:;!…—–-]{0,6}(?:(?:it|that|this)(?:'s|\s+is|\s+should\s+be|\s+must\s+be)\s+|make\s+(?:it|that)\s+)?"
     rf"[(\[\"']?(?P<letter>{LETTER})[)\]\"']?(?=\s*(?:[.!]|$|\n|instead\b))",
     re.IGNORECASE,
 )
 VERDICT = re.compile(
-    rf"(?P<letters>{LETTER}(?:{JOIN.pattern}{LETTER}){{0,8}})[)\]\"'.]?\s{{0,3}}(?:项|选项)?\s{{0,3}}"
+    rf"(?P<letters>{LETTER}(?:{JOIN.pattern}{LETTER}){{0,8}}+)[)\]\"'.]?\s{{0,3}}(?:项|选项)?\s{{0,3}}"
     r"(?:(?:is|are|would\s+be|must\s+be|should\s+be|seems|appears(?:\s+to\s+be)?|looks)\s+"
     r"(?:(?:clearly|definitely|most\s+likely|indeed|probably|thus|therefore|also|both|all)\s+)?(?:the\s+)?(?:one\s+)?(?:\w+ly\s+)?"
     r"(?:correct|right|best|true|most\s+(?:likely|appropriate|suitable)|answers?)\b"
-    r"|(?:是|为)?(?:正确|对的|最佳|答案))"
+    r"|(?:ist|est|es|è|é)\s+(?:(?:die|der|das|la|le|el|l')\s*)?(?:richtig|korrekt|zutreffend|bonne|juste|correct|certa|corrett)\w{0,3}\b"
+    r"|it\s+is\s*[.!]?\s*$|[?:]\s{0,3}(?:yes|true|correct|right)\b"
+    r"|(?:是|为)?(?:正确|对的|最佳|答案)|(?:が|は)(?:正解|正しい|答え)|(?:이|가)\s{0,3}(?:정답|맞))",
+    re.IGNORECASE,
+)
+OPENS_SENTENCE = re.compile(
+    r"(?:^|[.!?\n]\s{0,3}|\b(?:option|choice|answer|letter)\s{1,3})[(\[\"']?$", re.IGNORECASE
 )
 CONNECTORS = (
-    r":|=>?|->|→|应该是|应为|就是|是|为|это"
-    r"|\b(?:is|are|was|were|be|should|must|would|will|ist|lautet|est|es|é|è)\b"
+    r":|=>?|->|>|→|应该是|应为|就是|是|为|это|は|が|은|는|이|가"
+    r"|\b(?:is|are|was|were|be|should|must|would|will|ist|lautet|wäre|est|serait|es|sería|é|è)\b"
 )
 GAP = re.compile(
-    rf"(?:{CONNECTORS}|\s++|[\"'(\[<【「『|#—–-]"
+    rf"(?:{CONNECTORS}|\s++|[\"'(\[<>【「『|#—–-]"
     r"|\b(?:the|letter|option|choice|number|definitely|clearly|certainly|probably|most|likely|for|sure|indeed|therefore|thus"
     r"|hence|then|simply|obviously|actually|still|just|only|to|this|question|item|problem|below|above|best|correct|right|my"
-    r"|here|as|follows|given|by|may|might|could|both|either|die|der|das|la|le|lettre|richtige|correcte|correcta|opción"
-    r"|buchstabe|going\s+with|with)\b"
+    r"|here|as|follows|following|given|by|may|might|could|both|either|die|der|das|la|le|el|lettre|letra|richtige|korrekte"
+    r"|correcte|correcta|correta|corretta|giusta|bonne|opción|opzione|opção|buchstabe|labelled|labeled|marked|one|going\s+with|with)\b|\bl'"
     r"|,\s*(?:i\s+(?:think|believe|guess|would\s+say)|in\s+my\s+(?:opinion|view)|therefore|then|thus)\s*,?"
-    r"|应该|应当|应|选项|选择|选|肯定|一定){0,14}",
+    r"|应该|应当|应|选项|选择|选|肯定|一定|選択肢|番号|옵션|선택지){0,14}",
     re.IGNORECASE,
 )
 CONNECTED = re.compile(CONNECTORS, re.IGNORECASE)
 DENIED_AFTER = re.compile(
     r"[)\]\"'.]{0,2}\s{0,3}(?:(?:is|was|are|were|can|could|would|must|does|seems?|looks?)(?:n't|\s+(?:\w+ly\s+)?(?:be\s+)?"
     r"(?:not|no|wrong|incorrect|false|excluded|ruled\s+out|eliminated|unlikely|impossible|untenable))\b"
-    r"|cannot\b|can't\b|\?\s*(?:no|nope|not|wrong)\b|是?(?:错|不对|不正确|不是))",
+    r"|cannot\b|can't\b|\?\s*(?:no|nope|not|wrong|nein|non)\b|是?(?:错|不对|不正确|不是)|では(?:なく|ない|ありません)"
+    r"|(?:가|이)?\s{0,2}아니|ist\s+(?:nicht|falsch)\b|n'est\s+pas\b|est\s+(?:fausse?|incorrecte?)\b"
+    r"|no\s+es\b|es\s+(?:falsa|incorrecta)\b)",
     re.IGNORECASE,
 )
 SENTENCE_ABOUT = re.compile(
     r"[)\]\"']?\s{1,3}(?:is|are|was|were|has|have|shows?|looks?|seems?|remains?|would|can)\b"
 )
 DENIED_BEFORE = re.compile(
-    r"(?:\b(?:wrong|incorrect|false|falsche?|mauvaise)|错误的?|不正确的?)\s*$"
-    r"|(?:n't|\bnot|\bnever|\bcannot|\bdoubt|\bunsure|不认为|不确定)"
-    r"(?:\s+(?:think|believe|say|mean|be|sure|certain|that|the|correct|final|if|whether|what|which|of|about|my)){0,6}\s*$"
+    r"(?:\b(?:wrong|incorrect|false|falsche?|mauvaise|incorrecta|falsa)|错误的?|不正确的?)\s*$"
+    r"|(?:n't|\bnot|\bnever|\bcannot|\bdoubt|\bunsure|\bnicht,?|\bpas|不认为|不确定)"
+    r"(?:\s+(?:think|believe|say|mean|be|sure|certain|that|the|correct|final|if|whether|what|which|of|about|my|dass|die|que|la|bonne|richtige)){0,6}\s*$"
     r"|\b(?:rule[sd]?\s+out|exclud\w+|eliminat\w+|except|instead\s+of|rather\s+than|neither|nor|not|isn't|n't(?:\s+be)?)"
     r"[\s:]*(?:options?|choices?|answers?)?[\s:(]*$",
     re.IGNORECASE,
@@ -99,6 +123,34 @@ CLASS_BEFORE = re.compile(
     r"\.?[\s(]*$",
     re.IGNORECASE,
 )
+
+
+EASTERN = re.compile(r"[\u3040-\u30ff\uac00-\ud7a3]|回答|解答|正解")
+FOREIGN_WORD = re.compile(  # after a Japanese or Korean cue: a letter that opens a word, not a particle
+    r"(?!です|だ|で|と|が|は|に|を|の|か|も|、|。)[\u3040-\u30ff\u4e00-\u9fff]"
+    r"|(?!입니|이|가|은|는|을|를|로|번|예|에|와|과|다|임|야|도)[\uac00-\ud7a3]"
+)
+CLOSING = re.compile(
+    r"(?:[,;:—–]\s{0,3}|[.!?…]\s{1,3}|[。！？]\s{0,3})\(?(?P<letter>[A-Z])\)?\s{0,2}[.!。]?\s*$"
+)
+
+
+FILLERS = frozenset(
+    [
+        "think", "believe", "say", "mean", "be", "sure", "certain", "that", "the", "correct", "final",
+        "if", "whether", "what", "which", "of", "about", "my", "dass", "die", "que", "la", "bonne",
+        "richtige", "option", "options", "choice", "choices", "answer", "answers", "than",
+    ]
+)  # fmt: skip
+DENIALS = frozenset(
+    [
+        "wrong", "incorrect", "false", "falsch", "falsche", "mauvaise", "incorrecta", "falsa", "t", "not",
+        "never", "cannot", "doubt", "unsure", "nicht", "pas", "rule", "out", "except", "instead", "rather",
+        "neither", "nor",
+    ]
+)  # fmt: skip
+STEMS_AGAINST = ("exclud", "eliminat")
+WORDS_APART = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 class Named(NamedTuple):
@@ -126,21 +178,30 @@ def declared(text: str, option_letters: frozenset[str]) -> Iterator[tuple[Named,
     for verdict in VERDICT.finditer(text):
         before = text[max(0, verdict.start() - 60) : verdict.start()]
         letters = tuple(match[0] for match in ONE.finditer(verdict["letters"]))
-        denied = DENIED_BEFORE.search(before) or CLASS_BEFORE.search(before)
-        if not denied and all(letter.isupper() for letter in letters):
-            found.append((Named(letters, *verdict.span("letters")), False))
+        denied = denied_before(before) or CLASS_BEFORE.search(before)
+        stands = all(letter.isupper() for letter in letters) or OPENS_SENTENCE.search(before)
+        if not denied and stands:
+            upper = tuple(dict.fromkeys(letter.upper() for letter in letters))
+            found.append((Named(upper, *verdict.span("letters")), False))
     yield from sorted(found, key=lambda item: item[0].start)
 
 
 def after_cue(text: str, cue: re.Match[str], option_letters: frozenset[str]) -> Named | None:
     """Return what a cue leads to: letters, or no letters but the place where words start; None if denied."""
-    if DENIED_BEFORE.search(text[max(0, cue.start() - 80) : cue.start()]):
+    if denied_before(text[max(0, cue.start() - 80) : cue.start()]):
         return None
     gap = GAP.match(text, cue.end())
     start = gap.end() if gap else cue.end()
     between = text[cue.end() : start]
     connected = cue["acts"] is not None or CONNECTED.search(between) is not None
     named = letters_at(text, start, option_letters)
+    if (
+        named is not None
+        and not cue[0].isascii()
+        and EASTERN.search(cue[0])
+        and FOREIGN_WORD.match(text, named.end)
+    ):
+        return None
     if named is None:
         return Named((), start, start) if connected and "\n\n\n" not in between else None
     if DENIED_AFTER.match(text, named.end):
@@ -153,6 +214,21 @@ def after_cue(text: str, cue: re.Match[str], option_letters: frozenset[str]) -> 
     ):
         return None
     return named
+
+
+def denied_before(before: str) -> bool:
+    """Tell whether the end of `before` denies what comes next: "the answer is not", "rather than".
+
+    >>> denied_before("I don't think that the"), denied_before("It is not low, so the")
+    (True, False)
+    """
+    if before.isascii():
+        for word in reversed(before.translate(WORDS_APART).lower().split()):
+            if word not in FILLERS:
+                if word not in DENIALS and not word.startswith(STEMS_AGAINST):
+                    return False
+                break
+    return DENIED_BEFORE.search(before) is not None
 
 
 def letters_at(text: str, start: int, option_letters: frozenset[str]) -> Named | None:
@@ -181,7 +257,7 @@ def letters_at(text: str, start: int, option_letters: frozenset[str]) -> Named |
 
 def goes_on(text: str, end: int) -> bool:
     """Tell whether a verb follows, so that the letters before are the subject of a new sentence."""
-    follows = re.compile(r"\s{1,3}([a-z]+)").match(text, end)
+    follows = NEXT_LOW_WORD.match(text, end)
     return follows is not None and (
         SENTENCE_ABOUT.match(text, end) is not None or FUNCTION_WORD.fullmatch(follows[1]) is None
     )
@@ -191,7 +267,7 @@ def is_word(text: str, letter: re.Match[str]) -> bool:
     """Tell whether a lone letter is the article a or the pronoun I, by the word that follows it."""
     if letter[0] not in "AaIi":
         return False
-    follows = re.compile(r"[ \t]+([a-zà-ÿ]+)").match(text, letter.end())
+    follows = NEXT_LOW.match(text, letter.end())
     if follows is None:
         return False
     return (AFTER_LETTER_I if letter[0] in "Ii" else FUNCTION_WORD).fullmatch(follows[1]) is None
@@ -205,7 +281,7 @@ def committed(text: str, option_letters: frozenset[str], cues: re.Pattern[str]) 
         if named is None or not text[named.start].isupper() or SENTENCE_ABOUT.match(text, named.end):
             continue
         before = text[max(0, cue.start() - 60) : cue.start()]
-        if DENIED_AFTER.match(text, named.end) or DENIED_BEFORE.search(before) or TENTATIVE.search(before):
+        if DENIED_AFTER.match(text, named.end) or denied_before(before) or TENTATIVE.search(before):
             continue
         yield named
 
@@ -221,12 +297,21 @@ def paired_letters(text: str) -> Iterator[Named]:
 
 def bracketed_letters(text: str) -> Iterator[Named]:
     """Yield each upper-case letter in round brackets that is neither denied nor a class."""
-    for match in re.finditer(r"\((?P<letter>[A-Z])\)", text):
+    for match in re.finditer(r"(?<![/\w])\((?P<letter>[A-Z])\)", text):
         before = text[max(0, match.start() - 60) : match.start()]
-        if (
-            DENIED_BEFORE.search(before)
-            or CLASS_BEFORE.search(before)
-            or DENIED_AFTER.match(text, match.end())
-        ):
+        if denied_before(before) or CLASS_BEFORE.search(before) or DENIED_AFTER.match(text, match.end()):
             continue
         yield Named((match["letter"],), match.start("letter"), match.end("letter"))
+
+
+def closing_letter(text: str) -> Iterator[Named]:
+    """Yield the upper-case letter that ends a reply after a comma, a colon or a dash, unless in a list."""
+    found = CLOSING.search(text, max(0, len(text) - 60))
+    if found is None:
+        return
+    before = text[max(0, found.start() - 60) : found.start()]
+    listed = re.search(
+        rf"(?:(?<![{WORD}])[A-Z]\)?|\b(?:dr|mr|mrs|prof|fig|no|vs|st))$", before, re.IGNORECASE
+    )
+    if not (listed or denied_before(before) or CLASS_BEFORE.search(before)):
+        yield Named((found["letter"],), *found.span("letter"))

@@ -2,7 +2,7 @@
 
 What is taken out is replaced by as many spaces, so that positions stay. Of a reply longer than 10,000
 characters, reasoning aside, the beginning and the end are read: no final answer hides in the middle of more.
-Standard library only.
+All searches are linear, so that a reply of 100 MB takes seconds. Standard library only.
 """
 
 from __future__ import annotations
@@ -17,12 +17,19 @@ UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0e\
 STRAIGHT = str.maketrans("’‘“”„", '\'\'"""')
 CHANNEL = "<|channel|>final<|message|>"  # what stands before it is reasoning (harmony format)
 LONGEST_HEAD, LONGEST_TAIL = 2_000, 8_000
+LONGEST_WHOLE = 100_000  # beyond this a reply is cut before anything else is done with it
 CHAT_TOKEN = re.compile(r"<\|[^<>|\n]{1,40}\|>|</?s>|<eos>|<bos>|<pad>|<(?:start|end)_of_turn>|\[/?INST\]")
-THOUGHT = re.compile(r"<(/?)(?:think|thinking|thought|reasoning|analysis|scratchpad)>", re.IGNORECASE)
+THOUGHT = re.compile(
+    r"[<\[◁](/?)(?:seed:)?(?:think|thinking|thought|thoughts|reasoning|reason|analysis|scratchpad|reflection)[>\]▷]",
+    re.IGNORECASE,
+)
+EMPHASIS = re.compile(r"(?<![0-9A-Za-z_])(_{1,3})(?=[^\s_])([^_\n]{1,300})(?<=\S)\1(?![0-9A-Za-z_])")
 MARKUP = re.compile(
-    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|boxed|fbox|operatorname|bf|rm|quad)\b"
-    r"|\\[()\[\],;! ]|[*$`{}]|(?<![0-9A-Za-z])_+|_+(?![0-9A-Za-z])|^[ \t]*(?:#{1,6}|>+|[-•·])(?=\s)"
-    r"|</?(?:b|i|u|em|strong|br|p|span|code|pre|li|ul|ol|div|font|answer|final)\s*/?>",
+    r"\\(?:text|textbf|textit|textrm|textsf|mathrm|mathbf|mathit|mathsf|boxed|fbox|framebox|operatorname|bf|rm|it|sf|tt|quad"
+    r"|large|huge)\b"
+    r"|\\[()\[\],;! ]|~~[^~\n]{1,200}~~|[*$`{}]|^[ \t]*(?:#{1,6}|>+|[-•·])(?=\s)"
+    r"|</?(?:b|i|u|em|strong|mark|h[1-6]|br|p|td|tr|th|table|span|code|pre|li|ul|ol|div|font|answer|final|final_?answer|choice"
+    r"|option|letter|response|output|result|s|del)\s{0,3}/?>",
     re.IGNORECASE | re.MULTILINE,
 )
 CLAUSE = re.compile(r"[^.;!?\n。；！？]+")
@@ -47,11 +54,35 @@ REFUSAL = re.compile(
     r"|\bno (?:image|picture|scan|attachment) (?:is|was|has|attached|provided|found|visible)"
     r"|\b(?:insufficient|not enough) (?:information|data|detail)"
     r"|\b(?:don'?t|do not) (?:see|have|receive) (?:an|any|the|access)\b"
+    r"|\btoo (?:blurr?\w*|dark|unclear|poor) to\b"
     r"|无法|不能(?:判断|确定|回答|提供|给出|诊断|识别)|抱歉|对不起|不知道|不确定|看不到|没有(?:看到|提供|收到)?图|请咨询|拒绝"
-    r"|\bkann (?:ich |das |es |dies )*nicht\b|\btut mir leid\b|\bwei(?:ß|ss) (?:ich |es )*nicht\b"
-    r"|\bje ne (?:peux|sais|suis) pas\b|\bdésolé|\bno puedo\b|\blo siento\b|\bno (?:lo )?sé\b",
+    r"|\bkann (?:ich |das |es |dies |man )*(?:leider )?nicht\b|\bich kann\b[^.\n]{0,60}\bnicht\b"
+    r"|\btut mir leid\b"
+    r"|\bwei(?:ß|ss) (?:ich |es )*nicht\b|\bnicht (?:beurteil|bestimm|erkenn)bar\b|\bimpossible de\b"
+    r"|\bje ne (?:peux|sais|suis) pas\b|\bdésolé|\bno (?:se )?pued[oe]\b|\blo siento\b|\bno (?:lo )?sé\b"
+    r"|\bno es posible\b"
+    r"|\bnon posso\b|\bnon è possibile\b|\bmi dispiace\b|\bnão (?:posso|sei|é possível)\b|\bdesculpe"
+    r"|できません|分かりません|わかりません|申し訳|할 수 없|모르겠|죄송|не могу|не знаю|извините",
     re.IGNORECASE,
 )
+EXCUSES = frozenset(
+    [
+        "sorry", "ai", "artificial", "language", "decline", "refuse", "idea", "unsure", "cannot", "cant",
+        "couldn", "won", "wont", "unable", "impossible", "consult", "insufficient", "kann", "ich", "leid",
+        "weiss", "nicht", "je", "puedo", "puede", "siento", "posible", "posso", "dispiace",
+    ]
+)  # fmt: skip
+EXCUSES_TOGETHER = tuple(
+    (frozenset(one.split()), frozenset(other.split()))
+    for one, other in (
+        ("no", "image picture scan attachment"),
+        ("t not", "can could will able possible sure certain enough"),
+        ("do don t does doesn dont doesnt", "know see have receive"),
+        ("too", "dark unclear poor"),
+    )
+)
+EXCUSE_STEMS = ("apolog", "desculpe", "blurr")
+WORDS_APART = {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) != "_"}
 
 
 @dataclass(frozen=True)
@@ -79,17 +110,43 @@ def read_reply(raw: str) -> Reply:
     >>> read_reply("<think>A or").broke_off
     True
     """
-    text, places = fold(raw.translate(STRAIGHT))
+    if len(raw) > LONGEST_WHOLE:
+        raw, cut, broke_off = shortened(raw)
+        short = read_reply(raw)
+        kept = short.places if short.places is not None else range(len(short.text))
+        return Reply(short.text, tuple(cut[place] for place in kept), broke_off or short.broke_off)
+    text, places = fold(raw if raw.isascii() else raw.translate(STRAIGHT))
     final = text.rfind(CHANNEL)
     if final >= 0:
         text = " " * (final + len(CHANNEL)) + text[final + len(CHANNEL) :]
-    text = blank(CHAT_TOKEN, text)
-    text, broke_off = without_reasoning(text)
+    if "<" in text or "[" in text or "◁" in text:
+        text, broke_off = without_reasoning(blank(CHAT_TOKEN, text))
+    else:
+        broke_off = False
     if len(text) > LONGEST_HEAD + LONGEST_TAIL:
-        kept = places if places is not None else range(len(text))
-        places = (*kept[:LONGEST_HEAD], kept[LONGEST_HEAD], *kept[-LONGEST_TAIL:])
-        text = f"{text[:LONGEST_HEAD]}\n{text[-LONGEST_TAIL:]}"
+        start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        text, kept = ends_of(text, start, end)
+        places = tuple(places[place] for place in kept) if places is not None else kept
     return Reply(text, places, broke_off)
+
+
+def ends_of(text: str, start: int, end: int) -> tuple[str, tuple[int, ...]]:
+    """Return what is read of `text[start:end]`, a line break in place of a long middle, and its places."""
+    if end - start <= LONGEST_HEAD + LONGEST_TAIL:
+        return text[start:end], tuple(range(start, end))
+    stop, again = start + LONGEST_HEAD, end - LONGEST_TAIL
+    return f"{text[start:stop]}\n{text[again:end]}", (*range(start, stop + 1), *range(again, end))
+
+
+def shortened(raw: str) -> tuple[str, tuple[int, ...], bool]:
+    """Return the ends of a long reply after its reasoning, their places, and whether thought broke off."""
+    start, opened = max(0, raw.rfind(CHANNEL)), -1
+    for tag in THOUGHT.finditer(raw, start):
+        if tag[1]:
+            start, opened = tag.end(), -1
+        elif opened < 0:
+            opened = tag.start()
+    return *ends_of(raw, start, len(raw) if opened < 0 else opened), opened >= 0
 
 
 def without_reasoning(text: str) -> tuple[str, bool]:
@@ -141,6 +198,8 @@ def without_markup(text: str) -> str:
     >>> without_markup(r"**C** $\boxed{B}$").split()
     ['C', 'B']
     """
+    if "_" in text:
+        text = EMPHASIS.sub(lambda match: " " * len(match[1]) + match[2] + " " * len(match[1]), text)
     return blank(MARKUP, text)
 
 
@@ -156,19 +215,26 @@ def without_echo(text: str, options: Mapping[str, str], *, torn: bool = True) ->
     """
     if len(options) < 2:
         return text
+    return blank(echo_pattern(tuple(options.items()), torn), text)
+
+
+@lru_cache(maxsize=4096)
+def echo_pattern(options: tuple[tuple[str, str], ...], torn: bool) -> re.Pattern[str]:
+    """Return the pattern of a copy of the option list, whole or, with `torn`, broken off at the end."""
     lines = [
-        rf"\(?{letter}\s*[.):,、-]?\s*" + r"\s+".join(re.escape(word) for word in wording.split())
-        for letter, wording in options.items()
+        rf"\(?{letter}(?:\s*[.):,=、-]|\s+is\b)?\s*"
+        + r"\s+".join(re.escape(word) for word in wording.split())
+        for letter, wording in options
     ]
-    between = r"(?![0-9A-Za-z])[\s,;.|/•-]{0,20}(?:or\s+)?"
+    between = r"(?![0-9A-Za-z])[\s,;.|/•-]{0,20}(?:(?:or|and)\s+)?"
     pattern = r"(?<![0-9A-Za-z])" + between.join(lines)
     if torn:
         rest = r"\s*\Z"
-        for letter, line in reversed([*zip(options, lines, strict=True)][2:]):
+        for (letter, _), line in reversed([*zip(options, lines, strict=True)][2:]):
             stump = rf"(?:{between}\(?{letter}[.):,、-]?\s{{0,3}}\w{{0,12}})?\s*\Z"
             rest = f"(?:{between}{line}{rest}|{stump})"
         pattern += rf"|\A\s*{lines[0]}{between}{lines[1]}{rest}"
-    return blank(re.compile(pattern, re.IGNORECASE), text)
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def without_refusals(text: str) -> str:
@@ -180,14 +246,36 @@ def without_refusals(text: str) -> str:
 
     def keep(match: re.Match[str]) -> str:
         clause = match[0]
-        refusal = REFUSAL.search(clause)
+        refusal = REFUSAL.search(clause) if may_refuse(clause) else None
         if refusal is None:
             return clause
         turn = TURN.search(clause, refusal.end())
         kept = clause[turn.start() :] if turn else ""
         return " " * (len(clause) - len(kept)) + kept
 
-    return CLAUSE.sub(keep, text)
+    return CLAUSE.sub(keep, text) if may_refuse(text) else text
+
+
+def may_refuse(text: str) -> bool:
+    """Tell whether ASCII text has the words that any refusal needs; other text always may.
+
+    >>> may_refuse("The disc at L4-L5 is narrow."), may_refuse("I can't say.")
+    (False, True)
+    """
+    if not text.isascii():
+        return True
+    folded = text.translate(WORDS_APART).lower()
+    return has_excuse(folded, frozenset(folded.split()))
+
+
+def has_excuse(folded: str, said: frozenset[str]) -> bool:
+    """Tell whether ASCII text in lower case, whose words are `said`, has the words that any refusal needs."""
+    if not said.isdisjoint(EXCUSES):
+        return True
+    for stem in EXCUSE_STEMS:
+        if stem in folded:
+            return True
+    return any(not said.isdisjoint(one) and not said.isdisjoint(other) for one, other in EXCUSES_TOGETHER)
 
 
 def is_refusal(text: str) -> bool:
@@ -196,4 +284,4 @@ def is_refusal(text: str) -> bool:
     >>> is_refusal("I cannot say from one slice."), is_refusal("This is not medical advice.")
     (True, False)
     """
-    return REFUSAL.search(text) is not None
+    return may_refuse(text) and REFUSAL.search(text) is not None

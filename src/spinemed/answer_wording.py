@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from .answer_letters import Named
 from .level_grammar import parse_levels
@@ -25,6 +26,15 @@ DENIED = re.compile(
 )
 
 
+DENIED_BEHIND = re.compile(
+    r"\s{0,3}(?:is|are|was|were|can\s+be|could\s+be|seems?|appears?|looks?)(?:n't\b|\s+(?:\w+ly\s+)?"
+    r"(?:not|unlikely|excluded|ruled\s+out|less\s+likely|wrong|incorrect|impossible|absent|eliminated)\b)"
+    r"|\s{0,3}(?:可以)?(?:排除|不正确|错误|不对)",
+    re.IGNORECASE,
+)
+SAYING = re.compile(r"\s*(?:i'd|i\s+would|i)\s+say\s*[:,]?\s+", re.IGNORECASE)
+
+
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of `text`, case-folded and without punctuation; each Chinese character is a word.
 
@@ -39,25 +49,47 @@ class Wordings:
     """The options of one item: wording, search pattern and the levels each names, by letter."""
 
     texts: Mapping[str, str]
+    words: Mapping[str, tuple[str, ...]]
     patterns: Mapping[str, re.Pattern[str]]
+    openers: Mapping[str, re.Pattern[str]]  # the same after an article
     levels: Mapping[str, frozenset[str]]  # only options that name levels, and only if these tell them apart
     yes_no: bool
+
+    @cached_property
+    def letters_of(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
+        """The letters of all options with the same words, by these words."""
+        found: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for letter, words in self.words.items():
+            if words:
+                found[words] = (*found.get(words, ()), letter)
+        return found
+
+    @cached_property
+    def ascii(self) -> bool:
+        """Whether every wording is plain ASCII with a word in it."""
+        return all(text.isascii() and self.words[letter] for letter, text in self.texts.items())
 
     def exact(self, text: str) -> str | None:
         """Return the letter of the one option whose words are exactly those of `text`, else None."""
         words = words_of(text)
-        letters = [letter for letter, wording in self.texts.items() if words and words_of(wording) == words]
+        letters = self.letters_of.get(words, ())
         return letters[0] if len(letters) == 1 else None
 
     def matched(self, text: str) -> tuple[str, ...]:
         """Return the letters of all options that `text` words, shorter ones inside longer ones left out."""
         exact = self.exact(text)
-        if exact is not None:
-            return (exact,)
+        return (exact,) if exact is not None else self.matched_in(text)
+
+    def matched_in(self, text: str) -> tuple[str, ...]:
+        """Return the letters of all options that `text`, which is no option itself, words."""
         if self.yes_no:
-            first = words_of(text)[:1]
+            saying = SAYING.match(text)
+            said = words_of(text[saying.end() if saying else 0 :])[:3]
+            both = said[1:2] in (("and",), ("or",))
             return tuple(
-                letter for letter, wording in self.texts.items() if first and words_of(wording) == first
+                letter
+                for letter, words in self.words.items()
+                if words == said[:1] or (both and words == said[2:])
             )
         return tuple(sorted({*self.matched_levels(text), *self.matched_words(text)}))
 
@@ -78,10 +110,11 @@ class Wordings:
 
     def matched_words(self, text: str) -> tuple[str, ...]:
         """Return the options without levels whose words `text` holds, denied ones left out."""
+        folded = text.casefold()
         spans = [
             (match.start(), match.end(), letter)
             for letter, pattern in self.patterns.items()
-            if letter not in self.levels
+            if letter not in self.levels and self.may_hold(folded, letter)
             for match in pattern.finditer(text)
         ]
         return tuple(
@@ -89,23 +122,31 @@ class Wordings:
                 letter
                 for start, end, letter in spans
                 if not DENIED.search(text[max(0, start - 50) : start])
+                and not DENIED_BEHIND.match(text, end)
                 and not any(
                     low <= start and end <= high and high - low > end - start for low, high, _ in spans
                 )
             )
         )
 
+    def may_hold(self, folded: str, letter: str) -> bool:
+        """Tell whether case-folded text can word an option at all: it has its first word."""
+        words = self.words[letter]
+        return not words or not words[0].isascii() or words[0] in folded
+
     def opening(self, text: str, start: int) -> Named | None:
         """Return the option that the clause at `text[start:]` words first, with its place, if any."""
         opened = [
             (match.end(), letter)
-            for letter, pattern in self.patterns.items()
-            if (match := re.compile(r"(?:the\s|an?\s)?" + pattern.pattern, re.IGNORECASE).match(text, start))
+            for letter, opener in self.openers.items()
+            if (match := opener.match(text, start))
         ]
         if opened and not (self.levels and len(opened) > 1):
             end, letter = max(opened)
             return Named((letter,), start, end)
         clause = text[start : start + 300]
+        if not clause.strip(" .)\n"):
+            return None
         stop = CLAUSE_END.search(clause)
         clause = clause[: stop.start()] if stop else clause
         letters = self.matched_levels(clause)
@@ -117,9 +158,15 @@ def read_wordings(options: Mapping[str, str]) -> Wordings:
     levels = {letter: frozenset(parse_levels(wording).levels) for letter, wording in options.items()}
     named = {letter: sites for letter, sites in levels.items() if sites}
     telling = len(named) >= 2 and len(set(named.values())) == len(named)
+    patterns = {letter: pattern_of(wording) for letter, wording in options.items()}
     return Wordings(
         texts=dict(options),
-        patterns={letter: pattern_of(wording) for letter, wording in options.items()},
+        words={letter: words_of(wording) for letter, wording in options.items()},
+        patterns=patterns,
+        openers={
+            letter: re.compile(r"(?:the\s|an?\s)?" + pattern.pattern, re.IGNORECASE)
+            for letter, pattern in patterns.items()
+        },
         levels=named if telling else {},
         yes_no=all(YES_NO.fullmatch(" ".join(words_of(text))) for text in options.values()),
     )

@@ -247,7 +247,12 @@ class Instance(Record):
 
 
 class Prediction(Record):
-    """What one model answered to one instance."""
+    """What one model answered to one instance.
+
+    `choice` is a letter as shown. Where options were shown in another order, `order` names for each shown
+    letter, A first, the letter it has in the corpus: with "CAB" the reply "A" chooses C. Empty: as in the
+    corpus. One instance may then be answered once an order (circular evaluation).
+    """
 
     instance: str
     model: str
@@ -257,6 +262,8 @@ class Prediction(Record):
     choice: str = ""
     seconds: float
     tokens: int
+    finish_reason: str = Field(default="", description="stop, length (its limit cut it off) or as served")
+    order: str = ""
 
 
 class Reject(Record):

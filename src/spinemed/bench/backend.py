@@ -14,24 +14,15 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 from transformers import logging as transformers_logging
 
-from spinemed.bench.runs import check_folders
+from spinemed.bench.weights import check_folders
 from spinemed.errors import ModelError
+from spinemed.llm.chat import Reply
 
 # Full prefixes, as transformers compares the start of a module's name; those of other families do no harm.
 UNQUANTISED = (
     "lm_head", "model.vision_tower", "model.multi_modal_projector", "model.visual", "model.vision_model",
     "model.connector",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model wrote to one prompt, how many tokens it took, and whether the limit cut it off."""
-
-    text: str
-    tokens: int
-    cut_off: bool
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -42,8 +33,11 @@ class Backend:
     processor: Any
     max_new_tokens: int
 
-    def answer(self, prompts: Sequence[dict[str, Any]]) -> list[Answer]:
-        """Return one answer a prompt of `messages` (a last assistant turn is dropped) and `images`."""
+    def answer(self, prompts: Sequence[dict[str, Any]]) -> list[Reply]:
+        """Return one reply a prompt of `messages` (a last assistant turn is dropped) and `images`.
+
+        `seconds` is each prompt's share of the batch's time.
+        """
         start = time.perf_counter()
         texts = [
             self.processor.apply_chat_template(turns(row), add_generation_prompt=True) for row in prompts
@@ -63,14 +57,16 @@ class Backend:
             )  # fmt: skip
         written = output[:, batch["input_ids"].shape[1] :].cpu()
         seconds = (time.perf_counter() - start) / len(prompts)
-        return [self.read(tokens, seconds) for tokens in written]
+        asked = batch["attention_mask"].sum(dim=1).tolist()
+        return [self.read(tokens, seconds, count) for tokens, count in zip(written, asked, strict=True)]
 
-    def read(self, tokens: torch.Tensor, seconds: float) -> Answer:
-        """Return the answer in generated tokens, which end at the first end or padding token."""
+    def read(self, tokens: torch.Tensor, seconds: float, prompt_tokens: int) -> Reply:
+        """Return the reply in generated tokens, which end at the first end or padding token."""
         ends = end_tokens(self.model, self.processor)
         stop = next((place for place, token in enumerate(tokens.tolist()) if token in ends), len(tokens))
         text = self.processor.tokenizer.decode(tokens[:stop], skip_special_tokens=True)
-        return Answer(text.strip(), stop, stop == self.max_new_tokens, seconds)
+        reason = "length" if stop == self.max_new_tokens else "stop"
+        return Reply(text.strip(), reason, prompt_tokens, stop, seconds)
 
 
 def turns(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from spinemed.records import Box, Marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from PIL.Image import Image as Picture
 
 # Okabe and Ito's palette: told apart by readers with any kind of colour vision.
@@ -127,23 +128,40 @@ def draw_report(
     baselines: Mapping[str, float],
     traced: Traced,
     title: str,
-    out: Path,
-) -> None:
-    """Write the report's one picture as PNG: pictures above, curves and the traced instance below."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+) -> bytes:
+    """Return one picture as PNG: slices above, curves and the traced instance below.
 
-    figure = Figure(figsize=(13, 7.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    Without a loss the curve is left out.
+    """
+    figure = new_figure(13, 7.6)
     above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(0.72, 1))).ravel()
     for axes, named in zip(above.subplots(1, len(sheet)), sheet, strict=True):
         draw_named(axes, named)
-    left, middle, right = np.asarray(below.subfigures(1, 3, width_ratios=(1, 1.9, 1.1))).ravel()
-    draw_loss(left.subplots(), loss)
+    widths = (1, 1.9, 1.1) if loss else (0.01, 2.4, 1.1)
+    left, middle, right = np.asarray(below.subfigures(1, 3, width_ratios=widths)).ravel()
+    if loss:
+        draw_loss(left.subplots(), loss)
     draw_levels(middle.subplots(), levels, models, baselines)
     slice_axes, picture_axes = right.subplots(1, 2)
     draw_named(slice_axes, traced.source)
     draw_marked(picture_axes, traced.marked)
     right.suptitle(traced.words, fontsize=7)
     figure.suptitle(title, fontsize=11)
-    figure.savefig(out, dpi=110)
+    return as_png(figure, dpi=110)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches, to be drawn without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def as_png(figure: Figure, dpi: int = 100) -> bytes:
+    """Return a figure as PNG bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()

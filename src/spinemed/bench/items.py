@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from spinemed.errors import ConfigError, SourceError
 
 COLUMNS = (
     "id", "question", "options", "answer", "level", "kind", "modality", "patient", "synthetic", "marker",
-    "spacing_mm", "images",
+    "spacing_mm", "images", "axis", "language", "study", "sites", "findings",
 )  # fmt: skip
+BODIES = frozenset({"vertebra", "vertebra_in_part"})  # findings that say no more than which body is where
+ADDED = frozenset({"L6", "T13"})  # vertebrae that only a variant of the numbering has
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -27,6 +29,9 @@ class Item:
     """One question with its key, its group labels, and what geometry a reader without pixels would know.
 
     `width` and `height` count pixels of the first picture; `marker` is (column, row) of the ring in it.
+    `condition` is the pathology of the first finding that the item rests on, "vertebra" where only bodies are
+    told apart, "" without a finding. `case` is the study. `transitional` names the variant of the patient's
+    numbering (L6, T13, L4_only, L5_sacralised), "" for the usual one or where nothing is known.
     """
 
     id: str
@@ -42,6 +47,12 @@ class Item:
     spacing_mm: float
     width: int
     height: int
+    axis: str = ""
+    language: str = ""
+    condition: str = ""
+    case: str = ""
+    transitional: str = ""
+    sites: tuple[str, ...] = ()
 
     @property
     def lettered(self) -> dict[str, str]:
@@ -88,8 +99,46 @@ def rows(
 
 def read_items(data: Path, config: str, split: str) -> list[Item]:
     """Return all items of a split ordered by the SHA-256 of their ids: any prefix is a fixed sample."""
-    found = [item_of(row) for row in rows(shards(data, config, split), COLUMNS)]
+    facts = read_facts(data, split)
+    found = [item_of(row, facts) for row in rows(shards(data, config, split), COLUMNS)]
     return sorted(found, key=lambda item: place_in_order(item.id))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the config `findings` says: finding -> pathology, and patient -> variant of the numbering."""
+
+    pathologies: Mapping[str, str]
+    variants: Mapping[str, str]
+
+
+NO_FACTS = Facts({}, {})
+
+
+def read_facts(data: Path, split: str) -> Facts:
+    """Return the facts of a split; none where the corpus has no config `findings`."""
+    if not any((data / "data" / "findings").glob(f"{split}-*.parquet")):
+        return NO_FACTS
+    pathologies: dict[str, str] = {}
+    variants: dict[str, str] = {}
+    columns = ("id", "patient", "pathology", "present", "grade", "site")
+    for row in rows(shards(data, "findings", split), columns):
+        pathologies[row["id"]] = row["pathology"]
+        if row["pathology"] == "transitional" and row["present"]:
+            variants[row["patient"]] = row["grade"]
+        elif row["site"] in ADDED:
+            variants.setdefault(row["patient"], row["site"])
+    return Facts(pathologies, variants)
+
+
+def condition_of(findings: Sequence[str], facts: Facts) -> str:
+    """Return the pathology of the first finding; "vertebra" for a body as such, "" where none is known.
+
+    >>> condition_of(["f1", "f2"], Facts({"f1": "vertebra_in_part", "f2": "herniation"}, {}))
+    'vertebra'
+    """
+    first = next((facts.pathologies[one] for one in findings if one in facts.pathologies), "")
+    return "vertebra" if first in BODIES else first
 
 
 def place_in_order(identity: str) -> str:
@@ -97,7 +146,7 @@ def place_in_order(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
-def item_of(row: dict[str, Any]) -> Item:
+def item_of(row: dict[str, Any], facts: Facts = NO_FACTS) -> Item:
     """Return the item of a corpus row; SourceError if a picture is no PNG."""
     marker, pictures = row["marker"], row["images"]
     width, height = picture_size(pictures[0]["bytes"], row["id"]) if pictures else (0, 0)
@@ -115,6 +164,12 @@ def item_of(row: dict[str, Any]) -> Item:
         spacing_mm=row["spacing_mm"] or 0.0,
         width=width,
         height=height,
+        axis=row.get("axis") or "",
+        language=row.get("language") or "",
+        condition=condition_of(row.get("findings") or (), facts),
+        case=row.get("study") or "",
+        transitional=facts.variants.get(row["patient"], ""),
+        sites=tuple(row.get("sites") or ()),
     )
 
 

@@ -1,179 +1,199 @@
-"""The report of a run: its pictures gathered from sources, corpus, training and predictions, then written."""
+"""The report of a run: charts, answers and, where sources are at hand, pictures traced to them."""
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from spinemed.bench.figures import Marked, Named, Traced, draw_report
-from spinemed.bench.items import rows, shards
-from spinemed.bench.page import Example, page
-from spinemed.bench.runs import read_predictions, write_whole
-from spinemed.bench.scorecard import Scorecard
-from spinemed.bench.table import order
+from spinemed.answers import parse_answer
+from spinemed.bench.charts import draw_benchmark, origin
+from spinemed.bench.items import Item, corpus_hash, read_items, rows, shards
+from spinemed.bench.join import Asked, join
+from spinemed.bench.page import Example, Figure, page
+from spinemed.bench.runs import write_whole
+from spinemed.bench.scorecard import Scorecard, read_scorecard
+from spinemed.bench.traces import draw_panels
 from spinemed.errors import SourceError
-from spinemed.imaging.slices import sagittal, to_uint8
-from spinemed.imaging.volume import Volume, read_volume
-from spinemed.records import Box, Marker, Series, Study
-from spinemed.sources import SOURCES
+from spinemed.level_grammar import parse_levels
 
-PANELS = 8
 EXAMPLES = 3
-ROW = (
-    "images", "question", "options", "answer", "level", "kind", "modality", "study", "patient", "source",
-    "synthetic", "licence", "series", "slice_index", "box", "marker", "messages", "id",
-)  # fmt: skip
+LONGEST = 1500  # characters of a reply that the page shows
 
 
 def write_report(
     card_path: Path,
     predictions: Mapping[str, Path],
     data: Path,
-    training: Path,
-    sources: Mapping[str, Path],
     out: Path,
+    *,
+    training: Path | None = None,
+    sources: Mapping[str, Path] | None = None,
+    name: str = "report",
 ) -> tuple[Path, Path]:
-    """Write `out`/report.png and `out`/report.html and return their paths.
+    """Write `out`/NAME.png and `out`/NAME.html and return their paths.
 
-    `predictions` maps a name (the first is the scorecard's model) to its file; `sources` maps a source to the
-    folder that the corpus was built from, so that pictures are traced back to stored slices. SourceError if a
-    file is missing, or if no study of the split is in `sources`.
+    `predictions` maps a name (the first is the scorecard's model) to its file. With `sources`, the folders
+    that the corpus was built from, pictures are traced back to stored slices; with `training`, its losses are
+    drawn. NAME.png shows these if there are sources, else the charts; the page shows all. SourceError if a
+    file is missing or not the one that was scored, or if no study of the split is in `sources`.
     """
-    card = Scorecard.model_validate_json(_text(card_path))
-    answers = {name: _replies(path) for name, path in predictions.items()}
-    asked = {
-        row["id"]: row
-        for row in rows(shards(data, card.config, card.split), ROW)
-        if row["id"] in next(iter(answers.values())) and row["marker"]
-    }
-    found = list(_sheet(data, card.split, sources))
-    if not found or not asked:
-        raise SourceError(
-            f"no study of the split {card.split} of {data} lies in {', '.join(map(str, sources.values()))}; "
-            "pass the folders that the corpus was built from as --source NAME=FOLDER"
-        )
-    traced = _trace(asked, sources)
+    card = read_scorecard(card_path)
+    answers = matched(card, predictions, data)
+    kind = "patients, some of them real" if card.real else "synthetic patients"
+    title = (
+        f"SpineMed: {card.n} held-out questions on {card.patients} {kind}; research only, not for diagnosis"
+    )
+    charts = draw_benchmark(card, title)
+    figures = [Figure(charts, f"Charts of {card.n} questions, {origin(card)}")]
+    if sources:
+        asked = {one.item.id for one in next(iter(answers.values()))}
+        curves = losses(training) if training else {}
+        panels = draw_panels(card, list(answers), asked, data, curves, sources, title)
+        figures.insert(0, Figure(panels.png, f"{origin(card)}. Traced: {panels.words}."))
     out.mkdir(parents=True, exist_ok=True)
-    picture = out / "report.png"
-    kind = "synthetic patients" if not card.real else "patients, some of them real"
-    draw_report(
-        found, _losses(training), sorted(card.model.by_level, key=order), _by_level(card, list(answers)),
-        {one.name: one.accuracy for one in card.baselines}, traced,
-        f"SpineMed: {card.n} held-out questions on {card.patients} {kind}; research only, not for diagnosis",
-        picture,
-    )  # fmt: skip
-    written = out / "report.html"
-    write_whole(written, page(card, picture.read_bytes(), traced.words, _examples(asked, answers)))
+    picture, written = out / f"{name}.png", out / f"{name}.html"
+    partial = picture.with_name(picture.name + ".partial")
+    partial.write_bytes(figures[0].png)
+    partial.replace(picture)
+    write_whole(written, page(card, figures, examples(card, answers, data)))
     return picture, written
 
 
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise SourceError(f"no file {path}; spinemed predict and spinemed score make it")
-    return path.read_text(encoding="utf-8")
+def report_folder(folder: Path, data: Path, out: Path) -> list[Path]:
+    """Write a page and a picture for each scorecard in the folder of a run; return all their paths.
+
+    The predictions are found by the hash that the scorecard names. SourceError where there are none.
+    """
+    cards = sorted(folder.glob("scorecard*.json"))
+    if not cards:
+        raise SourceError(
+            f"{folder} holds no scorecard; make one with: spinemed bench run, or spinemed score"
+        )
+    written: list[Path] = []
+    for path in cards:
+        config = path.stem.removeprefix("scorecard").lstrip(".")
+        card = read_scorecard(path)
+        file = folder / f"{config or card.config}.jsonl"
+        files = [file, *sorted(folder.glob("*.jsonl"))]
+        mine = next(
+            (one for one in files if one.is_file() and hashed(one) == card.model.predictions_hash), None
+        )
+        if mine is None:
+            raise SourceError(
+                f"{folder} holds no predictions with the hash {card.model.predictions_hash} that "
+                f"{path.name} names; score the run again"
+            )
+        name = f"report.{config}" if len(cards) > 1 else "report"
+        written += write_report(path, {card.model.name: mine}, data, out, name=name)
+    return written
 
 
-def _replies(path: Path) -> dict[str, str]:
-    _text(path)
-    return {prediction.instance: prediction.text for _, prediction in read_predictions(path)}
+def named(files: Sequence[Path]) -> dict[str, Path]:
+    """Return a name for each file of predictions: its stem, with its folder where stems repeat.
+
+    >>> list(named([Path("demo/tuned.jsonl"), Path("demo/base.jsonl")]))
+    ['tuned', 'base']
+    >>> list(named([Path("a/choice.jsonl"), Path("b/choice.jsonl")]))
+    ['a/choice', 'b/choice']
+    """
+    alone = len({file.stem for file in files}) == len(files)
+    return {file.stem if alone else f"{file.parent.name}/{file.stem}": file for file in files}
 
 
-def _losses(training: Path) -> dict[str, tuple[list[int], list[float]]]:
+def hashed(path: Path) -> str:
+    """Return the hash of a file of predictions as scorecards name it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def losses(training: Path) -> dict[str, tuple[list[int], list[float]]]:
     """Return stage -> steps and losses of a training run, from its log of one JSON object a line."""
+    path = training / "loss.jsonl"
+    if not path.is_file():
+        raise SourceError(
+            f"no file {path}; name the folder of a training run with --training, or leave it out"
+        )
     stages: dict[str, tuple[list[int], list[float]]] = {}
-    for line in _text(training / "loss.jsonl").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
-        steps, losses = stages.setdefault(entry["stage"], ([], []))
+        steps, values = stages.setdefault(entry["stage"], ([], []))
         steps.append(entry["step"])
-        losses.append(entry["loss"])
+        values.append(entry["loss"])
     return stages
 
 
-def _by_level(card: Scorecard, names: list[str]) -> dict[str, Any]:
-    answerers = [card.model, *([card.against] if card.against else [])]
-    return {name: one.by_level for name, one in zip(names, answerers, strict=False)}
+def matched(card: Scorecard, predictions: Mapping[str, Path], data: Path) -> dict[str, tuple[Asked, ...]]:
+    """Return name -> answers of each file, checked to be those that were scored."""
+    known = read_items(data, card.config, card.split)
+    place = f"{data} {card.config}/{card.split}"
+    data_hash = corpus_hash(data, card.config, card.split)
+    if data_hash != card.data_hash:
+        raise SourceError(
+            f"{place} (hash {data_hash}) is not the corpus that was scored ({card.data_hash}); "
+            "pass that one as --data"
+        )
+    scored = {one.predictions_hash for one in (card.model, *card.against)}
+    answers = {}
+    for name, path in predictions.items():
+        found = join(path, known, data_hash, place)
+        if found.file_hash not in scored:
+            raise SourceError(
+                f"{path} (hash {found.file_hash}) is none of the files that were scored "
+                f"({', '.join(sorted(scored))}); score it again, or pass the file that was"
+            )
+        answers[name] = found.asked
+    return answers
 
 
-def _studies(sources: Mapping[str, Path]) -> Iterator[Study]:
-    for name, folder in sources.items():
-        yield from (one for one in SOURCES[name](folder) if isinstance(one, Study))
+def examples(card: Scorecard, answers: Mapping[str, Sequence[Asked]], data: Path) -> list[Example]:
+    """Return the same number of answers of each verdict on the first two runs, where there are any."""
+    by_item: dict[str, dict[str, Asked]] = {}
+    for name, found in answers.items():
+        for one in found:
+            by_item.setdefault(one.item.id, {})[name] = one
+    leading = list(answers)[:2]
+    chosen: dict[str, list[str]] = {}
+    for identity, replies in by_item.items():
+        said = ", ".join(
+            f"{name} {'right' if is_right(replies[name]) else 'wrong'}" for name in leading if name in replies
+        )
+        if len(chosen.setdefault(said, [])) < EXAMPLES:
+            chosen[said].append(identity)
+    wanted = frozenset(identity for group in chosen.values() for identity in group)
+    files = shards(data, card.config, card.split)
+    shown = {row["id"]: row for row in rows(files, ("id", "images", "messages", "marker"), wanted)}
+    return [
+        example(verdict, by_item[identity], shown[identity])
+        for verdict, group in sorted(chosen.items())
+        for identity in group
+    ]
 
 
-def _named(study: Study, series: Series, volume: Volume, index: int, bodies: dict[str, Box]) -> Named:
-    made = "synthetic" if study.synthetic else "REAL"
-    return Named(
-        pixels=to_uint8(sagittal(volume.array, index), series.modality),
-        aspect=volume.spacing_mm[0] / volume.spacing_mm[1],
-        bodies=bodies,
-        title=f"{made} {series.modality}{' ' + series.sequence if series.sequence else ''}\n{study.id}",
+def example(verdict: str, replies: Mapping[str, Asked], row: Mapping[str, Any]) -> Example:
+    """Return one item for the page; the options are in the order of the corpus, replies cut where long."""
+    item: Item = next(iter(replies.values())).item
+    made = "synthetic" if item.synthetic else "real"
+    pictures = row["images"] or []
+    return Example(
+        question=row["messages"][0]["content"],
+        key=row["messages"][1]["content"],
+        about=f"{item.kind}, {item.modality}, {made}, item {item.id}",
+        replies={name: cut(one.reply) for name, one in replies.items()},
+        verdict=verdict,
+        picture=pictures[0]["bytes"] if pictures else None,
     )
 
 
-def _sheet(data: Path, split: str, sources: Mapping[str, Path]) -> Iterator[Named]:
-    """Yield slices of held-out studies with every body named, read from the source again: real ones first."""
-    boxes: dict[str, dict[str, Box]] = {}
-    places: dict[str, int] = {}
-    columns = ("series", "site", "pathology", "slice_index", "box")
-    for row in rows(shards(data, "findings", split), columns):
-        if row["pathology"] == "vertebra":
-            boxes.setdefault(row["series"], {})[row["site"]] = Box(**row["box"])
-            places[row["series"]] = row["slice_index"]
-    shown = 0
-    for study in _studies(dict(sorted(sources.items(), key=lambda pair: pair[0] == "phantom"))):
-        for series in study.series:
-            if series.uid in places and series.plane == "sagittal" and shown < PANELS:
-                shown += 1
-                volume = read_volume(series.image)
-                yield _named(study, series, volume, places[series.uid], boxes[series.uid])
+def cut(text: str) -> str:
+    """Return a reply short enough for the page, with the number of characters left out."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} [... {len(text) - LONGEST} more characters]"
 
 
-def _trace(asked: Mapping[str, Mapping[str, Any]], sources: Mapping[str, Path]) -> Traced:
-    """Return the first asked item whose study is in the sources, with the slice that it was cut from."""
-    by_study = {row["study"]: row for row in reversed(list(asked.values()))}
-    for study in _studies(sources):
-        row = by_study.get(study.id)
-        series = next((one for one in study.series if row is not None and one.uid == row["series"]), None)
-        if row is None or series is None or series.plane != "sagittal":
-            continue
-        volume = read_volume(series.image)
-        source = _named(study, series, volume, row["slice_index"], {row["level"]: Box(**row["box"])})
-        words = f"instance {row['id']}: sagittal slice {row['slice_index']}, key {row['level']}"
-        return Traced(
-            Marked(_picture(row), Marker(**row["marker"]), row["level"], "picture asked"), source, words
-        )
-    raise SourceError("none of the asked studies lies in the sources; pass the folders the corpus came from")
-
-
-def _picture(row: Mapping[str, Any]) -> Image.Image:
-    return Image.open(io.BytesIO(row["images"][0]["bytes"]))
-
-
-def _examples(asked: Mapping[str, Mapping[str, Any]], answers: Mapping[str, dict[str, str]]) -> list[Example]:
-    """Return the same number of wins, losses and shared results of the first model, where there are any."""
-    names = list(answers)
-    kinds: dict[str, list[Example]] = {}
-    for key, row in asked.items():
-        replies = {name: answers[name].get(key, "") for name in names}
-        right = [_is_right(row, replies[name]) for name in names]
-        verdict = (
-            f"{names[0]} right" if right[0] else f"{names[0]} wrong",
-            *(
-                f"{name} {'right' if good else 'wrong'}"
-                for name, good in zip(names[1:], right[1:], strict=True)
-            ),
-        )
-        kinds.setdefault(", ".join(verdict), []).append(Example(row, replies, ", ".join(verdict)))
-    return [example for _, group in sorted(kinds.items()) for example in group[:EXAMPLES]]
-
-
-def _is_right(row: Mapping[str, Any], reply: str) -> bool:
-    from spinemed.answers import parse_answer
-
-    lettered = {chr(ord("A") + place): text for place, text in enumerate(row["options"])}
-    parsed = parse_answer(reply, lettered)
-    return parsed.status == "answered" and parsed.letters == (row["answer"],)
+def is_right(asked: Asked) -> bool:
+    """Tell whether a reply is right: the keyed letter, or for an open item the one right site."""
+    if not asked.item.options:
+        return tuple(parse_levels(asked.reply).levels) == (asked.item.truth,)
+    parsed = parse_answer(asked.reply, asked.item.lettered, cut_off=asked.cut_off)
+    return parsed.status == "answered" and parsed.letters == (asked.item.answer,)

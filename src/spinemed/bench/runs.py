@@ -6,18 +6,16 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from spinemed.errors import ModelError, OutputError, SourceError
+from spinemed.bench.replies import numbered
+from spinemed.errors import OutputError, SourceError
 from spinemed.records import Prediction, Record
-
-WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt", ".gguf"})
-NOT_THE_MODEL = frozenset({"trainer_state.json", "training_args.bin", "steps.json", "optimizer.bin"})
 
 
 class Run(Record):
@@ -36,12 +34,26 @@ class Run(Record):
     decoding: str = "greedy"
     dtype: str = "float32"
     four_bit: bool = False
-    items: int
+    items: int = Field(description="predictions of the finished run; with circular one for each rotation")
+    backend: str = "transformers"
+    control: str = "none"
+    control_seed: int = 0
+    left_out: int = Field(default=0, description="items that the control would not change, or cannot")
 
     @property
     def revision(self) -> str:
-        """The hash of model and adapter together, 16 digits."""
+        """The hash of model and adapter together, 16 digits; elsewhere what the user or the file stated."""
+        if self.backend != "transformers":
+            return self.model_hash
         return hashlib.sha256(f"{self.model_hash}{self.adapter_hash}".encode()).hexdigest()[:16]
+
+
+class Unanswered(Record):
+    """A question without a reply after all attempts: no prediction, and never a score."""
+
+    instance: str
+    order: str = ""
+    reason: str
 
 
 def sidecar(predictions: Path) -> Path:
@@ -49,28 +61,9 @@ def sidecar(predictions: Path) -> Path:
     return predictions.with_name(predictions.name + ".run.json")
 
 
-def check_folders(model: Path, adapter: Path | None) -> None:
-    """Raise ModelError unless the folders hold a model and, if named, an adapter for it."""
-    if not (model / "config.json").is_file():
-        raise ModelError(f"{model} holds no config.json; name the folder of a transformers model")
-    if adapter is None:
-        return
-    path = adapter / "adapter_config.json"
-    if not path.is_file():
-        raise ModelError(f"{adapter} holds no adapter_config.json; name the folder of a trained PEFT adapter")
-    base = json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path") or ""
-    if base and Path(base).name != model.resolve().name:
-        raise ModelError(f"{adapter} was trained on {base}, not on {model}; pass --model {base}")
-
-
-def folder_hash(folder: Path) -> str:
-    """Return 16 hexadecimal digits over names and bytes of the weights and settings in a model folder."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.is_file() and file.suffix in WEIGHT_SUFFIXES and file.name not in NOT_THE_MODEL:
-            with file.open("rb") as stream:
-                digest.update(file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()[:16]
+def failures_file(predictions: Path) -> Path:
+    """Return the path of the file beside the predictions that lists what has no reply, and why."""
+    return predictions.with_name(predictions.name + ".failures.jsonl")
 
 
 def read_run(predictions: Path) -> Run | None:
@@ -89,22 +82,23 @@ def read_predictions(path: Path) -> list[tuple[int, Prediction]]:
     if not path.is_file():
         raise SourceError(f"{path} does not exist; make it with: spinemed predict --out {path}")
     found = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if line.strip():
-            try:
-                found.append((number, Prediction.model_validate_json(line.decode("utf-8"))))
-            except (ValidationError, UnicodeDecodeError) as error:
-                reason = str(error).splitlines()[0]
-                raise SourceError(
-                    f"{path}, line {number} is no prediction ({reason}): {line[:80]!r}; "
-                    "mend or delete the line, then run spinemed predict again to fill the gap"
-                ) from error
+    for number, line in numbered(path):
+        try:
+            found.append((number, Prediction.model_validate_json(line.decode("utf-8"))))
+        except (ValidationError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0]
+            raise SourceError(
+                f"{path}, line {number} is no prediction ({reason}): {line[:80]!r}; "
+                "mend or delete the line, then run spinemed predict again to fill the gap"
+            ) from error
     return found
 
 
 @contextmanager
-def resumed(path: Path, run: Run, say: Callable[[str], None]) -> Iterator[tuple[BinaryIO, set[str]]]:
-    """Give the file, open for appending and locked, and the ids that it already answers.
+def resumed(
+    path: Path, run: Run, say: Callable[[str], None]
+) -> Iterator[tuple[BinaryIO, set[tuple[str, str]]]]:
+    """Give the file, open for appending and locked, and the (id, order) pairs that it already answers.
 
     A line torn by a kill is cut off and said. OutputError if another run made the file or is writing it now.
     """
@@ -123,17 +117,18 @@ def resumed(path: Path, run: Run, say: Callable[[str], None]) -> Iterator[tuple[
                 f"{path} is being written by another run; wait for it or choose another --out"
             ) from error
         cut_torn_line(path, file, say)
-        done = {prediction.instance for _, prediction in read_predictions(path)}
+        done = {(prediction.instance, prediction.order) for _, prediction in read_predictions(path)}
         write_whole(sidecar(path), run.model_dump_json(indent=1) + "\n")
         yield file, done
 
 
 def refuse_other_run(path: Path, run: Run) -> None:
-    """Raise OutputError unless the sidecar of `path` equals `run`, the number of items aside."""
+    """Raise OutputError unless the sidecar of `path` equals `run`, the size of the sample aside."""
     before = read_run(path)
     if before is None:
         raise OutputError(f"{path} exists but nothing says what made it; choose another --out or delete it")
-    old, new = before.model_dump(exclude={"items"}), run.model_dump(exclude={"items"})
+    size = {"items", "left_out"}
+    old, new = before.model_dump(exclude=size), run.model_dump(exclude=size)
     changed = [f"{name}: {old[name]} then, {new[name]} now" for name in new if old[name] != new[name]]
     if changed:
         raise OutputError(
@@ -151,9 +146,11 @@ def cut_torn_line(path: Path, file: BinaryIO, say: Callable[[str], None]) -> Non
         file.truncate(whole)
 
 
-def append(file: BinaryIO, predictions: list[Prediction]) -> None:
-    """Append predictions as JSON lines and force them onto the disk."""
-    lines = [json.dumps(prediction.model_dump(), ensure_ascii=True) + "\n" for prediction in predictions]
+def append(file: BinaryIO, records: Sequence[Prediction | Unanswered]) -> None:
+    """Append records as JSON lines and force them onto the disk."""
+    if not records:
+        return
+    lines = [json.dumps(record.model_dump(), ensure_ascii=True) + "\n" for record in records]
     file.write("".join(lines).encode("ascii"))
     file.flush()
     os.fsync(file.fileno())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, ValidationError
 
 from spinemed.bench.runs import Run
+from spinemed.errors import SourceError
 from spinemed.records import Record
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Rate(Record):
@@ -41,6 +44,31 @@ class Paired(Record):
     )
     mcnemar_p: float = Field(description="exact two-sided McNemar over items")
     patients_p: float = Field(description="two-sided sign-flip test over patients")
+    holm_p: float | None = Field(
+        default=None, description="patients_p after Holm over all runs compared; null for baselines"
+    )
+
+
+class Circular(Record):
+    """Items asked once in every rotation of their options; `all_right` is the share right in all of them."""
+
+    n: int
+    rotations: int
+    all_right: float
+    all_right_low: float
+    all_right_high: float
+    vanilla: float = Field(description="share right in the rotation that comes first")
+    pass_k: dict[str, float] = Field(default={}, description="chance that k rotations drawn are all right")
+
+
+class Position(Record):
+    """Which letters are chosen, beside which are right, as shares; `bias` is highest minus lowest recall."""
+
+    chosen: dict[str, float]
+    keyed: dict[str, float]
+    recall: dict[str, float | None]
+    bias: float | None
+    chosen_p: float | None = Field(description="chi-square test that letters are chosen as often as right")
 
 
 class Answerer(Record):
@@ -56,8 +84,22 @@ class Answerer(Record):
     conflict_rate: float | None = None
     by_level: dict[str, Rate] = Field(default={})
     by_modality: dict[str, Rate] = Field(default={})
+    by_axis: dict[str, Rate] = Field(default={})
+    by_language: dict[str, Rate] = Field(default={})
+    by_condition: dict[str, Rate] = Field(default={})
+    position: Position | None = None
+    circular: Circular | None = None
     level: dict[str, float | None] = Field(
         default={}, description="figures of spine_level on items with one site"
+    )
+    numbering: dict[str, float] = Field(
+        default={}, description="steps that a whole case is misnumbered by -> share of cases"
+    )
+    distances: dict[str, int] = Field(
+        default={}, description="signed level steps, negative = too far cranial -> items that name one site"
+    )
+    confusion: dict[str, dict[str, int]] = Field(
+        default={}, description="right site -> site named -> items; items that name one site"
     )
 
 
@@ -68,6 +110,43 @@ class Baseline(Record):
     accuracy: float
     rate: Rate | None
     paired: Paired | None
+
+
+class Control(Record):
+    """The model of the scorecard asked again with something taken away or changed, on the shared items."""
+
+    name: str = Field(description="blank, text, wrong_image, shuffled, circular, or as named")
+    predictions_hash: str
+    n: int
+    accuracy: Rate
+    paired: Paired = Field(description="the normal run against this one")
+    unchanged: Rate | None = Field(
+        description="items answered in both runs that choose the same option's text; null where none is"
+    )
+    circular: Circular | None = None
+
+
+class Sign(Record):
+    """One piece of evidence for or against a fault: what was counted, on how many items, how certain.
+
+    `excess` is `share` minus `expected`, its interval and `p` respect patients. Where `margin` is null, `p`
+    tests that there is no excess. Where it is set, a gain is looked for in vain: `p` tests that the gain is
+    `margin` or more, and `gain_p` that there is none.
+    """
+
+    rule: str
+    about: str = ""
+    n: int = Field(description="items on which the fault could show")
+    patients: int
+    share: float | None
+    expected: float | None
+    excess: float | None
+    error: float | None = Field(description="standard error of `excess`, clustered by patient")
+    low: float | None
+    high: float | None
+    p: float | None = Field(description="one-sided, not corrected; null where it cannot be estimated")
+    margin: float | None = None
+    gain_p: float | None = None
 
 
 class Scorecard(Record):
@@ -88,8 +167,23 @@ class Scorecard(Record):
     leak_pictures: int = Field(description="pictures of the split looked for in training; none was there")
     leak_patients: int
     model: Answerer
-    against: Answerer | None
-    paired: Paired | None
+    against: tuple[Answerer, ...] = ()
+    paired: tuple[Paired, ...] = Field(default=(), description="the model with each of `against`, in order")
     baselines: tuple[Baseline, ...]
+    controls: tuple[Control, ...] = ()
+    signs: tuple[Sign, ...] = Field(default=(), description="what the diagnosis rests on")
     metrics: dict[str, str] = Field(description="metric -> hash of its code")
     versions: dict[str, str]
+
+
+def read_scorecard(path: Path) -> Scorecard:
+    """Return the scorecard in a file; SourceError where it is missing, of another format or broken."""
+    if not path.is_file():
+        raise SourceError(f"no file {path}; spinemed predict and spinemed score make it")
+    try:
+        return Scorecard.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        reason = "; ".join(str(error).splitlines()[:3])
+        raise SourceError(
+            f"{path} is no scorecard of format {FORMAT} ({reason}); make it again with: spinemed score"
+        ) from error

@@ -18,8 +18,9 @@ def summary(card: Scorecard, seconds: Mapping[str, float]) -> str:
         "| answerer | accuracy | 95 % interval | paired against the tuned model |",
         "| --- | --- | --- | --- |",
     ]
-    for name, answerer, pair in (("tuned", card.model, None), ("base", card.against, card.paired)):
-        if answerer is not None and answerer.accuracy is not None:
+    compared = [("base", *both) for both in zip(card.against, card.paired, strict=True)]
+    for name, answerer, pair in [("tuned", card.model, None), *compared]:
+        if answerer.accuracy is not None:
             value, rate = answerer.accuracy.value, answerer.accuracy
             lines.append(f"| {name} model | {percent(value)} | {span(rate)} | {_pair(pair)} |")
     lines += [_baseline(one) for one in card.baselines]

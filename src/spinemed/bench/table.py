@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spinemed.bench.diagnosis import diagnose
 from spinemed.bench.scorecard import Answerer, Paired, Rate, Scorecard, Span
 from spinemed.levels import position
 
@@ -16,10 +17,12 @@ def table(card: Scorecard) -> Group:
     parts: list[RenderableType] = [Text(heading(card)), overall(card)]
     if card.model.by_level:
         parts.append(by_level(card))
-    pairs = [card.paired] if card.paired else []
+    pairs = [*card.paired, *(one.paired for one in card.controls)]
     pairs += [baseline.paired for baseline in card.baselines if baseline.paired]
     if pairs:
         parts.append(paired(card.model.name, pairs))
+    if card.signs:
+        parts.append(Text(f"{diagnosed(card)}\n"))
     parts.append(Text(footing(card)))
     return Group(*parts)
 
@@ -34,8 +37,11 @@ def heading(card: Scorecard) -> str:
 def overall(card: Scorecard) -> Table:
     """Return accuracy, parse states and level distance of each answerer, baselines below."""
     grid = grid_of("", "n", "right", "95 % Wilson", "by patient", "answered", "steps off")
-    for answerer in filter(None, (card.model, card.against)):
+    for answerer in (card.model, *card.against):
         grid.add_row(*figures(answerer))
+    for control in card.controls:
+        rate = control.accuracy
+        grid.add_row(f"control {control.name}", str(rate.n), percent(rate.value), span(rate), "", "", "")
     for baseline in card.baselines:
         around = span(baseline.rate) if baseline.rate else "expected"
         grid.add_row(baseline.name, str(card.n), percent(baseline.accuracy), around, "", "", "")
@@ -76,7 +82,7 @@ def figures(answerer: Answerer) -> tuple[str, ...]:
 
 def by_level(card: Scorecard) -> Table:
     """Return accuracy per level, cranial first."""
-    answerers = [answerer for answerer in (card.model, card.against) if answerer]
+    answerers = [card.model, *card.against]
     names = (cell for answerer in answerers for cell in (answerer.name, "95 % Wilson"))
     grid = grid_of("level", "n", *names)
     for level in sorted(card.model.by_level, key=order):
@@ -105,6 +111,17 @@ def paired(name: str, pairs: list[Paired]) -> Table:
             points, span(pair.span), p_value(pair.mcnemar_p), p_value(pair.patients_p),
         )  # fmt: skip
     return grid
+
+
+def diagnosed(card: Scorecard) -> str:
+    """Return the diagnosis: each fault found with its figures, or that none was."""
+    diagnosis = diagnose(card)
+    lines = [f"{one.title}. {one.words}" for one in diagnosis.found]
+    few = sorted({one.title.lower() for one in diagnosis.too_few})
+    if few:
+        lines.append(f"Too few items to tell: {', '.join(few)}.")
+    none = f"Diagnosis: no fault found by {diagnosis.looks} tests."
+    return "\n".join([*([] if diagnosis.found else [none]), *(f"Diagnosis: {line}" for line in lines)])
 
 
 def footing(card: Scorecard) -> str:

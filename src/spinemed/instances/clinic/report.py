@@ -28,6 +28,7 @@ from spinemed.instances.clinic.story import answers, opening
 from spinemed.instances.clinic.told import by_danger
 from spinemed.instances.clinic.wording import Language, capital, inside, joined, say, term
 from spinemed.records import Finding, Message, Reject, Series
+from spinemed.report_sections import read_sections
 
 SECTIONS: Final[dict[Language, tuple[str, ...]]] = {
     "en": (
@@ -123,24 +124,22 @@ def report(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
 
 
 def parse_sections(text: str) -> dict[str, str]:
-    """Return heading -> body of a report in English or Chinese, in order; empty without any known heading.
+    """Return heading -> body of a report that has our own headings, in the order of the text.
 
-    A heading counts with or without its number and marks; what stands before the first is left out.
+    `report_sections` reads it; sections under other headings than those of `SECTIONS` are left out, and so
+    is what stands before the first.
 
     >>> parse_sections("## 1. Structured imaging findings\\n\\nNone.\\n\\n## 4. Risk and prognosis\\nGood.")
     {'Structured imaging findings': 'None.', 'Risk and prognosis': 'Good.'}
     """
-    known = {heading.lower(): heading for headings in SECTIONS.values() for heading in headings}
-    found: dict[str, list[str]] = {}
-    heading = ""
-    for line in text.splitlines():
-        name = line.strip().lstrip("#*0123456789.、 ").rstrip("*:： ").lower()
-        if name in known and known[name] not in found:
-            heading = known[name]
-            found[heading] = []
-        elif heading:
-            found[heading].append(line)
-    return {name: "\n".join(lines).strip() for name, lines in found.items()}
+    own = {heading.lower(): heading for headings in SECTIONS.values() for heading in headings}
+    read = read_sections(text)
+    return {
+        own[heading.lower()]: read(name).text
+        for name in dict.fromkeys(read.order)
+        for heading in read(name).headings[:1]
+        if heading.lower() in own
+    }
 
 
 def _request(case: Case) -> str:

@@ -1,0 +1,1 @@
+../../src/spinemed/alt_test.py

@@ -1,0 +1,1 @@
+../../src/spinemed/case_bootstrap.py

@@ -1,0 +1,1 @@
+../../src/spinemed/comparisons.py

@@ -1,0 +1,1 @@
+../../src/spinemed/reliability.py

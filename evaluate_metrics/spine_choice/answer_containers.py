@@ -1,0 +1,1 @@
+../../src/spinemed/answer_containers.py

@@ -1,0 +1,1 @@
+../../src/spinemed/answer_reader.py

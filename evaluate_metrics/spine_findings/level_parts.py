@@ -1,0 +1,1 @@
+../../src/spinemed/level_parts.py

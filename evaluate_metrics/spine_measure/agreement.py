@@ -1,0 +1,1 @@
+../../src/spinemed/agreement.py

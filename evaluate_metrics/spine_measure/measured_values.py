@@ -1,0 +1,1 @@
+../../src/spinemed/measured_values.py

@@ -1,0 +1,1 @@
+../../src/spinemed/stenosis_loss.py

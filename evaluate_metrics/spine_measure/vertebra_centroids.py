@@ -1,0 +1,1 @@
+../../src/spinemed/vertebra_centroids.py

@@ -1,0 +1,1 @@
+../../src/spinemed/report_headings.py

@@ -1,0 +1,1 @@
+../../src/spinemed/score_total.py

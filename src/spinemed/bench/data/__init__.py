@@ -1,0 +1,1 @@
+"""The data of SpineBench: drawn, selected, frozen, checked against a corpus, and read from others."""

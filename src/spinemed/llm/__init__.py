@@ -1,0 +1,1 @@
+"""Language models over OpenAI-compatible endpoints: requests, the client, the ledger of replies"""
