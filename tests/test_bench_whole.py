@@ -28,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bench(*words: str) -> Any:
-    return CliRunner().invoke(running.bench_app, ["--metrics", METRICS, *words])
+    return CliRunner().invoke(running.bench_app, ["run", "--metrics", METRICS, *words])
 
 
 def write_replies(corpus: Path, folder: Path, asked: list[Part]) -> None:

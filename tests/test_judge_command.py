@@ -111,6 +111,9 @@ def test_reports_of_another_corpus_are_refused(phantom_corpus: Path) -> None:
 
 
 def test_the_truth_that_the_judge_is_shown_is_that_of_the_findings(phantom_corpus: Path) -> None:
-    case = next(one for one in read_report_cases(phantom_corpus, "train") if ": " in one.findings)
-    site = case.findings.split(":")[0]
-    assert site in case.reference or site.replace("-", "/") in case.reference.replace("-", "/")
+    """A report may leave findings out that have nothing to do with the complaint, but never all of them."""
+    cases = [one for one in read_report_cases(phantom_corpus, "train") if ": " in one.findings]
+    assert cases
+    for case in cases:
+        sites = [line.split(":")[0].lstrip("- ") for line in case.findings.splitlines() if ": " in line]
+        assert any(site in case.reference.replace("/", "-") for site in sites), case.findings
