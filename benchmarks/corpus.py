@@ -105,8 +105,8 @@ def grades(corpus: Path, studies: Path) -> dict[str, dict[str, int]]:
 
 def guesses(corpus: Path) -> dict[str, dict[str, float]]:
     """Return the accuracy of guesses that see no pixel, by kind, with the number of test items."""
-    from spinemed.bench.baselines import place_only, text_only
     from spinemed.bench.items import read_items
+    from spinemed.bench.scoring.baselines import place_only, text_only
 
     train, test = read_items(corpus, "choice", "train"), read_items(corpus, "choice", "test")
     found = {}

@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from spinemed.bench.baselines import chance, place_only, text_only
 from spinemed.bench.data.build import build
 from spinemed.bench.data.frozen import Frozen
 from spinemed.bench.data.settings import BenchSettings, Patients
 from spinemed.bench.items import Item, read_items
+from spinemed.bench.scoring.baselines import chance, place_only, text_only
 from spinemed.intervals import clustered_error
 
 RESULTS = Path(__file__).parent / "results" / "fresh_seeds.json"

@@ -31,9 +31,15 @@ from marked_pictures import LEVELS, Marked, code_hash, marked_pictures, seconds_
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spinemed.bench.baselines import text_only
 from spinemed.bench.items import pick, read_items
-from spinemed.bench.probes import across_splits, duplicates, geometry_probe, letter_balance, text_only_probe
+from spinemed.bench.scoring.baselines import text_only
+from spinemed.bench.scoring.probes import (
+    across_splits,
+    duplicates,
+    geometry_probe,
+    letter_balance,
+    text_only_probe,
+)
 from spinemed.intervals import wilson
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
 from spinemed.phantom.rendering.acquisition import SeriesKind

@@ -3,10 +3,10 @@
     python benchmarks/validity.py --seeds 12
     python benchmarks/validity.py --page
 
-Each answerer of `spinemed.bench.planted` has one fault and knows an item and its key alone. On samples of
-several sizes, drawn by seed from the held-out items of a corpus of phantoms, its replies are written as
+Each answerer of `spinemed.bench.faults.planted` has one fault and knows an item and its key alone. On samples
+of several sizes, drawn by seed from the held-out items of a corpus of phantoms, its replies are written as
 predictions, once as it answers and once without the picture, scored by `spinemed.bench.score`, diagnosed from
-the scorecard, and for one seed put on a page by `spinemed.bench.report`. Counted are: the planted fault
+the scorecard, and for one seed put on a page by `spinemed.bench.pages.report`. Counted are: the planted fault
 found; any other found; no fault found. Without --data the corpus is built, 250 synthetic patients of three
 kinds, in a few minutes. Results go to benchmarks/results/validity.json; --page writes docs/validity from it.
 """
@@ -30,11 +30,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spinemed.bench.diagnosis import Diagnosis, diagnose
+from spinemed.bench.faults.diagnosis import Diagnosis, diagnose
+from spinemed.bench.faults.planted import Planted, answerers
+from spinemed.bench.faults.planted_files import write_predictions
 from spinemed.bench.items import Item
-from spinemed.bench.planted import Planted, answerers
-from spinemed.bench.planted_files import write_predictions
-from spinemed.bench.report import write_report
+from spinemed.bench.pages.report import write_report
 from spinemed.bench.score import Benchmark, open_benchmark, score_on
 from spinemed.intervals import wilson
 
@@ -201,7 +201,7 @@ def main() -> None:
             found = study(data, words.seeds, tuple(words.sizes), words.metrics, words.workers, pages)
         RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(json.dumps({key: found[key] for key in found if key != "rates"}, indent=1))
-    from spinemed.bench.planted_page import write_page
+    from spinemed.bench.pages.planted_page import write_page
 
     print("\n".join(map(str, write_page(json.loads(RESULT.read_text(encoding="utf-8")), PAGE))))
 

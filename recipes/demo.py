@@ -207,8 +207,8 @@ def installed() -> dict[str, float]:
 
 def write_readme() -> None:
     """Copy the finished demo's report into docs/demo and its figures into the README."""
-    from spinemed.bench.scorecard import Scorecard
-    from spinemed.bench.summary import summary
+    from spinemed.bench.pages.summary import summary
+    from spinemed.bench.scoring.scorecard import Scorecard
 
     DOCS.mkdir(parents=True, exist_ok=True)
     for name in ("report.png", "scorecard.json"):

@@ -26,8 +26,8 @@ from transformers import (  # noqa: E402
     PreTrainedTokenizerFast,
 )
 
-from spinemed.bench.backend import Backend, load, turns  # noqa: E402
-from spinemed.bench.runs import read_predictions  # noqa: E402
+from spinemed.bench.running.backend import Backend, load, turns  # noqa: E402
+from spinemed.bench.running.runs import read_predictions  # noqa: E402
 from spinemed.cli import app  # noqa: E402
 from spinemed.corpus.rows import features  # noqa: E402
 from spinemed.errors import ModelError  # noqa: E402

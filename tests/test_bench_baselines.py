@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from spinemed.bench.baselines import chance, place_only, text_only
 from spinemed.bench.items import Item
+from spinemed.bench.scoring.baselines import chance, place_only, text_only
 
 NAMES = ["T11", "T12", "L1", "L2", "L3", "L4"]
 

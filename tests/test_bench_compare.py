@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from spinemed.bench.compare import Comparison, compare, compare_files
 from spinemed.bench.items import corpus_hash
-from spinemed.bench.runs import Run, sidecar
-from spinemed.bench.score_files import Matched
+from spinemed.bench.running.runs import Run, sidecar
+from spinemed.bench.scoring.compare import Comparison, compare, compare_files
+from spinemed.bench.scoring.score_files import Matched
 from spinemed.cli.statistics import app
 from spinemed.comparisons import holm, mcnemar_exact, mcnemar_mid_p
 from spinemed.errors import ConfigError, SourceError

@@ -9,10 +9,10 @@ import pytest
 from bench_corpus import write_corpus
 from PIL import Image
 
-from spinemed.bench.asking import Rows
-from spinemed.bench.controls import Question, asked, in_order, is_positional, orders, questions
 from spinemed.bench.items import Item, read_items
-from spinemed.bench.predict import Sample, read_status
+from spinemed.bench.running.asking import Rows
+from spinemed.bench.running.controls import Question, asked, in_order, is_positional, orders, questions
+from spinemed.bench.running.predict import Sample, read_status
 from spinemed.errors import ConfigError, SourceError
 
 
@@ -172,7 +172,7 @@ def test_replies_without_options_are_read_too(text: str, config: str, cut_off: b
 
 
 def test_rows_are_read_a_window_at_a_time(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spinemed.bench.asking.ROWS_AT_ONCE", 16)
+    monkeypatch.setattr("spinemed.bench.running.asking.ROWS_AT_ONCE", 16)
     found, _ = Sample(corpus, "choice").questions()
     rows = Rows(corpus, "choice", "test", found, "none")
     assert [rows[place]["id"] for place in range(40)] == [each.item.id for each in found]

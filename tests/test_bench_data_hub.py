@@ -25,7 +25,7 @@ from spinemed.bench.data.hub_results import (
 from spinemed.bench.data.inspect_rows import METADATA, eval_yaml
 from spinemed.bench.data.peers import FORMS, scripted
 from spinemed.bench.items import Item
-from spinemed.bench.scorecard import Answerer, Rate, Scorecard
+from spinemed.bench.scoring.scorecard import Answerer, Rate, Scorecard
 from spinemed.cli.benchdata import app
 from spinemed.errors import ConfigError, SourceError
 

@@ -7,14 +7,11 @@ import random
 import pytest
 
 from spinemed.answers import parse_answer
-from spinemed.bench.baselines import place_only, text_only
-from spinemed.bench.blindness import blindness_signs
-from spinemed.bench.diagnosis import RULES, Statement, statements
-from spinemed.bench.evidence import Compared, contrast, estimate, sign_of, smallest_seen, upper_p
-from spinemed.bench.items import Item
-from spinemed.bench.measure import Reading
-from spinemed.bench.planted import Planted, answerers
-from spinemed.bench.signs import (
+from spinemed.bench.faults.blindness import blindness_signs
+from spinemed.bench.faults.diagnosis import RULES, Statement, statements
+from spinemed.bench.faults.evidence import Compared, contrast, estimate, sign_of, smallest_seen, upper_p
+from spinemed.bench.faults.planted import Planted, answerers
+from spinemed.bench.faults.signs import (
     form_signs,
     group_signs,
     habit_signs,
@@ -24,6 +21,9 @@ from spinemed.bench.signs import (
     side_sign,
     steps,
 )
+from spinemed.bench.items import Item
+from spinemed.bench.scoring.baselines import place_only, text_only
+from spinemed.bench.scoring.measure import Reading
 
 NAMES = ["C5", "C6", "C7", "T1", "T2", "T11", "T12", "L1", "L2", "L3", "L4", "L5"]
 SIDED = ("left of the canal", "right of the canal", "in front of the canal", "behind it, and further down")

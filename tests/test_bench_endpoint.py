@@ -19,8 +19,8 @@ from loopback import Loopback, Said, completion, loopback
 from typer.testing import CliRunner
 
 from spinemed.bench.items import prompts
-from spinemed.bench.predict import Sample
-from spinemed.bench.runs import failures_file, read_predictions, read_run
+from spinemed.bench.running.predict import Sample
+from spinemed.bench.running.runs import failures_file, read_predictions, read_run
 from spinemed.cli.running import app
 from spinemed.errors import OutputError
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from spinemed.bench.items import Facts, Item, condition_of
-from spinemed.bench.join import join
-from spinemed.bench.measure import same_length
-from spinemed.bench.runs import Run, sidecar
-from spinemed.bench.scorecard import read_scorecard
+from spinemed.bench.running.runs import Run, sidecar
+from spinemed.bench.scoring.join import join
+from spinemed.bench.scoring.measure import same_length
+from spinemed.bench.scoring.scorecard import read_scorecard
 from spinemed.errors import SourceError
 
 ITEMS = [

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from spinemed.bench.baselines import text_only
 from spinemed.bench.items import Item, read_items
-from spinemed.bench.probes import (
+from spinemed.bench.scoring.baselines import text_only
+from spinemed.bench.scoring.probes import (
     across_splits,
     cross_validated,
     duplicates,

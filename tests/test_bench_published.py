@@ -7,8 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from spinemed.bench.published import Value, published
-from spinemed.bench.published_checks import (
+from spinemed.bench.published.checks import (
     PaperCheck,
     agree,
     check_paper,
@@ -17,7 +16,8 @@ from spinemed.bench.published_checks import (
     ranks,
     whole,
 )
-from spinemed.bench.published_tables import WARNING, as_markdown, sheets
+from spinemed.bench.published.sheets import WARNING, as_markdown, sheets
+from spinemed.bench.published.values import Value, published
 from spinemed.cli.paper import app
 
 

@@ -11,8 +11,8 @@ import pytest
 from bench_corpus import write_corpus
 from typer.testing import CliRunner
 
-from spinemed.bench.predict import Sample
-from spinemed.bench.runs import read_predictions, sidecar
+from spinemed.bench.running.predict import Sample
+from spinemed.bench.running.runs import read_predictions, sidecar
 from spinemed.cli.running import app
 from spinemed.errors import ConfigError, OutputError, SourceError
 

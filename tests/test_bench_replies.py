@@ -12,10 +12,10 @@ import pytest
 from bench_corpus import write_corpus
 from typer.testing import CliRunner
 
-from spinemed.bench import replies as reading
-from spinemed.bench.predict import Sample
-from spinemed.bench.replies import LONGEST_LINE, LONGEST_REPLY, read_replies
-from spinemed.bench.runs import failures_file, read_predictions, read_run
+from spinemed.bench.running import replies as reading
+from spinemed.bench.running.predict import Sample
+from spinemed.bench.running.replies import LONGEST_LINE, LONGEST_REPLY, read_replies
+from spinemed.bench.running.runs import failures_file, read_predictions, read_run
 from spinemed.cli.running import app
 from spinemed.errors import ConfigError, OutputError, SourceError
 

@@ -11,10 +11,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from spinemed.bench.items import read_items
-from spinemed.bench.report import write_report
+from spinemed.bench.pages.report import write_report
+from spinemed.bench.pages.summary import summary
 from spinemed.bench.score import score
-from spinemed.bench.scorecard import Scorecard
-from spinemed.bench.summary import summary
+from spinemed.bench.scoring.scorecard import Scorecard
 from spinemed.cli import app
 from spinemed.errors import SourceError
 from spinemed.records import Prediction

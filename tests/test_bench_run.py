@@ -11,10 +11,10 @@ import pytest
 from bench_corpus import picture, write_corpus
 from typer.testing import CliRunner
 
-from spinemed.bench import predict as bench
-from spinemed.bench.asking import in_batches
 from spinemed.bench.items import pick, read_items
-from spinemed.bench.runs import Run, append, read_predictions, resumed, sidecar
+from spinemed.bench.running import predict as bench
+from spinemed.bench.running.asking import in_batches
+from spinemed.bench.running.runs import Run, append, read_predictions, resumed, sidecar
 from spinemed.cli import app
 from spinemed.errors import ConfigError, OutputError, SourceError, SpinemedError
 from spinemed.llm.chat import Reply

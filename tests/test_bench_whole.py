@@ -11,10 +11,10 @@ from bench_corpus import write_corpus
 from loopback import Said, completion, loopback
 from typer.testing import CliRunner
 
-from spinemed.bench.controls import CONTROLS
-from spinemed.bench.predict import Sample
-from spinemed.bench.progress import in_bar, in_lines, line
-from spinemed.bench.runs import read_predictions, read_run
+from spinemed.bench.running.controls import CONTROLS
+from spinemed.bench.running.predict import Sample
+from spinemed.bench.running.progress import in_bar, in_lines, line
+from spinemed.bench.running.runs import read_predictions, read_run
 from spinemed.bench.whole import Part, parts
 from spinemed.cli import running
 from spinemed.errors import ConfigError, OutputError

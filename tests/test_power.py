@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from spinemed.bench.power_plan import plan
+from spinemed.bench.scoring.power_plan import plan
 from spinemed.cli.statistics import app
 from spinemed.errors import ConfigError
 from spinemed.intervals import NotEstimable

@@ -82,8 +82,8 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
 def test_the_figures_of_the_readme_are_those_of_the_published_demo() -> None:
     import json
 
-    from spinemed.bench.scorecard import Scorecard
-    from spinemed.bench.summary import summary
+    from spinemed.bench.pages.summary import summary
+    from spinemed.bench.scoring.scorecard import Scorecard
 
     docs = ROOT / "docs" / "demo"
     card = Scorecard.model_validate_json((docs / "scorecard.json").read_text())

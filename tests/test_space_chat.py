@@ -217,7 +217,7 @@ def tiny_backend() -> object:
         PreTrainedTokenizerFast,
     )
 
-    from spinemed.bench.backend import Backend
+    from spinemed.bench.running.backend import Backend
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = {token: place for place, token in enumerate(["<pad>", "<end>", "<image>", *alphabet])}

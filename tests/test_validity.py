@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from spinemed.bench.diagnosis import diagnose
-from spinemed.bench.planted import always_a, answerers
-from spinemed.bench.planted_files import write_predictions
-from spinemed.bench.planted_page import text
+from spinemed.bench.faults.diagnosis import diagnose
+from spinemed.bench.faults.planted import always_a, answerers
+from spinemed.bench.faults.planted_files import write_predictions
+from spinemed.bench.pages.planted_page import text
 from spinemed.bench.score import open_benchmark, score_on
 
 ROOT = Path(__file__).parents[1]

@@ -36,8 +36,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 
-from spinemed.bench.asking import in_batches  # noqa: E402
-from spinemed.bench.backend import Backend, end_tokens, turns  # noqa: E402
+from spinemed.bench.running.asking import in_batches  # noqa: E402
+from spinemed.bench.running.backend import Backend, end_tokens, turns  # noqa: E402
 
 NAMES = [*(f"T{number}" for number in range(1, 13)), *(f"L{number}" for number in range(1, 6)), "S1"]
 TEMPLATE = (

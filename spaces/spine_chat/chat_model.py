@@ -16,7 +16,7 @@ from PIL import Image
 from spinemed.errors import ModelError
 
 if TYPE_CHECKING:
-    from spinemed.bench.backend import Backend
+    from spinemed.bench.running.backend import Backend
 
 DEFAULT_BASE = Path("models/spinemed-mini-base")  # what `make demo` leaves behind
 DEFAULT_ADAPTER = Path("runs/mini")
@@ -70,7 +70,7 @@ def loaded(place: ModelPlace) -> Backend:
     """Return the model as `spinemed predict` loads it; kept, so that only the first question waits."""
     import torch
 
-    from spinemed.bench.backend import load
+    from spinemed.bench.running.backend import load
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return load(place.base, place.adapter, device=device, max_new_tokens=MAX_NEW_TOKENS)
@@ -80,7 +80,7 @@ def stream(backend: Backend, picture: Image.Image, question: str) -> Iterator[st
     """Yield the growing answer; closing the generator stops the model at its next token."""
     from transformers import StoppingCriteriaList, TextIteratorStreamer
 
-    from spinemed.bench.backend import turns
+    from spinemed.bench.running.backend import turns
 
     processor = backend.processor
     chat = turns({"messages": [{"role": "user", "content": question}], "images": [picture]})

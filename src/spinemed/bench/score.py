@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spinemed.bench.baselines import chance, place_only, text_only
-from spinemed.bench.blindness import HIDING, blindness_signs
+from spinemed.bench.faults.blindness import HIDING, blindness_signs
+from spinemed.bench.faults.signs import form_signs, group_signs, habit_signs, level_signs, side_sign
 from spinemed.bench.items import Item, corpus_hash, read_items
-from spinemed.bench.join import Answered, join
 from spinemed.bench.leaks import check_no_leak
-from spinemed.bench.measure import METRICS, Reading, differs, load_metrics, measure, metric_hash
-from spinemed.bench.paired import compare, corrected, rate
-from spinemed.bench.scorecard import Answerer, Baseline, Control, Paired, Scorecard, Sign
-from spinemed.bench.signs import form_signs, group_signs, habit_signs, level_signs, side_sign
+from spinemed.bench.scoring.baselines import chance, place_only, text_only
+from spinemed.bench.scoring.join import Answered, join
+from spinemed.bench.scoring.measure import METRICS, Reading, differs, load_metrics, measure, metric_hash
+from spinemed.bench.scoring.paired import compare, corrected, rate
+from spinemed.bench.scoring.scorecard import Answerer, Baseline, Control, Paired, Scorecard, Sign
 from spinemed.errors import ConfigError, SourceError
 
 PACKAGES = ("spinemed", "evaluate", "datasets", "numpy", "pyarrow")

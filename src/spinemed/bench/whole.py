@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spinemed.bench.asking import Answering
-from spinemed.bench.controls import CONTROLS, OF_OPTIONS, Question
-from spinemed.bench.predict import Outcome, Sample, Track, describe, predict
-from spinemed.bench.runs import failures_file, write_whole
+from spinemed.bench.running.asking import Answering
+from spinemed.bench.running.controls import CONTROLS, OF_OPTIONS, Question
+from spinemed.bench.running.predict import Outcome, Sample, Track, describe, predict
+from spinemed.bench.running.runs import failures_file, write_whole
 from spinemed.errors import ConfigError, OutputError
 
 CONFIGS = ("choice", "open", "report")
@@ -120,7 +120,7 @@ def finish(folder: Path, asked: Sequence[Part], data: Path, split: str, metrics:
 
     Return the files. Reports are not scored here: `evaluate_metrics/spine_report` reads them.
     """
-    from spinemed.bench.report import write_report
+    from spinemed.bench.pages.report import write_report
     from spinemed.bench.score import score
 
     written: list[Path] = []

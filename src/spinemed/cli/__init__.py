@@ -6,11 +6,11 @@ import sys
 
 import typer
 
-from spinemed.cli import answering, answers, benchdata, corpus, judging, paper, running, statistics
+from spinemed.cli import answers, benchdata, corpus, judging, paper, running, scoring, statistics
 from spinemed.errors import SpinemedError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for part in (corpus, running, answering, answers, statistics, judging):
+for part in (corpus, running, scoring, answers, statistics, judging):
     app.add_typer(part.app)
 for part in (benchdata, paper):
     running.bench_app.add_typer(part.app)

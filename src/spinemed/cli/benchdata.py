@@ -96,7 +96,7 @@ def contamination(
     """
     from spinemed.bench.data.contamination import check
     from spinemed.bench.data.lines import contamination_lines
-    from spinemed.bench.runs import write_whole
+    from spinemed.bench.running.runs import write_whole
 
     found = check(benchmark, against, tuple(split or ("train",)))
     if out is not None:
@@ -151,8 +151,8 @@ def hub_results(
     Example: spinemed bench hub-results scorecard.json --dataset me/spinebench --date 2026-11-22
     """
     from spinemed.bench.data import hub_results as hub
-    from spinemed.bench.runs import write_whole
-    from spinemed.bench.scorecard import read_scorecard
+    from spinemed.bench.running.runs import write_whole
+    from spinemed.bench.scoring.scorecard import read_scorecard
 
     found = hub.outcomes_of(read_scorecard(scorecard))
     found = hub.with_total([*found, *(hub.read_outcomes(outcomes) if outcomes else [])])

@@ -21,9 +21,9 @@ def paper(
     """
     from rich.console import Console
 
-    from spinemed.bench import published_tables
-    from spinemed.bench.published import published
-    from spinemed.bench.published_checks import check_paper
+    from spinemed.bench.published import sheets as published_tables
+    from spinemed.bench.published.checks import check_paper
+    from spinemed.bench.published.values import published
 
     if as_json and as_markdown:
         raise typer.BadParameter("--json and --markdown are two outputs; give one")

@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spinemed.bench.asking import Answering
-    from spinemed.bench.controls import Question
+    from spinemed.bench.running.asking import Answering
+    from spinemed.bench.running.controls import Question
     from spinemed.bench.whole import Part
 
 app = typer.Typer()
@@ -81,8 +81,8 @@ def predict(
 
     Example: spinemed predict --backend replay --replies mine.jsonl --out b.jsonl
     """
-    from spinemed.bench import predict as bench
-    from spinemed.bench.progress import tracked
+    from spinemed.bench.running import predict as bench
+    from spinemed.bench.running.progress import tracked
 
     sample = bench.Sample(
         data, config, split, tuple(kind or ()), synthetic_only, limit, control, control_seed
@@ -125,7 +125,7 @@ def reparse(
 
     Without --out or --in-place nothing is written. Example: spinemed reparse tuned.jsonl --out again.jsonl
     """
-    from spinemed.bench import reparse as reading
+    from spinemed.bench.running import reparse as reading
     from spinemed.errors import ConfigError
 
     if in_place and out is not None:
@@ -182,8 +182,8 @@ def bench_run(
     --control blank --control circular --out runs/bench-name
     """
     from spinemed.bench import whole
-    from spinemed.bench.predict import Sample
-    from spinemed.bench.progress import tracked
+    from spinemed.bench.running.predict import Sample
+    from spinemed.bench.running.progress import tracked
 
     chosen = Chosen(
         backend, model, adapter, batch_size, device, dtype, load_in_4bit, base_url, revision, api_key_env,
@@ -238,8 +238,8 @@ class Chosen:
 
     def answering(self, questions: Sequence[Question]) -> Answering:
         """Return who answers these questions."""
-        from spinemed.bench import asking
-        from spinemed.bench.predict import dtype_for
+        from spinemed.bench.running import asking
+        from spinemed.bench.running.predict import dtype_for
 
         if self.replies is not None:
             return asking.by_replay(self.replies, questions, model=self.model)

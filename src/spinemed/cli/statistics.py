@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from spinemed.bench.compare import Comparison
+    from spinemed.bench.scoring.compare import Comparison
 
 app = typer.Typer()
 FEW_PATIENTS = 20  # below, a 95 % bootstrap interval misses in 8 % and more (benchmarks/score_statistics.py)
@@ -41,7 +41,7 @@ def compare(
     """
     from rich.console import Console
 
-    from spinemed.bench.compare import compare_files
+    from spinemed.bench.scoring.compare import compare_files
 
     found = compare_files(files, data, config, split, common=common, alpha=alpha, power=power)
     if as_json:
@@ -65,7 +65,7 @@ def pairs_table(found: Comparison) -> Table:
     """Return one row a pair."""
     from rich.table import Table
 
-    from spinemed.bench.compare import amount
+    from spinemed.bench.scoring.compare import amount
 
     table = Table(title=f"First minus second, {found.confidence:.0%} intervals over patients")
     table.add_column("pair")
@@ -132,7 +132,7 @@ def power(
 
     Example: spinemed power --difference 0.05 --cluster-size 10 --icc 0.2
     """
-    from spinemed.bench.power_plan import plan, sentence
+    from spinemed.bench.scoring.power_plan import plan, sentence
 
     found = plan(
         difference, items, power=at, alpha=alpha, deviation=deviation, correlation=correlation,

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError
 
-from spinemed.bench.scorecard import Rate, Scorecard
+from spinemed.bench.scoring.scorecard import Rate, Scorecard
 from spinemed.errors import ConfigError, SourceError
 from spinemed.intervals import wilson
 from spinemed.records import Record

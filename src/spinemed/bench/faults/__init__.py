@@ -1,0 +1,1 @@
+"""What is wrong with an answerer: evidence, diagnosis, and simulated answerers to try it on."""

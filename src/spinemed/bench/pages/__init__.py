@@ -1,0 +1,1 @@
+"""What people read: report page, charts, traced pictures, tables."""

@@ -1,0 +1,1 @@
+"""The published tables of both benchmarks called SpineBench, checked."""

@@ -1,0 +1,1 @@
+"""A model is asked: back ends, controls, durable predictions, replies read again."""

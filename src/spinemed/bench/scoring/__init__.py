@@ -1,0 +1,1 @@
+"""Predictions become figures: joined with items, measured, compared, beside baselines."""
