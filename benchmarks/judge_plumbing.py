@@ -41,7 +41,8 @@ from spinemed.training.mini import CHAT_TEMPLATE, LANGUAGE, package_file
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "judge_plumbing.json"
 MODEL = "SmolLM2-135M-Instruct"
-MOST_TOKENS = 96
+MOST_TOKENS = 800
+"""As many as the judge's own requests allow (`bench.judge.prompt.MAX_TOKENS`)."""
 REPORT = """## 1. Structured imaging findings
 - L4-L5: left subarticular disc extrusion, reaching about 7 mm behind the posterior wall.
 - No fracture from L1 to S1.
@@ -77,56 +78,66 @@ def begun(ids: list[int], kept: list[tuple[list[int], DynamicCache]]) -> Dynamic
     return state
 
 
-@contextmanager
-def served() -> Iterator[str]:
-    """Give the base URL of SmolLM2 on loopback; greedy, one request at a time, no schema enforced."""
-    path = package_file(*LANGUAGE)
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
-    tokenizer.chat_template = CHAT_TEMPLATE
-    lock, kept = threading.Lock(), list[tuple[list[int], DynamicCache]]()
-    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+class Answerer:
+    """SmolLM2 on the processor: greedy, one request at a time, no schema enforced."""
 
-    def complete(request: dict[str, Any]) -> dict[str, Any]:
-        prompt = tokenizer.apply_chat_template(
+    def __init__(self) -> None:
+        path = package_file(*LANGUAGE)
+        self._tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        self._tokenizer.chat_template = CHAT_TEMPLATE
+        model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+        self._model = model.eval()
+        self._end = self._tokenizer.convert_tokens_to_ids("<|im_end|>")
+        self._lock = threading.Lock()
+        self._kept: list[tuple[list[int], DynamicCache]] = []
+
+    def complete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a request, both as OpenAI's chat completions have them."""
+        prompt = self._tokenizer.apply_chat_template(
             request["messages"], add_generation_prompt=True, tokenize=False
         )
-        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        longest = min(MOST_TOKENS, request.get("max_tokens") or 1)
-        with lock, torch.inference_mode():
-            made = model.generate(
-                torch.tensor([ids]),
-                past_key_values=begun(ids, kept),
-                max_new_tokens=longest,
-                do_sample=False,
-                eos_token_id=end,
-                pad_token_id=end,
-                return_dict_in_generate=True,
-            )
-            kept.append((made.sequences[0].tolist(), made.past_key_values))
-        new = made.sequences[0, len(ids) :]
-        stopped = bool(len(new)) and int(new[-1]) == end
-        text = tokenizer.decode(new, skip_special_tokens=True)
+        ids = self._tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        with self._lock:
+            new = self._continued(ids, min(MOST_TOKENS, request.get("max_tokens") or 1))
+        stopped = bool(new) and new[-1] == self._end
+        text = self._tokenizer.decode(new, skip_special_tokens=True)
+        message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": len(ids), "completion_tokens": len(new)}
+        choice = {"index": 0, "message": message, "finish_reason": "stop" if stopped else "length"}
         return {
             "id": "x",
             "object": "chat.completion",
             "created": 1,
             "model": MODEL,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": text},
-                    "finish_reason": "stop" if stopped else "length",
-                }
-            ],
+            "choices": [choice],
             "usage": {**usage, "total_tokens": sum(usage.values())},
         }
+
+    def _continued(self, ids: list[int], longest: int) -> list[int]:
+        with torch.inference_mode():
+            made = self._model.generate(
+                torch.tensor([ids]),
+                past_key_values=begun(ids, self._kept),
+                max_new_tokens=longest,
+                do_sample=False,
+                eos_token_id=self._end,
+                pad_token_id=self._end,
+                return_dict_in_generate=True,
+            )
+        whole: list[int] = made.sequences[0].tolist()
+        self._kept.append((whole, made.past_key_values))
+        return whole[len(ids) :]
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Give the base URL of SmolLM2 on loopback."""
+    answerer = Answerer()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            body = json.dumps(complete(request)).encode()
+            body = json.dumps(answerer.complete(request)).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
@@ -134,7 +145,7 @@ def served() -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            pass
+            """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -154,7 +165,7 @@ def two_reports() -> list[JudgeCase]:
         patient="made up",
         language="en",
         model="copy of the reference",
-        findings="L4-L5: herniation, grade extrusion, side left, subarticular, 7 mm",
+        findings="L4-L5: left subarticular disc extrusion, reaching about 7 mm behind the posterior wall.",
         history="Man, 41 years. 9 weeks of left leg pain; 7 weeks of physiotherapy. No red flags.",
         reference=REPORT,
         candidate=REPORT,

@@ -39,6 +39,8 @@ from spinemed.bench.items import read_items, rows
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ROOT / "dataset_scripts" / "spinebench" / "tasks"
 RESULTS = ROOT / "benchmarks" / "results" / "peer_tools.json"
+TEXT_ALONE = "replies played back have no likelihoods and no second round: these tasks ask for text alone"
+"""Why a replay refuses what the base classes of lm-eval and lmms-eval declare abstract."""
 Verdicts = dict[str, bool]
 """Item id -> whether the tool scores its reply as right."""
 
@@ -233,10 +235,10 @@ def lm_eval_task(folder: Path, replies: dict[str, Scripted]) -> dict[str, Verdic
             return [text_of(replies, request.doc["item_id"]) for request in requests]
 
         def loglikelihood(self, requests: Any, **_: Any) -> Any:
-            raise NotImplementedError
+            raise NotImplementedError(TEXT_ALONE)
 
         def loglikelihood_rolling(self, requests: Any, **_: Any) -> Any:
-            raise NotImplementedError
+            raise NotImplementedError(TEXT_ALONE)
 
     os.chdir(folder.parent)
     with tempfile.TemporaryDirectory() as copies:
@@ -268,10 +270,10 @@ def lmms_eval_task(folder: Path, replies: dict[str, Scripted]) -> dict[str, Verd
             return found
 
         def generate_until_multi_round(self, requests: Any) -> Any:
-            raise NotImplementedError
+            raise NotImplementedError(TEXT_ALONE)
 
         def loglikelihood(self, requests: Any) -> Any:
-            raise NotImplementedError
+            raise NotImplementedError(TEXT_ALONE)
 
     os.chdir(folder.parent)
     with tempfile.TemporaryDirectory() as copies:

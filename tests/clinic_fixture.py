@@ -135,11 +135,14 @@ def _normal(levels: tuple[str, ...], mentioned: set[tuple[str, str]], kind: str)
 
 def cases() -> dict[str, CaseFacts]:
     """Return every made-up study by name."""
+    return {**_discs(), **_narrowings(), **_bones(), **_shapes()}
+
+
+def _discs() -> dict[str, CaseFacts]:
+    """Return herniated and worn discs, and normal studies to set beside them."""
     hernia = {"grade": "extrusion", "side": "left", "detail": "subarticular", "value": 7.2, "unit": "mm"}
     foraminal = {"grade": "protrusion", "side": "right", "detail": "foraminal", "value": 4.1, "unit": "mm"}
-    curve = {"side": "right", "extent": ("T5", "T12"), "unit": "deg"}
     worn = {"grade": "4"}
-    lytic: Stated = ("L3", "metastasis", {"grade": "lytic"})
     return {
         "normal": case([]),
         "normal_cervical": case([], levels=CERVICAL, sex="M"),
@@ -157,6 +160,15 @@ def cases() -> dict[str, CaseFacts]:
         "cervical": case([("C5-C6", "herniation", {"grade": "protrusion", "side": "left",
                                                    "detail": "foraminal", "value": 3.2, "unit": "mm"})],
                          levels=CERVICAL),
+        "worn": case([("L4-L5", "disc_degeneration", worn), ("L5-S1", "disc_degeneration", {"grade": "5"}),
+                      ("L5-S1", "modic_change", {"grade": "2"}), ("L4", "osteophyte", {"grade": "large"}),
+                      ("L2", "endplate_defect", {"detail": "upper"})]),
+    }  # fmt: skip
+
+
+def _narrowings() -> dict[str, CaseFacts]:
+    """Return narrow canals and foramina, and slips."""
+    return {
         "stenosis": case(
             [("L3-L4", "canal_stenosis", {"grade": "moderate", "value": 7.9, "unit": "mm"}),
              ("L4-L5", "canal_stenosis", {"grade": "severe", "value": 4.2, "unit": "mm"}),
@@ -168,6 +180,10 @@ def cases() -> dict[str, CaseFacts]:
         "root_stenosis": case([("L5-S1", "foraminal_stenosis", {"grade": "3", "side": "left"}),
                                ("L5-S1", "foraminal_stenosis", {"grade": "0", "side": "right",
                                                                 "present": False})], age_band="60-69"),
+        "myelopathy": case([("C4-C5", "canal_stenosis", {"grade": "severe", "value": 4.0, "unit": "mm"}),
+                            ("C4-C5", "cord_signal", {}),
+                            ("C5-C6", "canal_stenosis", {"grade": "mild", "value": 10.0, "unit": "mm"})],
+                           levels=CERVICAL, kinds=("t2",), age_band="60-69"),
         "isthmic": case([("L5-S1", "slip", {"grade": "2", "value": 31.0, "unit": "%", "detail": "isthmic"}),
                          ("L5", "pars_defect", {})], age_band="30-39", sex="M"),
         "isthmic_narrow": case([("L5-S1", "slip", {"grade": "2", "value": 31.0, "unit": "%",
@@ -177,6 +193,13 @@ def cases() -> dict[str, CaseFacts]:
                                age_band="30-39", sex="M"),
         "retrolisthesis": case([("L2-L3", "slip", {"grade": "1", "value": -8.0, "unit": "%",
                                                    "detail": "retrolisthesis"})]),
+    }  # fmt: skip
+
+
+def _bones() -> dict[str, CaseFacts]:
+    """Return fractures, metastases and infection."""
+    lytic: Stated = ("L3", "metastasis", {"grade": "lytic"})
+    return {
         "fragile": case([("L1", "fracture", {"grade": "A1", "detail": "fresh"}),
                          ("L1", "height_loss", {"grade": "2", "value": 33.0, "unit": "%",
                                                 "detail": "wedge"}),
@@ -189,37 +212,37 @@ def cases() -> dict[str, CaseFacts]:
         "injury_b2": case([("T12", "fracture", {"grade": "B2", "detail": "fresh"})], age_band="20-29"),
         "injury_c": case([("C6", "fracture", {"grade": "C", "detail": "fresh"})], levels=CERVICAL,
                          age_band="20-29", sex="M"),
+        "old": case([("T12", "fracture", {"grade": "A1", "detail": "old"}),
+                     ("T12", "height_loss", {"grade": "1", "value": 23.0, "unit": "%", "detail": "wedge"})],
+                    age_band="60-69"),
         "metastasis": case([lytic, ("L3", "height_loss", {"grade": "3", "value": 56.0, "unit": "%",
                                                           "detail": "crush"})],
                            kinds=("stir", "ct"), age_band="60-69"),
         "blastic": case([("T8", "metastasis", {"grade": "blastic"})], levels=WHOLE, sex="M",
                         age_band="70-79"),
+        "discitis": case([("L3-L4", "spondylodiscitis", {})], kinds=("t2", "stir"), age_band="60-69",
+                         sex="M"),
+    }  # fmt: skip
+
+
+def _shapes() -> dict[str, CaseFacts]:
+    """Return curves, variants of numbering, implants and bridging."""
+    curve = {"side": "right", "extent": ("T5", "T12"), "unit": "deg"}
+    return {
         "scoliosis_young": case([("T9", "scoliosis", {**curve, "value": 32.0})], levels=WHOLE,
                                 kinds=("full_ap",), age_band="10-19"),
         "scoliosis_adult": case([("L2", "scoliosis", {"side": "left", "extent": ("T12", "L4"),
                                                       "unit": "deg", "value": 38.0})], levels=WHOLE,
                                 kinds=("full_ap",), age_band="60-69"),
-        "discitis": case([("L3-L4", "spondylodiscitis", {})], kinds=("t2", "stir"), age_band="60-69",
-                         sex="M"),
-        "myelopathy": case([("C4-C5", "canal_stenosis", {"grade": "severe", "value": 4.0, "unit": "mm"}),
-                            ("C4-C5", "cord_signal", {}),
-                            ("C5-C6", "canal_stenosis", {"grade": "mild", "value": 10.0, "unit": "mm"})],
-                           levels=CERVICAL, kinds=("t2",), age_band="60-69"),
+        "kyphosis": case([("T8", "thoracic_kyphosis", {"value": 68.0, "unit": "deg",
+                                                       "extent": ("T4", "T12")})], levels=WHOLE,
+                         age_band="60-69"),
         "transitional": case([("L6", "transitional", {"grade": "L6"})], levels=(*LUMBAR[:-1], "L6", "S1"),
                              kinds=("full_ap",), age_band="30-39"),
         "sacralised": case([("L5", "transitional", {"grade": "L5_sacralised"})], kinds=("full_ap",)),
         "operated": case([("L4-L5", "cage", {}), ("L4", "screws", {}), ("L5", "screws", {}),
                           ("L3-L4", "disc_degeneration", {"grade": "3"})], age_band="50-59"),
         "ankylosing": case([("T12-L1", "bridging", {}), ("L1-L2", "bridging", {})], kinds=("ct",), sex="M"),
-        "kyphosis": case([("T8", "thoracic_kyphosis", {"value": 68.0, "unit": "deg",
-                                                       "extent": ("T4", "T12")})], levels=WHOLE,
-                         age_band="60-69"),
-        "worn": case([("L4-L5", "disc_degeneration", worn), ("L5-S1", "disc_degeneration", {"grade": "5"}),
-                      ("L5-S1", "modic_change", {"grade": "2"}), ("L4", "osteophyte", {"grade": "large"}),
-                      ("L2", "endplate_defect", {"detail": "upper"})]),
-        "old": case([("T12", "fracture", {"grade": "A1", "detail": "old"}),
-                     ("T12", "height_loss", {"grade": "1", "value": 23.0, "unit": "%", "detail": "wedge"})],
-                    age_band="60-69"),
     }  # fmt: skip
 
 

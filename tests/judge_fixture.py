@@ -12,6 +12,7 @@ from spinemed.bench.judge.ask import judge_of
 from spinemed.bench.judge.cases import JudgeCase, findings_text
 from spinemed.bench.judge.verdict import Judge
 from spinemed.instances.clinic import Draft, report
+from spinemed.instances.clinic.limits import as_told
 from spinemed.instances.clinic.wording import LANGUAGES, Language
 from spinemed.llm.chat import Chat, Failure, Reply, Request
 
@@ -27,14 +28,19 @@ def made_case(name: str, language: Language = "en", model: str = "writer") -> Ju
     draft = next(
         one for key in range(20) if isinstance(one := report(facts, f"{name}-{key}", language), Draft)
     )
-    wanted, text = set(draft.findings), _NORMAL.sub("", draft.answer)
+    by_id = {one.id: one for one in facts.findings}
+    owed = as_told(
+        [by_id[one] for one in draft.findings],
+        {series.uid: series.sequence for series in facts.study.series},
+    )
+    text = _NORMAL.sub("", draft.answer)
     return JudgeCase(
         id=f"{name}-{language}",
         patient=name,
         study=name,
         language=language,
         model=model,
-        findings=findings_text(one for one in facts.findings if one.id in wanted),
+        findings=findings_text(owed),
         history=draft.question,
         reference=text,
         candidate=text,

@@ -294,7 +294,7 @@ def test_the_metric_sets_the_judge_beside_the_clinicians_by_dimension(metric: An
         ([4], [9], {}, "item 0: score 9 is off the scale 1 to 5"),
         ([4, 4], [[4, 5], [4]], {}, r"one place a clinician .* got \[1, 2\]"),
         ([4], ["[]"], {}, "item 0: no clinician"),
-        ([4, 4], [4, 4], {"cases": ["a"]}, "cases got 1 names for 2 items"),
+        ([4, 4], [4, 4], {"cases": ["a"]}, "cases has 1 entries for 2 items"),
         ([4], [4], {"scale_low": 5, "scale_high": 1}, "scale_low < scale_high"),
         ([], [], {}, "at least one item"),
     ],

@@ -25,7 +25,7 @@ from spinemed.intervals import clustered_error
 
 NOWHERE = Path("no-corpus")
 LEVELS = ["L1", "L2", "L3", "L4"]
-OPEN = [*LEVELS, *LEVELS[:3], "L1 to L4"]
+OPEN = [*LEVELS, *LEVELS[:3], "Pfirrmann III"]
 
 
 def write(path: Path, rows: list[Any]) -> Path:

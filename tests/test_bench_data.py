@@ -17,14 +17,16 @@ from spinemed.bench.data import build as building
 from spinemed.bench.data.build import build
 from spinemed.bench.data.frozen import FILE, Frozen, read_frozen, verify
 from spinemed.bench.data.inspect_rows import METADATA, eval_yaml, montage
-from spinemed.bench.data.seeds import CORPUS, FRESH, PUBLISHED, check_corpus_patients, first_patient
+from spinemed.bench.data.seeds import first_patient
 from spinemed.bench.data.selection import select
-from spinemed.bench.data.settings import BenchSettings, Patients, load_settings, overridden
+from spinemed.bench.data.settings import BenchSettings, Patients, overridden
 from spinemed.bench.data.strata import Candidate
 from spinemed.bench.items import read_items
 from spinemed.cli.benchdata import app
+from spinemed.corpus.config import load_settings
 from spinemed.errors import ConfigError, OutputError, SourceError
 from spinemed.imaging.pictures import encode_png
+from spinemed.phantom.patient.seeds import CORPUS, FRESH, PUBLISHED, check_patients
 
 SCRIPTS = Path(__file__).parents[1] / "dataset_scripts" / "spinebench"
 SIZES = {
@@ -79,7 +81,7 @@ def test_seeds_of_corpus_benchmark_and_fresh_sets_never_meet() -> None:
     with pytest.raises(ConfigError, match="do not fit"):
         first_patient(0, fresh=True, most=200_000)
     with pytest.raises(ConfigError, match="kept for benchmarks"):
-        check_corpus_patients({"phantom-000001", "phantom-800001"}, "corpus")
+        check_patients({"phantom-000001", "phantom-800001"}, "corpus")
 
 
 def test_a_selection_spreads_kinds_and_letters_and_limits_patients_and_pictures() -> None:
@@ -276,7 +278,7 @@ def test_a_fresh_set_is_drawn_from_patients_of_its_own(tmp_path: Path) -> None:
 
 def test_the_shipped_build_yaml_holds_every_key_with_its_default() -> None:
     path = SCRIPTS / "build.yaml"
-    assert load_settings(path) == BenchSettings()
+    assert load_settings(path, BenchSettings) == BenchSettings()
     assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) == set(BenchSettings.model_fields)
     sizes = BenchSettings().sizes
     assert sum(sizes["choice"].values()) > 487
@@ -296,7 +298,7 @@ def test_a_wrong_key_is_named_with_its_file(text: str, message: str, tmp_path: P
     path = tmp_path / "build.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
-        load_settings(path)
+        load_settings(path, BenchSettings)
 
 
 def test_the_command_line_scales_and_limits() -> None:

@@ -76,13 +76,13 @@ def test_what_does_not_fit_is_refused_with_its_line(
 
 def test_an_empty_file_and_one_without_anything_to_score_are_refused(tmp_path: Path) -> None:
     assert "holds no prediction" in refused(tmp_path)
-    assert "none of its 1 open items has one site as its answer" in refused(tmp_path, line("free"))
+    assert "none of its 1 open items has sites or a side as its answer" in refused(tmp_path, line("free"))
 
 
-def test_open_items_without_one_site_are_counted_not_dropped(tmp_path: Path) -> None:
+def test_open_items_without_sites_are_counted_with_the_reason_not_dropped(tmp_path: Path) -> None:
     found = join(written(tmp_path, [line("free"), line("open", "L3")]), ITEMS, "hash", "here")
     assert [item.id for item in found.items] == ["open"]
-    assert found.unscored == 1
+    assert found.unscored == {"the answer names neither a level nor a side": 1}
 
 
 def test_replies_in_all_languages_and_of_any_length_stay_as_they_are(tmp_path: Path) -> None:

@@ -72,7 +72,11 @@ def test_one_command_leaves_one_folder_with_predictions_scorecards_and_pages(
     assert card["model"]["accuracy"]["value"] == 1.0
     assert {each["name"] for each in card["controls"]} == {"blank", "circular"}
     assert json.loads((out / "scorecard.open.json").read_text())["model"]["level"]["exact"] == 1.0
-    assert (out / "report.choice.html").stat().st_size > 1000
+    opened = json.loads((out / "scorecard.open.json").read_text())["model"]
+    assert (opened["accuracy"], opened["exact"]["value"]) == (None, 1.0)
+    for config in ("choice", "open"):
+        assert (out / f"report.{config}.html").stat().st_size > 1000
+        assert (out / f"report.{config}.png").is_file()
     again = bench(*words)
     assert again.exception is None
     assert "choice.circular: 48 questions, 0 answered now" in again.output

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from spinemed.corpus.config import BuildConfig, Shares, load_config, overridden
+from spinemed.cli.corpus import app
+from spinemed.corpus.build import build
+from spinemed.corpus.config import BuildConfig, Phantoms, Shares, load_config, overridden
 from spinemed.corpus.splits import SPLITS, split_of
 from spinemed.errors import ConfigError
+from spinemed.phantom.patient.seeds import PUBLISHED
 
 SCRIPTS = Path(__file__).parents[1] / "dataset_scripts" / "spinemed_450k"
 
@@ -70,3 +74,28 @@ def test_the_script_beside_the_settings_is_the_same_entry() -> None:
 
 def test_the_card_template_of_the_script_folder_is_the_packaged_one() -> None:
     assert (SCRIPTS / "README.md").read_text(encoding="utf-8").startswith("---\n$front\n---")
+
+
+def test_no_corpus_draws_the_patients_of_a_benchmark(tmp_path: Path) -> None:
+    beyond = BuildConfig(phantoms=Phantoms(first_seed=799_950, count=100))
+    with pytest.raises(ConfigError, match=r"50 of 100 synthetic patients \(800000, .* below 800000"):
+        build(beyond, tmp_path / "corpus")
+    with pytest.raises(ConfigError, match="this benchmark has the seeds 800000 to 849999"):
+        build(beyond, tmp_path / "corpus", seeds=PUBLISHED)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_corpus_is_built_of_studies_of_a_benchmark(phantom_studies: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    (folder / "phantom-800001").symlink_to(phantom_studies / "phantom-000001")
+    with pytest.raises(ConfigError, match=r"\(800001\): 800000 and up are kept for benchmarks"):
+        build(BuildConfig(sources={"phantom": folder}), tmp_path / "corpus")
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_the_command_phantom_refuses_the_patients_of_a_benchmark(tmp_path: Path) -> None:
+    asked = ["phantom", "--seed", "799999", "--count", "2", "--out", str(tmp_path / "studies")]
+    with pytest.raises(ConfigError, match=r"--seed 799999 --count 2: 1 of 2 .* choose seeds below 800000"):
+        CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert not list(tmp_path.iterdir())

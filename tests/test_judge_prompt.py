@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from judge_fixture import made_case
 from pydantic import ValidationError
 
-from spinemed.bench.judge.cases import JudgeCase, parts_of
+from spinemed.bench.judge.cases import JudgeCase, findings_text, parts_of, report_cases
 from spinemed.bench.judge.fence import CUT, LONGEST, fenced, speaks_to_judge, stands_in
 from spinemed.bench.judge.prompt import asked_again, prompt, request_of, schema
 from spinemed.bench.judge.rubric import Dimension, package_text, prompt_hash, rubric
+from spinemed.instances.clinic.limits import as_told
 from spinemed.llm.ledger import Identity, key_of
+from spinemed.records import Box, Finding, Locator, Pathology
 from spinemed.report_rubric import DEFAULT_RUBRIC
 
 SECTIONS = tuple(rubric().sections)
@@ -29,6 +32,12 @@ def changed(text: str, case: JudgeCase | None = None) -> JudgeCase:
 def system_and_user(case: JudgeCase, section: str = "imaging") -> tuple[str, str]:
     system, user = request_of(case, section).messages
     return system["content"], user["content"]
+
+
+def finding(site: str, pathology: Pathology, **fields: Any) -> Finding:
+    """Return a finding of the series x."""
+    place = Locator(series="x", slice_index=0, box=Box(left=0, top=0, right=1, bottom=1))
+    return Finding(id=site, study="s", site=site, pathology=pathology, evidence=place, **fields)
 
 
 def test_dimensions_and_groups_are_those_of_the_report_rubric() -> None:
@@ -67,8 +76,53 @@ def test_a_request_holds_anchors_findings_and_the_parts_that_the_section_reads(s
     _, user = system_and_user(case, section)
     for dimension in rubric().sections[section].dimensions.values():
         assert all(text in user for text in dimension.anchors.values())
-    assert "L4-L5: herniation, grade extrusion, side left, subarticular" in user
+    assert (
+        "\nL4-L5: left subarticular disc extrusion, reaching about 7 mm behind the posterior wall.\n" in user
+    )
     assert ("Treatment" in user or "What was found" in user) == (section in ("treatment", "reasoning"))
+
+
+def test_true_findings_are_shown_in_the_words_of_our_reports_and_once() -> None:
+    assert findings_text(
+        [finding("T8", "scoliosis", side="right", value=42.4, extent=("T5", "T11"))] * 2
+    ) == ("Scoliosis convex to the right, apex T8, Cobb angle 42° between T5 and T11.")
+    wear, mild = (
+        finding("L4-L5", "disc_degeneration", grade="4"),
+        finding("L4-L5", "canal_stenosis", grade="mild"),
+    )
+    led = findings_text([wear, mild, finding("L1", "fracture", grade="A1", detail="old")]).splitlines()
+    assert [line.split(":")[0] for line in led] == ["L4-L5", "L1", "Minor", "L4-L5"]
+    assert findings_text([finding("L4-L5", "slip", grade="0", present=False)]) == "No abnormal finding."
+
+
+def test_no_cause_type_or_grade_is_shown_that_no_report_may_state() -> None:
+    slip = finding("L4-L5", "slip", grade="2", value=30.0, detail="isthmic")
+    back = finding("C6-C7", "slip", grade="1", value=-13.0, detail="retrolisthesis")
+    marrow = finding("L4-L5", "modic_change", grade="2")
+    told = findings_text(as_told([slip, back, marrow], {"x": "T2"}))
+    assert "Meyerding grade II" in told and "isthmic" not in told and "type" not in told
+    assert "C6-C7: retrolisthesis of about 13% of the depth" in told
+    gap = finding("L4", "pars_defect")
+    told = findings_text(as_told([slip, gap, marrow], {"x": "T2", "y": "T1"}))
+    assert "isthmic" in told and "Modic type 2" in told
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ("T1- and T2-weighted MRI", "Modic type 2 endplate marrow change"),
+        ("T2-weighted MRI", "endplate signal change"),
+    ],
+)
+def test_the_true_findings_rest_on_the_series_that_the_request_names(shown: str, told: str) -> None:
+    row = {
+        "id": "r", "patient": "p", "study": "s", "language": "en", "findings": ["L4-L5"],
+        "question": f"A report, please.\nImages: {shown}.", "answer": "## Findings\nNone.",
+    }  # fmt: skip
+    marrow = {"L4-L5": finding("L4-L5", "modic_change", grade="2")}
+    (case,) = report_cases([row], marrow, {"s": {"x": "T2", "y": "T1", "film": ""}})
+    assert case.findings == f"L4-L5: {told}."
+    assert case.history == "A report, please."
 
 
 def test_a_request_is_deterministic_and_follows_the_schema_of_its_section() -> None:

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from clinic_fixture import cases
 
+from spinemed.bench.scoring.report_truth import truth_of as reference
 from spinemed.facts.case import CaseFacts
-from spinemed.finding_words import SCALES
 from spinemed.instances.clinic import report
 from spinemed.instances.clinic.draft import Draft
-from spinemed.instances.clinic.problem import is_abnormal
-from spinemed.report_facts import NOT_ABNORMAL, compare, contradictions, read_truth, statements_in
+from spinemed.report_facts import compare, contradictions, read_truth, statements_in
 from spinemed.report_plan import read_plan
 from spinemed.report_rubric import DEFAULT_RUBRIC
 from spinemed.report_sections import read_sections
@@ -63,18 +62,7 @@ def metric(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def truth_of(facts: CaseFacts, language: str, plan_levels: list[str] | None = None) -> str:
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for one in facts.findings:
-        if one.pathology in NOT_ABNORMAL or (one.present and not is_abnormal(one)):
-            continue
-        row: dict[str, Any] = {"site": one.site, "finding": one.pathology, "present": one.present}
-        if one.present and one.grade in SCALES.get(one.pathology, ()):
-            row["grade"] = one.grade
-        if one.side:
-            row["side"] = one.side
-        rows[tuple(row.values())] = row
-    plan = {} if plan_levels is None else {"plan_levels": plan_levels}
-    return json.dumps({"findings": list(rows.values()), "language": language, **plan})
+    return reference(facts.findings, language, plan_levels)
 
 
 def written(name: str, language: str, **wanted: str) -> str:
@@ -333,7 +321,7 @@ def test_a_rubric_of_ones_own_is_used(metric: Any) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"predictions": [], "references": []}, "at least one prediction"),
+        ({"predictions": [], "references": []}, "at least one item"),
         ({"references": ["{"]}, "item 0: a reference is a JSON object"),
         ({"references": ["[]"]}, "item 0: a reference has findings"),
         (
@@ -342,7 +330,7 @@ def test_a_rubric_of_ones_own_is_used(metric: Any) -> None:
         ),
         ({"references": ['{"findings": [], "plan_levels": ["L9"]}']}, "item 0: 'L9'"),
         ({"references": ['{"findings": [], "plan": []}']}, "item 0: a reference has findings and knows"),
-        ({"judge_scores": []}, "judge_scores has 0 entries for 1 reports"),
+        ({"judge_scores": []}, "judge_scores has 0 entries for 1 item"),
         ({"judge_scores": ['{"style": 3}']}, "item 0: no dimension 'style'"),
         ({"judge_scores": ['{"diagnosis": 6}']}, "item 0: diagnosis has 6, outside the scale 1 to 5"),
         ({"judge_scores": ["3"]}, "item 0: judge scores are a JSON object"),

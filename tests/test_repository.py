@@ -93,6 +93,10 @@ def test_the_figures_of_the_readme_are_those_of_the_published_demo() -> None:
     assert all(pair.mcnemar_p < 0.01 for pair in card.paired)
 
 
+def test_the_measured_figures_of_the_readme_are_those_of_the_results() -> None:
+    subprocess.run([sys.executable, "benchmarks/readme.py", "--check"], cwd=ROOT, check=True)
+
+
 def test_every_relative_link_of_the_readme_resolves() -> None:
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert not [link for link in links if link and not (ROOT / link).exists()]

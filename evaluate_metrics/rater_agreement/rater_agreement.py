@@ -19,6 +19,7 @@ from .alt_test import ENOUGH_CASES, alt_test
 from .case_bootstrap import bootstrap_cases
 from .comparisons import benjamini_yekutieli as benjamini_yekutieli
 from .intervals import Interval, NotEstimable
+from .metric_inputs import check_lengths
 from .reliability import icc, icc_interval, krippendorff_alpha
 
 DESCRIPTION = (
@@ -127,8 +128,7 @@ class RaterAgreement(evaluate.Metric):  # type: ignore[misc]
         seed: int = 0,
     ) -> dict[str, Any]:
         count = len(predictions)
-        if not count:
-            raise ValueError("rater_agreement needs at least one item, got none")
+        check_lengths("rater_agreement", count, {"cases": cases, "dimensions": dimensions})
         if not scale_low < scale_high:
             raise ValueError(f"the scale needs scale_low < scale_high, got {scale_low} and {scale_high}")
         scale = tuple(float(point) for point in range(scale_low, scale_high + 1))
@@ -137,8 +137,8 @@ class RaterAgreement(evaluate.Metric):  # type: ignore[misc]
         if len({len(row) for row in clinicians}) > 1:
             lengths = sorted({len(row) for row in clinicians})
             raise ValueError(f"every item needs one place a clinician (null if missing), got {lengths}")
-        case_names = names(cases, count, "cases") or [str(place) for place in range(count)]
-        groups = names(dimensions, count, "dimensions") or [""] * count
+        case_names = names(cases) or [str(place) for place in range(count)]
+        groups = names(dimensions) or [""] * count
         rated = [
             Rated(score, row, case, group)
             for score, row, case, group in zip(judge, clinicians, case_names, groups, strict=True)
@@ -212,10 +212,8 @@ def checked(value: object, scale: Sequence[float], place: int) -> float | None:
     return float(value)
 
 
-def names(given: Sequence[str] | None, count: int, what: str) -> list[str] | None:
-    """Return names as text; ValueError unless there is one an item."""
-    if given is not None and len(given) != count:
-        raise ValueError(f"{what} got {len(given)} names for {count} items")
+def names(given: Sequence[str] | None) -> list[str] | None:
+    """Return names as text, None where none are given."""
     return None if given is None else [str(name) for name in given]
 
 

@@ -13,6 +13,7 @@ from .agreement import weighted_kappa as weighted_kappa
 from .finding_grammar import Statement
 from .finding_lists import Reply, read_reference, read_reply
 from .finding_modifiers import Modifier as Modifier
+from .finding_names import FindingName as FindingName
 from .finding_scope import Hit as Hit
 from .finding_scores import (
     Item,
@@ -37,6 +38,7 @@ from .level_scope import mark_polarity as mark_polarity
 from .level_sets import Overlap as Overlap
 from .level_words import Word as Word
 from .levels import Level as Level
+from .metric_inputs import check_lengths, check_text, naming_item
 
 DESCRIPTION = "Findings that a spine report states, by site, side and grade, against the right findings."
 INPUTS = """
@@ -90,8 +92,7 @@ class SpineFindings(evaluate.Metric):  # type: ignore[misc]
         confidence: float = 0.95,
         return_items: bool = False,
     ) -> dict[str, Any]:
-        if not len(predictions):
-            raise ValueError("spine_findings needs at least one prediction, got none")
+        check_lengths("spine_findings", len(predictions))
         replies, items = [], []
         for place, (text, truth) in enumerate(zip(predictions, references, strict=True)):
             reply, item = read_item(place, text, truth)
@@ -116,12 +117,9 @@ class SpineFindings(evaluate.Metric):  # type: ignore[misc]
 
 def read_item(place: int, text: str, truth: str) -> tuple[Reply, Item]:
     """Return what the reply of item `place` states and what is right; bad input names its place."""
-    if not isinstance(text, str):
-        raise ValueError(f"item {place}: a reply is text, got {text!r:.80}")
-    try:
+    with naming_item(place):
+        check_text(text)
         gold = read_reference(truth)
-    except ValueError as error:
-        raise ValueError(f"item {place}: {error}") from error
     reply = read_reply(text)
     return reply, Item(reply.statements, gold)
 

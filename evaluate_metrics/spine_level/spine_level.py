@@ -33,6 +33,7 @@ from .level_scores import (
 from .level_sets import FARTHEST, numbering_for, place_of, side_parts
 from .level_words import Word as Word
 from .levels import DEFAULT_NUMBERING, Numbering, Site
+from .metric_inputs import check_lengths, check_text, naming_item
 
 DESCRIPTION = "Accuracy, set overlap and anatomical distance of free-text replies that name spinal levels."
 INPUTS = """
@@ -117,12 +118,8 @@ class SpineLevel(evaluate.Metric):  # type: ignore[misc]
         confidence: float = 0.95,
         return_items: bool = False,
     ) -> dict[str, Any]:
-        if not len(predictions):
-            raise ValueError("spine_level needs at least one prediction, got none")
         known = {"cases": cases, "sides": sides, "plans": plans, "numberings": numberings, "lstv": lstv}
-        for name, values in known.items():
-            if values is not None and len(values) != len(predictions):
-                raise ValueError(f"{name} has {len(values)} entries for {len(predictions)} items")
+        check_lengths("spine_level", len(predictions), known)
         sets = [
             read_set(place, reply, truth, {name: of[place] for name, of in known.items() if of is not None})
             for place, (reply, truth) in enumerate(zip(predictions, references, strict=True))
@@ -138,21 +135,18 @@ class SpineLevel(evaluate.Metric):  # type: ignore[misc]
 
 def read_set(place: int, reply: str, truth: str, known: dict[str, Any]) -> SetItem:
     """Return what the reply of item `place` names and what is right; bad input names its place."""
-    if not isinstance(reply, str):
-        raise ValueError(f"item {place}: a reply is text, got {reply!r:.80}")
-    try:
+    with naming_item(place):
+        check_text(reply)
         gold = read_reference(truth)
         numbering = numbering_of_item(str(known.get("numberings") or ""), gold)
         side = str(known.get("sides") or "")
         if side:
             side_parts(side)
         is_plan, is_transitional = flag(known.get("plans", False)), flag(known.get("lstv", False))
-    except ValueError as error:
-        raise ValueError(f"item {place}: {error}") from error
+        if "cases" in known and not str(known["cases"] or ""):
+            raise ValueError("its case has no name; name the patient or case of every item")
     if "lstv" not in known:
         is_transitional = numbering != DEFAULT_NUMBERING or known.get("numberings") == "L5_sacralised"
-    if "cases" in known and not str(known["cases"] or ""):
-        raise ValueError(f"item {place}: its case has no name; name the patient or case of every item")
     predicted, said_side = read_reply(reply)
     return SetItem(
         predicted=predicted,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -24,6 +23,7 @@ from .measured_values import (
     read_numbers,
     smape,
 )
+from .metric_inputs import check_lengths, naming_item
 from .reliability import icc as icc
 from .stenosis_loss import label_scores, loss_scores, read_study
 from .vertebra_centroids import Scan, centroid_scores, compare, read_centroids
@@ -82,8 +82,7 @@ class SpineMeasure(evaluate.Metric):  # type: ignore[misc]
         limit_mm: float = 20.0,
         inclusive: bool = True,
     ) -> dict[str, Any]:
-        if not len(predictions):
-            raise ValueError("spine_measure needs at least one prediction, got none")
+        check_lengths("spine_measure", len(predictions))
         if task not in TASKS:
             raise ValueError(f"task {task!r} is unknown; name one of {', '.join(TASKS)}")
         pairs = list(zip(predictions, references, strict=True))
@@ -98,20 +97,13 @@ class SpineMeasure(evaluate.Metric):  # type: ignore[misc]
         return {"task": task, "n": len(pairs), **result}
 
 
-def parsed(place: int, text: str, read: Callable[[str], Any]) -> Any:
-    """Return what `read` makes of the reference of item `place`; an error names the item."""
-    try:
-        return read(text)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"item {place}: {error}") from error
-
-
 def cobb(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return the scores of Cobb angles; a prediction with another number of angles is missing."""
     true: list[list[float]] = []
     said: list[list[float]] = []
     for place, (reply, truth) in enumerate(pairs):
-        right = parsed(place, truth, read_angles)
+        with naming_item(place):
+            right = read_angles(truth)
         angles = read_numbers(reply)
         if angles is not None and len(angles) == len(right):
             true.append(right)
@@ -148,7 +140,8 @@ def percentages(pairs: Sequence[tuple[str, str]], kind: str) -> dict[str, Any]:
     """Return the scores of slips or height losses in percent; no number or several are missing."""
     true, said = [], []
     for place, (reply, truth) in enumerate(pairs):
-        right = parsed(place, truth, float)
+        with naming_item(place):
+            right = float(truth)
         number = read_number(reply)
         if number is not None:
             true.append(right)
@@ -162,7 +155,8 @@ def centroids(pairs: Sequence[tuple[str, str]], limit_mm: float, inclusive: bool
     scans: list[Scan] = []
     missing = 0
     for place, (reply, truth) in enumerate(pairs):
-        true = parsed(place, truth, read_centroids)
+        with naming_item(place):
+            true = read_centroids(truth)
         try:
             said = read_centroids(reply)
         except (ValueError, TypeError):
@@ -176,7 +170,8 @@ def rsna(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return the losses of RSNA 2024 and the scores of the likeliest classes."""
     studies, missing = [], 0
     for place, (reply, truth) in enumerate(pairs):
-        study, lacking = parsed(place, truth, partial(read_study, reply))
+        with naming_item(place):
+            study, lacking = read_study(reply, truth)
         studies.append(study)
         missing += lacking
     return {"n_missing": missing, **loss_scores(studies), **label_scores(studies)}

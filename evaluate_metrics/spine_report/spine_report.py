@@ -12,6 +12,7 @@ import evaluate
 from .finding_grammar import Statement as Statement
 from .finding_lists import read_reference as read_reference
 from .finding_modifiers import Modifier as Modifier
+from .finding_names import FindingName as FindingName
 from .finding_scope import Hit as Hit
 from .finding_words import SCALES as SCALES
 from .intervals import wilson as wilson
@@ -26,6 +27,7 @@ from .level_scope import mark_polarity as mark_polarity
 from .level_sets import Overlap as Overlap
 from .level_words import Word as Word
 from .levels import Level as Level
+from .metric_inputs import check_lengths, check_text, naming_item
 from .report_facts import ReportFacts, compare, read_truth
 from .report_headings import SECTION_NAMES as SECTION_NAMES
 from .report_lines import Heading as Heading
@@ -109,11 +111,8 @@ class SpineReport(evaluate.Metric):  # type: ignore[misc]
         confidence: float = 0.95,
         return_items: bool = False,
     ) -> dict[str, Any]:
-        if not len(predictions):
-            raise ValueError("spine_report needs at least one prediction, got none")
-        for what, given in (("judge_scores", judge_scores), ("patients", patients)):
-            if given is not None and len(given) != len(predictions):
-                raise ValueError(f"{what} has {len(given)} entries for {len(predictions)} reports")
+        beside = {"judge_scores": judge_scores, "patients": patients}
+        check_lengths("spine_report", len(predictions), beside)
         pairs = zip(predictions, references, strict=True)
         read = [read_item(place, report, truth) for place, (report, truth) in enumerate(pairs)]
         items = [facts for facts, _ in read]
@@ -129,12 +128,9 @@ class SpineReport(evaluate.Metric):  # type: ignore[misc]
 
 def read_item(place: int, report: str, truth: str) -> tuple[ReportFacts, str]:
     """Return how report `place` agrees with the truth, and its language; bad input names its place."""
-    if not isinstance(report, str):
-        raise ValueError(f"item {place}: a report is text, got {report!r:.80}")
-    try:
+    with naming_item(place):
+        check_text(report, "report")
         read = read_truth(truth)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"item {place}: {error}") from error
     return compare(report, read), read.language
 
 

@@ -10,6 +10,7 @@ import evaluate
 
 # evaluate copies only the modules that this file names, so those that they import in turn are named too.
 from .intervals import wilson as wilson
+from .metric_inputs import check_lengths
 from .score_total import Part, bounds, checked, part_interval, shares, total_interval
 
 DESCRIPTION = (
@@ -98,9 +99,7 @@ def read_parts(
     if names is None:
         names = ["diagnosis", "localisation"] if benchmark == "2510.12267" else []
         names = names if len(names) == count else [f"part {place}" for place in range(1, count + 1)]
-    for what, given in (("names", names), ("right", right), ("errors", errors)):
-        if given is not None and len(given) != count:
-            raise ValueError(f"{what} has {len(given)} entries for {count} parts")
+    check_lengths("spinebench", count, {"names": names, "right": right, "errors": errors}, "part")
     if benchmark == "2510.12267" and count != 2:
         raise ValueError(
             f"the SpineBench of arXiv 2510.12267 has two parts, diagnosis and localisation; got {count}"

@@ -2,43 +2,17 @@
 
 `NAME_WORDS`, `GRADE_WORDS`, `DETAIL_WORDS` and `SAME` are what the gate of our own texts reads (see
 `instances.clinic.lexicon`). `READ_WORDS` are wider, for the reports of other people. A bulging disc is no
-herniation (Fardon 2014) and has no name here. Standard library only: metric folders carry this file alone.
+herniation (Fardon 2014) and has no name here. Standard library only, so that metric folders can carry it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Final
 
-FindingName = Literal[
-    "vertebra",
-    "vertebra_in_part",
-    "height_loss",
-    "fracture",
-    "disc_degeneration",
-    "herniation",
-    "canal_stenosis",
-    "recess_stenosis",
-    "foraminal_stenosis",
-    "slip",
-    "pars_defect",
-    "scoliosis",
-    "thoracic_kyphosis",
-    "lumbar_lordosis",
-    "modic_change",
-    "osteophyte",
-    "endplate_defect",
-    "metastasis",
-    "spondylodiscitis",
-    "bridging",
-    "cord_signal",
-    "transitional",
-    "cage",
-    "screws",
-]
-"""The names of `records.Pathology`, said again because this file imports no record; a test compares them."""
-FINDING_NAMES: Final[tuple[FindingName, ...]] = get_args(FindingName)
+from .finding_names import FINDING_NAMES as FINDING_NAMES
+from .finding_names import FindingName as FindingName
 
 _NAMES: Final[dict[FindingName, str]] = {
     "fracture": r"\bfractur\w*|骨折(?!风险)",

@@ -13,34 +13,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from spinemed.finding_names import FindingName
+
 Modality = Literal["CT", "MR", "XR"]
 Numbering = Literal["phantom_truth", "file_labels", "counted_from_below", "counted_from_above", "unknown"]
-Pathology = Literal[
-    "vertebra",
-    "vertebra_in_part",
-    "height_loss",
-    "fracture",
-    "disc_degeneration",
-    "herniation",
-    "canal_stenosis",
-    "recess_stenosis",
-    "foraminal_stenosis",
-    "slip",
-    "pars_defect",
-    "scoliosis",
-    "thoracic_kyphosis",
-    "lumbar_lordosis",
-    "modic_change",
-    "osteophyte",
-    "endplate_defect",
-    "metastasis",
-    "spondylodiscitis",
-    "bridging",
-    "cord_signal",
-    "transitional",
-    "cage",
-    "screws",
-]
+Pathology = FindingName
 Side = Literal["left", "right", "both", "central"]
 Posture = Literal["lying", "standing", "flexion", "extension", "unknown"]
 Plane = Literal["sagittal", "coronal", "axial", "radiograph"]

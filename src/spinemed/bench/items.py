@@ -17,7 +17,7 @@ from spinemed.errors import ConfigError, SourceError
 
 COLUMNS = (
     "id", "question", "options", "answer", "level", "kind", "modality", "patient", "synthetic", "marker",
-    "spacing_mm", "images", "axis", "language", "study", "sites", "findings",
+    "spacing_mm", "images", "axis", "language", "study", "sites", "findings", "task",
 )  # fmt: skip
 BODIES = frozenset({"vertebra", "vertebra_in_part"})  # findings that say no more than which body is where
 ADDED = frozenset({"L6", "T13"})  # vertebrae that only a variant of the numbering has
@@ -31,7 +31,8 @@ class Item:
     `width` and `height` count pixels of the first picture; `marker` is (column, row) of the ring in it.
     `condition` is the pathology of the first finding that the item rests on, "vertebra" where only bodies are
     told apart, "" without a finding. `case` is the study. `transitional` names the variant of the patient's
-    numbering (L6, T13, L4_only, L5_sacralised), "" for the usual one or where nothing is known.
+    numbering (L6, T13, L4_only, L5_sacralised), "" for the usual one or where nothing is known. `findings`
+    are ids of the config `findings`; `task` is choice, open or report.
     """
 
     id: str
@@ -53,6 +54,8 @@ class Item:
     case: str = ""
     transitional: str = ""
     sites: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    task: str = ""
 
     @property
     def lettered(self) -> dict[str, str]:
@@ -100,7 +103,7 @@ def rows(
 def read_items(data: Path, config: str, split: str) -> list[Item]:
     """Return all items of a split ordered by the SHA-256 of their ids: any prefix is a fixed sample."""
     facts = read_facts(data, split)
-    found = [item_of(row, facts) for row in rows(shards(data, config, split), COLUMNS)]
+    found = [item_of(row, facts, config) for row in rows(shards(data, config, split), COLUMNS)]
     return sorted(found, key=lambda item: place_in_order(item.id))
 
 
@@ -146,8 +149,8 @@ def place_in_order(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
-def item_of(row: dict[str, Any], facts: Facts = NO_FACTS) -> Item:
-    """Return the item of a corpus row; SourceError if a picture is no PNG."""
+def item_of(row: dict[str, Any], facts: Facts = NO_FACTS, config: str = "") -> Item:
+    """Return the item of a corpus row, by its config where the row names no task; SourceError for no PNG."""
     marker, pictures = row["marker"], row["images"]
     width, height = picture_size(pictures[0]["bytes"], row["id"]) if pictures else (0, 0)
     return Item(
@@ -170,6 +173,8 @@ def item_of(row: dict[str, Any], facts: Facts = NO_FACTS) -> Item:
         case=row.get("study") or "",
         transitional=facts.variants.get(row["patient"], ""),
         sites=tuple(row.get("sites") or ()),
+        findings=tuple(row.get("findings") or ()),
+        task=row.get("task") or config,
     )
 
 

@@ -114,6 +114,11 @@ def seen_in(data: Path, config: str, split: str) -> tuple[set[str], set[str]]:
     return pictures, patients
 
 
+def has_training(data: Path) -> bool:
+    """Tell whether a corpus has a training split of any config that is trained on."""
+    return any(any((data / "data" / config).glob(f"{TRAIN}-*.parquet")) for config in CONFIGS)
+
+
 def check_no_leak(data: Path, config: str, split: str, train: Path | None = None) -> tuple[int, int]:
     """Return how many different pictures and patients of `split` were looked for in all training splits.
 

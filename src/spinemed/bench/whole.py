@@ -13,7 +13,6 @@ from spinemed.bench.running.runs import failures_file, write_whole
 from spinemed.errors import ConfigError, OutputError
 
 CONFIGS = ("choice", "open", "report")
-SCORED = ("choice", "open")
 CHOSEN = "choice"  # the config whose questions have options
 
 
@@ -115,22 +114,23 @@ def check_all_finished(found: Iterable[Done]) -> None:
         )
 
 
-def finish(folder: Path, asked: Sequence[Part], data: Path, split: str, metrics: Path) -> list[Path]:
-    """Write the scorecard of each scored config, its controls beside it, and the page of choice questions.
+def finish(
+    folder: Path, asked: Sequence[Part], data: Path, split: str, metrics: Path, train: Path | None = None
+) -> list[Path]:
+    """Write the scorecard of each config, its controls beside it, and its page; return the files.
 
-    Return the files. Reports are not scored here: `evaluate_metrics/spine_report` reads them.
+    `train` is the corpus that was trained on, where `data` has no training split.
     """
     from spinemed.bench.pages.report import write_report
     from spinemed.bench.score import score
 
     written: list[Path] = []
-    for config in dict.fromkeys(part.config for part in asked if part.config in SCORED):
+    for config in dict.fromkeys(part.config for part in asked):
         mine = [part for part in asked if part.config == config]
         controls = [str(part.file(folder)) for part in mine if part.control != "none"]
         answers, card_file = Part(config, "none").file(folder), folder / f"scorecard.{config}.json"
-        card = score(answers, (), data, config, split, metrics, controls)
+        card = score(answers, (), data, config, split, metrics, controls, train=train)
         write_whole(card_file, card.model_dump_json(indent=1) + "\n")
         written.append(card_file)
-        if card.model.accuracy is not None:  # the page's charts are of accuracy
-            written += write_report(card_file, {"model": answers}, data, folder, name=f"report.{config}")
+        written += write_report(card_file, {card.model.name: answers}, data, folder, name=f"report.{config}")
     return written

@@ -49,11 +49,12 @@ def build(
 
     from spinemed.bench.data.build import build as build_benchmark
     from spinemed.bench.data.lines import build_lines
-    from spinemed.bench.data.settings import load_settings, overridden
+    from spinemed.bench.data.settings import BenchSettings, overridden
+    from spinemed.corpus.config import load_settings
 
     if fresh and seed is None:
         seed = secrets.randbelow(2**31)
-    settings = overridden(load_settings(config), source or [], patients, seed, scale)
+    settings = overridden(load_settings(config, BenchSettings), source or [], patients, seed, scale)
     frozen = build_benchmark(
         settings, out, against or [], fresh=fresh, workers=workers, force=force,
         say=lambda text: typer.echo(text, err=True),

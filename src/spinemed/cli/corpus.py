@@ -11,6 +11,22 @@ import typer
 
 app = typer.Typer()
 
+Kinds = Annotated[
+    str | None,
+    typer.Option(help="Series, such as ct,t2,xr_lat. Without it those that the patient's state asks for."),
+]
+Condition = Annotated[
+    list[str] | None,
+    typer.Option(help="Give every patient this condition and no other; repeatable, none for healthy."),
+]
+Later = Annotated[
+    bool | None,
+    typer.Option(
+        "--later/--no-later",
+        help="Write a follow-up examination of whom has one. Without either: where no --kinds are named.",
+    ),
+]
+
 
 @app.command()
 def levels(
@@ -50,31 +66,19 @@ def phantom(
     out: Annotated[Path, typer.Option(help="Folder for the studies; complete ones in it are kept.")] = Path(
         "phantom-studies"
     ),
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            help="Series, such as ct,t2,xr_lat. Without it those that the patient's state asks for."
-        ),
-    ] = None,
-    condition: Annotated[
-        list[str] | None,
-        typer.Option(help="Give every patient this condition and no other; repeatable, none for healthy."),
-    ] = None,
+    kinds: Kinds = None,
+    condition: Condition = None,
     field: Annotated[
         str, typer.Option(help="Field of view of CT and MR: any (by seed), or lumbar (L1 to S1 whole).")
     ] = "any",
-    later: Annotated[
-        bool | None,
-        typer.Option(
-            "--later/--no-later",
-            help="Write a follow-up examination of whom has one. Without either: where no --kinds are named.",
-        ),
-    ] = None,
+    later: Later = None,
     style: Annotated[str, typer.Option(help="dicom, verse or spider.")] = "dicom",
     png: Annotated[Path | None, typer.Option(help="Also draw the first 12 patients, films included.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
 ) -> None:
     """Make synthetic spine studies: CT, MR and radiographs as DICOM, masks, findings and the truth.
+
+    Seeds of 800000 and up are patients of benchmarks, which `spinemed bench build` draws itself.
 
     Examples: spinemed phantom --seed 7 --count 1 --out phantom-studies --png sheet.png
 
@@ -86,8 +90,10 @@ def phantom(
     from rich.progress import track
 
     from spinemed.phantom.export.styles import forced_conditions, write_in_style
+    from spinemed.phantom.patient.seeds import check_seeds
     from spinemed.phantom.rendering.sheet import write_sheet
 
+    check_seeds(range(seed, seed + count), f"--seed {seed} --count {count}")
     studies = write_in_style(style, seed, count, out, workers, kinds, condition, field, later)
     for _ in track(studies, description="phantom", total=count, console=Console(stderr=True)):
         pass

@@ -2,63 +2,85 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from spinemed.cli.answerers import (
+    Adapter,
+    Attempts,
+    Backend,
+    BaseUrl,
+    BatchSize,
+    Cache,
+    Chosen,
+    Device,
+    DType,
+    FourBit,
+    InFlight,
+    KeyEnv,
+    Model,
+    Replies,
+    Revision,
+    Timeout,
+)
 
-    from spinemed.bench.running.asking import Answering
-    from spinemed.bench.running.controls import Question
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spinemed.bench.running.predict import Sample
     from spinemed.bench.whole import Part
 
 app = typer.Typer()
 bench_app = typer.Typer(help="Answer the benchmark and score it.")
 
-Model = Annotated[
-    str, typer.Option(help="Folder of a transformers vision-language model, or the name that a server knows.")
-]
-Adapter = Annotated[Path | None, typer.Option(help="Folder of a PEFT adapter trained on the model.")]
 Data = Annotated[Path, typer.Option(help="Folder of the corpus.")]
 Split = Annotated[str, typer.Option(help="train, validation or test.")]
 Kind = Annotated[list[str] | None, typer.Option(help="Only this kind of question; repeatable.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="A fixed random sample of this size.")]
 SyntheticOnly = Annotated[bool, typer.Option("--synthetic-only", help="Only synthetic patients.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Questions answered at once (transformers).")]
-Device = Annotated[str, typer.Option(help="cpu or cuda (transformers).")]
-DType = Annotated[str, typer.Option(help="auto, float32 or bfloat16 (transformers).")]
-FourBit = Annotated[bool, typer.Option(help="Load the language part as NF4 (transformers).")]
-Backend = Annotated[str, typer.Option(help="transformers, openai (a server) or replay (a file).")]
-BaseUrl = Annotated[str, typer.Option(help="Of an OpenAI-compatible server: http://127.0.0.1:8000/v1.")]
-Revision = Annotated[str, typer.Option(help="What pins the served model's weights: a commit or a hash.")]
-KeyEnv = Annotated[str, typer.Option(help="Environment variable that holds the server's key.")]
-InFlight = Annotated[int, typer.Option(min=1, help="Requests at the server at once.")]
-Timeout = Annotated[float, typer.Option(min=0.01, help="Seconds that one attempt may take.")]
-Attempts = Annotated[int, typer.Option(min=1, help="Attempts for each request.")]
-Cache = Annotated[Path | None, typer.Option(help="Ledger of replies that are not asked for again (openai).")]
-Replies = Annotated[Path | None, typer.Option(help="JSON lines with id and response (replay).")]
 Seed = Annotated[int, typer.Option(help="Draws the orders and the wrong pictures of a control.")]
+Control = Annotated[str, typer.Option(help="none, blank, text, wrong_image, shuffled or circular.")]
+Tokens = Annotated[int, typer.Option(min=1, help="Longest reply in tokens.")]
+OneConfig = Annotated[str, typer.Option(help="choice, open or report.")]
+Configs = Annotated[
+    list[str] | None, typer.Option(help="choice, open or report; repeatable. Default: all there are.")
+]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(help="blank, text, wrong_image, shuffled, circular; repeatable. Default: none."),
+]
+AnswerTokens = Annotated[
+    int, typer.Option(min=1, help="Longest reply to choice and open questions, in tokens.")
+]
+ReportTokens = Annotated[int, typer.Option(min=1, help="Longest report in tokens.")]
+Metrics = Annotated[Path, typer.Option(help="Folder of the metrics.")]
+Train = Annotated[
+    Path | None,
+    typer.Option(help="Corpus that was trained on, where --data has no training split of its own."),
+]
+Lines = Annotated[Path, typer.Option(help="JSON lines; a run that was stopped goes on where it was.")]
+Folder = Annotated[Path, typer.Option(help="Folder of the run; one that was stopped goes on.")]
+RepliesByPart = Annotated[
+    Path | None, typer.Option(help="Folder with choice.jsonl, choice.blank.jsonl ... (replay).")
+]
 
 
 @app.command()
 def predict(
-    out: Annotated[Path, typer.Option(help="JSON lines; a run that was stopped goes on where it was.")],
+    out: Lines,
     model: Model = "",
     adapter: Adapter = None,
     data: Data = Path("spinemed-450k"),
-    config: Annotated[str, typer.Option(help="choice, open or report.")] = "choice",
+    config: OneConfig = "choice",
     split: Split = "test",
     kind: Kind = None,
     limit: Limit = None,
     synthetic_only: SyntheticOnly = False,
-    control: Annotated[
-        str, typer.Option(help="none, blank, text, wrong_image, shuffled or circular.")
-    ] = "none",
+    control: Control = "none",
     control_seed: Seed = 0,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply in tokens.")] = 16,
+    max_new_tokens: Tokens = 16,
     backend: Backend = "transformers",
     batch_size: BatchSize = 16,
     device: Device = "cpu",
@@ -81,16 +103,22 @@ def predict(
 
     Example: spinemed predict --backend replay --replies mine.jsonl --out b.jsonl
     """
-    from spinemed.bench.running import predict as bench
-    from spinemed.bench.running.progress import tracked
+    from spinemed.bench.running.predict import Sample
 
-    sample = bench.Sample(
-        data, config, split, tuple(kind or ()), synthetic_only, limit, control, control_seed
-    )
     chosen = Chosen(
         backend, model, adapter, batch_size, device, dtype, load_in_4bit, base_url, revision, api_key_env,
         in_flight, timeout, attempts, cache, replies,
     )  # fmt: skip
+    kinds = tuple(kind or ())
+    sample = Sample(data, config, split, kinds, synthetic_only, limit, control, control_seed)
+    answer(sample, chosen, out, max_new_tokens)
+
+
+def answer(sample: Sample, chosen: Chosen, out: Path, max_new_tokens: int) -> None:
+    """Answer one sample into a file and say what comes next."""
+    from spinemed.bench.running import predict as bench
+    from spinemed.bench.running.progress import tracked
+
     chosen.check()
     questions, left_out = sample.questions()
     answering = chosen.answering(questions)
@@ -98,15 +126,18 @@ def predict(
         sample, answering, max_new_tokens=max_new_tokens, items=len(questions), left_out=left_out
     )
     if left_out:
-        typer.echo(f"{left_out} items are left out, which the control {control} would not change", err=True)
+        said = f"{left_out} items are left out, which the control {sample.control} would not change"
+        typer.echo(said, err=True)
     outcome = bench.predict(
-        questions, run, data, out, lambda: answering.ask(max_new_tokens), track=tracked("predict"),
+        questions, run, sample.data, out, lambda: answering.ask(max_new_tokens), track=tracked("predict"),
         say=lambda text: typer.echo(text, err=True),
     )  # fmt: skip
     bench.check_finished(outcome, out, len(questions))
     made_by = f"{run.model} {run.adapter}".rstrip()
     typer.echo(f"{len(questions)} answers in {out}, {outcome.made} made now by {made_by}")
-    typer.echo(f"next: spinemed score {out} --data {data} --config {config} --split {split}")
+    typer.echo(
+        f"next: spinemed score {out} --data {sample.data} --config {sample.config} --split {sample.split}"
+    )
 
 
 @app.command()
@@ -139,27 +170,21 @@ def reparse(
 
 @bench_app.command("run")
 def bench_run(
-    out: Annotated[Path, typer.Option(help="Folder of the run; one that was stopped goes on.")],
+    out: Folder,
     model: Model = "",
     adapter: Adapter = None,
     data: Data = Path("spinemed-450k"),
-    config: Annotated[
-        list[str] | None, typer.Option(help="choice, open or report; repeatable. Default: all there are.")
-    ] = None,
-    control: Annotated[
-        list[str] | None,
-        typer.Option(help="blank, text, wrong_image, shuffled, circular; repeatable. Default: none."),
-    ] = None,
+    config: Configs = None,
+    control: Controls = None,
     split: Split = "test",
     kind: Kind = None,
     limit: Limit = None,
     synthetic_only: SyntheticOnly = False,
     control_seed: Seed = 0,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, help="Longest reply to choice and open questions, in tokens.")
-    ] = 256,
-    max_report_tokens: Annotated[int, typer.Option(min=1, help="Longest report in tokens.")] = 2048,
-    metrics: Annotated[Path, typer.Option(help="Folder of the metrics.")] = Path("evaluate_metrics"),
+    max_new_tokens: AnswerTokens = 256,
+    max_report_tokens: ReportTokens = 2048,
+    metrics: Metrics = Path("evaluate_metrics"),
+    train: Train = None,
     backend: Backend = "transformers",
     batch_size: BatchSize = 16,
     device: Device = "cpu",
@@ -172,9 +197,7 @@ def bench_run(
     timeout: Timeout = 300.0,
     attempts: Attempts = 5,
     cache: Cache = None,
-    replies: Annotated[
-        Path | None, typer.Option(help="Folder with choice.jsonl, choice.blank.jsonl ... (replay).")
-    ] = None,
+    replies: RepliesByPart = None,
 ) -> None:
     """Answer the whole benchmark, if wished under controls, and score it: one folder a run.
 
@@ -183,82 +206,30 @@ def bench_run(
     """
     from spinemed.bench import whole
     from spinemed.bench.running.predict import Sample
-    from spinemed.bench.running.progress import tracked
 
     chosen = Chosen(
         backend, model, adapter, batch_size, device, dtype, load_in_4bit, base_url, revision, api_key_env,
         in_flight, timeout, attempts, cache, replies,
     )  # fmt: skip
-    chosen.check()
-    asked = whole.parts(data, split, config or [], control or [])
     sample = Sample(data, "", split, tuple(kind or ()), synthetic_only, limit, control_seed=control_seed)
+    asked = whole.parts(data, split, config or [], control or [])
+    answer_parts(asked, sample, chosen, out, max_new_tokens, max_report_tokens)
+    for file in whole.finish(out, asked, data, split, metrics, train):
+        typer.echo(f"written: {file}")
+
+
+def answer_parts(
+    asked: Sequence[Part], sample: Sample, chosen: Chosen, out: Path, tokens: int, report_tokens: int
+) -> None:
+    """Answer every part of a run into its folder; OutputError where questions are left without a reply."""
+    from spinemed.bench import whole
+    from spinemed.bench.running.progress import tracked
+
+    chosen.check()
     done = list(whole.run_parts(
-        asked, sample, out, chosen.by_part(), lambda name: max_report_tokens if name == "report"
-        else max_new_tokens, say=lambda text: typer.echo(text, err=True), track=tracked,
+        asked, sample, out, chosen.by_part(), lambda name: report_tokens if name == "report" else tokens,
+        say=lambda text: typer.echo(text, err=True), track=tracked,
     ))  # fmt: skip
     for each in done:
         typer.echo(f"{each.part.name}: {each.questions} questions, {each.outcome.made} answered now")
     whole.check_all_finished(done)
-    for file in whole.finish(out, asked, data, split, metrics):
-        typer.echo(f"written: {file}")
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The options that say who answers."""
-
-    backend: str
-    model: str
-    adapter: Path | None
-    batch_size: int
-    device: str
-    dtype: str
-    four_bit: bool
-    base_url: str
-    revision: str
-    key_env: str
-    in_flight: int
-    timeout_s: float
-    attempts: int
-    cache: Path | None
-    replies: Path | None
-
-    def check(self) -> None:
-        """Raise ConfigError if an option that the back end needs is missing."""
-        from spinemed.errors import ConfigError
-
-        if self.backend not in ("transformers", "openai", "replay"):
-            raise ConfigError(f"no back end {self.backend!r}; there are transformers, openai and replay")
-        if self.backend == "replay" and self.replies is None:
-            raise ConfigError("--backend replay needs --replies: JSON lines with id and response")
-        if self.backend != "replay" and self.replies is not None:
-            raise ConfigError("--replies are for --backend replay; pass one or the other")
-        if self.backend != "replay" and not self.model:
-            raise ConfigError(f"--backend {self.backend} needs --model")
-
-    def answering(self, questions: Sequence[Question]) -> Answering:
-        """Return who answers these questions."""
-        from spinemed.bench.running import asking
-        from spinemed.bench.running.predict import dtype_for
-
-        if self.replies is not None:
-            return asking.by_replay(self.replies, questions, model=self.model)
-        if self.backend == "openai":
-            from spinemed.llm.client import Endpoint
-
-            endpoint = Endpoint(
-                self.base_url, self.model, self.key_env, timeout_s=self.timeout_s, attempts=self.attempts
-            )
-            return asking.by_endpoint(endpoint, self.in_flight, revision=self.revision, cache_file=self.cache)
-        return asking.by_transformers(
-            Path(self.model), self.adapter, device=self.device, dtype=dtype_for(self.dtype, self.device),
-            four_bit=self.four_bit, batch_size=self.batch_size,
-        )  # fmt: skip
-
-    def by_part(self) -> Callable[[Part, Sequence[Question]], Answering]:
-        """Return who answers each part: one model for all, or the part's own file of replies."""
-        if self.replies is not None:
-            folder = self.replies
-            return lambda part, questions: replace(self, replies=part.file(folder)).answering(questions)
-        one = self.answering(())
-        return lambda *_: one

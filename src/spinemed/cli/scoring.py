@@ -10,6 +10,11 @@ import typer
 
 app = typer.Typer()
 
+Only = Annotated[
+    Path | None,
+    typer.Option(help="Only these items: one id a line, or what spinemed bench contamination wrote."),
+]
+
 
 @app.command()
 def score(
@@ -22,15 +27,25 @@ def score(
         typer.Option(help="The model's own control run (blank, text, ...), FILE or NAME=FILE; repeatable."),
     ] = None,
     data: Annotated[Path, typer.Option(help="Folder of the corpus.")] = Path("spinemed-450k"),
-    config: Annotated[str, typer.Option(help="choice or open.")] = "choice",
+    config: Annotated[str, typer.Option(help="choice, open or report.")] = "choice",
     split: Annotated[str, typer.Option(help="The split that was predicted.")] = "test",
     out: Annotated[Path, typer.Option(help="Where the scorecard goes, as JSON.")] = Path("scorecard.json"),
     metrics: Annotated[Path, typer.Option(help="Folder of the metrics.")] = Path("evaluate_metrics"),
+    train: Annotated[
+        Path | None,
+        typer.Option(help="Corpus that was trained on, where --data has no training split of its own."),
+    ] = None,
+    only: Only = None,
+    judge: Annotated[
+        Path | None, typer.Option(help="Verdicts on these reports, as spinemed judge writes them.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON.")] = False,
 ) -> None:
     """Score predictions and say what is wrong with them, beside baselines, controls and other runs.
 
     Example: spinemed score tuned.jsonl --against base.jsonl --control blank.jsonl --out scorecard.json
+
+    Example: spinemed score reports.jsonl --config report --judge verdicts.jsonl --train spinemed-450k
     """
     from rich.console import Console
 
@@ -38,7 +53,10 @@ def score(
     from spinemed.bench.running.runs import write_whole
     from spinemed.bench.score import score as make_scorecard
 
-    card = make_scorecard(predictions, against or (), data, config, split, metrics, control or ())
+    card = make_scorecard(
+        predictions, against or (), data, config, split, metrics, control or (), train=train, only=only,
+        judge=judge,
+    )  # fmt: skip
     write_whole(out, card.model_dump_json(indent=1) + "\n")
     if as_json:
         typer.echo(card.model_dump_json())
@@ -66,6 +84,7 @@ def report(
     training: Annotated[
         Path | None, typer.Option(help="Folder of the training run, to draw its loss.")
     ] = None,
+    only: Only = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html and report.png; default: that of the run.")
     ] = None,
@@ -81,12 +100,12 @@ def report(
     from spinemed.corpus.config import named_folders
 
     if run is not None and scorecard is None and predictions is None:
-        written = report_folder(run, data, out or run)
+        written = report_folder(run, data, out or run, only)
     elif run is None and scorecard is not None and predictions is not None:
         files = named([predictions, *(against or [])])
         folder = out or scorecard.parent
         pair = write_report(
-            scorecard, files, data, folder, training=training, sources=named_folders(source or [])
+            scorecard, files, data, folder, training=training, sources=named_folders(source or []), only=only
         )
         written = [*pair]
     else:

@@ -44,6 +44,7 @@ from spinemed.corpus.workers import rows_in_order
 from spinemed.errors import SourceError
 from spinemed.instances.balance import PairBalance, out_of_balance
 from spinemed.instances.draft import STEP as LEVEL_STEP
+from spinemed.phantom.patient.seeds import CORPUS, check_patients, check_seeds
 from spinemed.records import Instance, Picture, Reject, Split, Study, content_id
 
 REJECT_SPLIT = "rejects"
@@ -65,23 +66,27 @@ def build(
     workers: int = 1,
     force: bool = False,
     say: Callable[[str], None] = _LOG.info,
+    seeds: range = CORPUS,
 ) -> Built:
     """Return the corpus at `out`, built from the sources of `config` unless it is already there unchanged.
 
     Bytes depend on sources, settings, seed and code alone, not on `workers`. `say` hears what happens.
-    Without sources, phantom studies are written to `phantom-studies` beside `out`. OutputError where
-    `out` cannot be written, SourceError where a source is missing or nothing can be asked, ConfigError
-    for an unknown source; then nothing is published.
+    Without sources, phantom studies are written to `phantom-studies` beside `out`. `seeds` are those that
+    phantoms may have. OutputError where `out` cannot be written, SourceError where a source is missing or
+    nothing can be asked, ConfigError for an unknown source and for phantoms of other seeds, as the patients
+    of benchmarks are to a corpus; then nothing is published.
     """
     out = out.absolute()
     check_place(out)
+    if not config.sources:
+        check_seeds(config.phantoms.seeds, "phantoms", seeds)
     inputs = fingerprints(config)
     earlier = None if force else read_manifest(out)
     if earlier is not None and is_current(earlier, config, inputs, out):
         return Built(out, earlier, up_to_date=True)
     with published(out, say) as partial:
         corpus = _Corpus(config, partial)
-        studies = corpus.kept(studies_of(config, out.parent, workers, say))
+        studies = corpus.kept(studies_of(config, out.parent, workers, say), seeds)
         for rows in tqdm(
             rows_in_order(studies, config.asking, workers), desc="studies", unit="", file=sys.stderr
         ):
@@ -108,12 +113,13 @@ class _Corpus:
         self._words: set[str] = set()
         self._slices: dict[str, str] = {}
 
-    def kept(self, found: Iterator[Study | Reject]) -> Iterator[Study]:
-        """Yield the studies; write the rejects among them."""
+    def kept(self, found: Iterator[Study | Reject], seeds: range) -> Iterator[Study]:
+        """Yield the studies; write the rejects among them. ConfigError for a phantom of another seed."""
         for one in found:
             if isinstance(one, Reject):
                 self._reject(one)
             else:
+                check_patients([one.patient], f"{one.source} study {one.id}", seeds)
                 yield one
 
     def add(self, rows: StudyRows) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -12,6 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 from spinemed.errors import ConfigError
 from spinemed.instances import Asking
 from spinemed.records import Record
+
+Settings = TypeVar("Settings", bound=Record)
 
 
 class Shares(Record):
@@ -39,6 +41,11 @@ class Phantoms(Record):
         None, description="follow-up examinations of whom has one; null writes them where kinds are empty"
     )
 
+    @property
+    def seeds(self) -> range:
+        """Return the seeds of these patients."""
+        return range(self.first_seed, self.first_seed + self.count)
+
 
 class BuildConfig(Record):
     """Everything that, with the sources, decides the bytes of a corpus."""
@@ -63,12 +70,17 @@ class BuildConfig(Record):
 
 
 def load_config(path: Path | None) -> BuildConfig:
-    """Return the settings in a YAML file, or the defaults for None.
+    """Return the settings in a YAML file, or the defaults for None; ConfigError as `load_settings`."""
+    return load_settings(path, BuildConfig)
+
+
+def load_settings(path: Path | None, kind: type[Settings]) -> Settings:
+    """Return the settings of a kind in a YAML file, or its defaults for None.
 
     ConfigError names the file, the key and what was wrong.
     """
     if path is None:
-        return BuildConfig()
+        return kind()
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -77,7 +89,7 @@ def load_config(path: Path | None) -> BuildConfig:
         raise ConfigError(f"{path}: not valid YAML ({error}); repair the file") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {type(content).__name__}, not keys; write `seed: 0` and so on")
-    return checked(content, str(path))
+    return checked(content, str(path), kind)
 
 
 def overridden(
@@ -105,7 +117,7 @@ def overridden(
         content["seed"] = seed
     if label_scheme is not None:
         content["label_scheme"] = label_scheme
-    return checked(content, "command line")
+    return checked(content, "command line", BuildConfig)
 
 
 def named_folders(sources: Sequence[str]) -> dict[str, Path]:
@@ -129,15 +141,15 @@ def named_folders(sources: Sequence[str]) -> dict[str, Path]:
     return folders
 
 
-def checked(content: dict[str, object], place: str) -> BuildConfig:
+def checked(content: dict[str, object], place: str, kind: type[Settings]) -> Settings:
     """Return the settings in a mapping; ConfigError names every key that is unknown or impossible.
 
-    >>> checked({"seed": 3}, "here").seed
+    >>> checked({"seed": 3}, "here", BuildConfig).seed
     3
     """
     try:
-        return BuildConfig.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
-        known = ", ".join(BuildConfig.model_fields)
+        known = ", ".join(kind.model_fields)
         raise ConfigError(f"{place}: {'; '.join(faults)}. Known keys: {known}") from error

@@ -39,8 +39,7 @@ def fingerprints(config: BuildConfig) -> dict[str, str]:
     from spinemed.phantom.patient.stream import GENERATOR_VERSION
 
     phantoms = config.phantoms
-    last = phantoms.first_seed + phantoms.count - 1
-    drawn = f"generator {GENERATOR_VERSION}, patients {phantoms.first_seed} to {last}"
+    drawn = f"generator {GENERATOR_VERSION}, patients {phantoms.first_seed} to {phantoms.seeds[-1]}"
     series = ",".join(phantoms.kinds) or "by state"
     follow_ups = {None: "by kinds", True: "written", False: "none"}[phantoms.later]
     return {"phantom": f"{drawn}, field {phantoms.field}, series {series}, follow-ups {follow_ups}"}

@@ -80,7 +80,7 @@ def one_thread() -> None:
 def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> CaseSeries:
     """Return a series with its findings, and count them; what masks tell goes before what is stated."""
     if series.modality == "XR":
-        radiograph = read_radiograph(_only_file(series))
+        radiograph = read_radiograph(only_file(series))
         _check_side(series, radiograph)
         _note_pixels(rows, series, radiograph.pixels)
         rows.findings.extend(stated)
@@ -172,7 +172,7 @@ def _take(rows: StudyRows, given: Iterable[Picture | Instance | Reject]) -> None
             rows.rejects.append(one)
 
 
-def _only_file(series: Series) -> Path:
+def only_file(series: Series) -> Path:
     """Return the one DICOM file of a radiograph; SourceError where there is none or several."""
     files = sorted(series.image.glob("*.dcm")) if series.image.is_dir() else [series.image]
     if len(files) != 1:

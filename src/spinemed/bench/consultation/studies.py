@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from spinemed.bench.consultation.cases import ConsultationCase, consultation_cases
-from spinemed.corpus.task import rows_of
+from spinemed.corpus.task import only_file, rows_of
 from spinemed.errors import SourceError
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.stated import hidden_by
-from spinemed.imaging.radiograph import Radiograph, read_radiograph
-from spinemed.imaging.volume import Volume, read_volume
+from spinemed.imaging.radiograph import read_radiograph
+from spinemed.imaging.volume import read_volume
 from spinemed.instances.clinic import wanted_pictures
 from spinemed.instances.clinic.wording import LANGUAGES, Language
 from spinemed.instances.drafts import Case
@@ -64,13 +64,6 @@ def read_study(study: Study, seed: int) -> tuple[CaseFacts, Mapping[str, Picture
 
 def _read(series: Series, findings: Sequence[Finding]) -> CaseSeries:
     own = tuple(one for one in findings if one.evidence.series == series.uid)
-    return CaseSeries(series, _pixels(series), own)
-
-
-def _pixels(series: Series) -> Volume | Radiograph:
-    if series.modality != "XR":
-        return read_volume(series.image)
-    files = sorted(series.image.glob("*.dcm")) if series.image.is_dir() else [series.image]
-    if len(files) != 1:
-        raise SourceError(f"{series.image.name}: {len(files)} files; a radiograph is one")
-    return read_radiograph(files[0])
+    radiograph = series.modality == "XR"
+    pixels = read_radiograph(only_file(series)) if radiograph else read_volume(series.image)
+    return CaseSeries(series, pixels, own)

@@ -13,7 +13,6 @@ from spinemed.bench.data.columns import columns_of
 from spinemed.bench.data.frozen import FILE, Checked, Frozen
 from spinemed.bench.data.pool import drawn_patients, pools
 from spinemed.bench.data.publishing import Parts, write_benchmark
-from spinemed.bench.data.seeds import check_corpus_patients
 from spinemed.bench.data.selection import Chosen, select
 from spinemed.bench.data.settings import BenchSettings
 from spinemed.bench.data.strata import Candidate, candidates
@@ -22,6 +21,7 @@ from spinemed.bench.leaks import Seen, near_pictures, record_of, seen_corpus
 from spinemed.corpus.manifest import code_version, fingerprint, package_versions, read_manifest
 from spinemed.corpus.publish import published
 from spinemed.errors import OutputError, SourceError
+from spinemed.phantom.patient.seeds import check_patients
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
 from spinemed.records import content_id
 
@@ -80,7 +80,7 @@ def build(
 def _against(place: Path) -> Against:
     seen = seen_corpus(place)
     if not (place / FILE).is_file():  # another benchmark may hold seeds that no corpus may
-        check_corpus_patients(seen.patients, str(place))
+        check_patients(seen.patients, str(place))
     return Against(place, seen, Counter())
 
 

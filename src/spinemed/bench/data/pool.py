@@ -11,6 +11,7 @@ from spinemed.bench.data.settings import BenchSettings
 from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig, Phantoms, Shares
 from spinemed.corpus.inputs import PHANTOM_FOLDER
+from spinemed.phantom.patient.seeds import ANY, FRESH, PUBLISHED
 
 
 def pools(
@@ -23,14 +24,16 @@ def pools(
     that was interrupted, is used. Errors as `corpus.build.build`.
     """
     if settings.sources:
-        yield build(_config(settings, None), folder / "sources", workers, say=say).out
+        yield build(_config(settings, None), folder / "sources", workers, say=say, seeds=ANY).out
         return
     patients = settings.patients
     first = first_patient(settings.seed, fresh, patients.most)
     for start in range(first, first + patients.most, patients.batch):
         count = min(patients.batch, first + patients.most - start)
         place = folder / f"patients-{start}"
-        yield build(_config(settings, range(start, start + count)), place / "pool", workers, say=say).out
+        config = _config(settings, range(start, start + count))
+        seeds = FRESH if fresh else PUBLISHED
+        yield build(config, place / "pool", workers, say=say, seeds=seeds).out
         shutil.rmtree(place / PHANTOM_FOLDER, ignore_errors=True)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from spinemed.corpus.config import named_folders
+from spinemed.corpus.config import checked, named_folders
 from spinemed.errors import ConfigError
 from spinemed.records import Record
 
@@ -85,21 +84,6 @@ class BenchSettings(Record):
         return sizes
 
 
-def load_settings(path: Path | None) -> BenchSettings:
-    """Return the settings in a YAML file, or the defaults for None; ConfigError names file, key and fault."""
-    if path is None:
-        return BenchSettings()
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check --config") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({error}); repair the file") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: holds {type(content).__name__}, not keys; write `seed: 0` and so on")
-    return checked(content, str(path))
-
-
 def overridden(
     settings: BenchSettings,
     sources: Sequence[str],
@@ -122,7 +106,7 @@ def overridden(
         content["seed"] = seed
     if scale is not None:
         content["sizes"] = scaled(settings.sizes, scale)
-    return checked(content, "command line")
+    return checked(content, "command line", BenchSettings)
 
 
 def scaled(sizes: dict[str, dict[str, int]], scale: float) -> dict[str, dict[str, int]]:
@@ -133,17 +117,3 @@ def scaled(sizes: dict[str, dict[str, int]], scale: float) -> dict[str, dict[str
         config: {cell: max(1, round(count * scale)) if count else 0 for cell, count in cells.items()}
         for config, cells in sizes.items()
     }
-
-
-def checked(content: dict[str, object], place: str) -> BenchSettings:
-    """Return the settings in a mapping; ConfigError names every key that is unknown or impossible.
-
-    >>> checked({"seed": 3}, "here").seed
-    3
-    """
-    try:
-        return BenchSettings.model_validate(content)
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
-        known = ", ".join(BenchSettings.model_fields)
-        raise ConfigError(f"{place}: {'; '.join(faults)}. Known keys: {known}") from error

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal
 
+from spinemed.instances.clinic.describe import fields_of, phrase_name
+from spinemed.instances.clinic.limits import as_told
 from spinemed.instances.clinic.problem import is_abnormal
+from spinemed.instances.clinic.told import is_minor
+from spinemed.instances.clinic.wording import Style, phrases
 from spinemed.records import Finding, Record
 from spinemed.report_sections import read_sections
 
+MINOR: Final = "Minor:"
 _HISTORY: Final = re.compile(r"^(?:Images|影像)[:：].*$", re.MULTILINE)
 
 
@@ -59,32 +64,36 @@ def parts_of(report: str) -> Mapping[int, str]:
 
 
 def findings_text(findings: Iterable[Finding]) -> str:
-    """Return the abnormal findings, one a line: site, pathology, grade, side, detail and measure.
+    """Return the abnormal findings, one a line, in the words in which our own reports state them.
 
-    Findings of several series are told once. "No abnormal finding." where there is none.
+    So a grade, side or cause that a report cannot state (the grade of a slip backwards, the cause of a slip
+    whose arch no series shows) is none that a judge could miss. The first one leads; below `MINOR` stand wear
+    and mild narrowing. Findings of several series are told once. "No abnormal finding." where there is none.
     """
-    lines: dict[str, None] = {}
-    for one in findings:
-        if not is_abnormal(one):
-            continue
-        value = "" if one.value is None else f"{one.value:.0f} {one.unit}".strip()
-        told = [
-            one.pathology.replace("_", " "),
-            one.grade and f"grade {one.grade}",
-            one.side and f"side {one.side}",
-        ]
-        lines.setdefault(f"{one.site}: " + ", ".join(part for part in (*told, one.detail, value) if part))
+    ill = [one for one in findings if is_abnormal(one)]
+    heavy = dict.fromkeys(_sentence(one) for one in ill if one is ill[0] or not is_minor(one))
+    minor = dict.fromkeys(_sentence(one) for one in ill[1:] if is_minor(one))
+    lines = [*heavy, *([MINOR] if minor else []), *minor]
     return "\n".join(lines) or "No abnormal finding."
+
+
+def _sentence(finding: Finding) -> str:
+    wording = phrases()[f"finding.{phrase_name(finding)}"].wordings("en")[0]
+    return wording.format(**fields_of((finding,), Style(language="en", name="canonical"), ""))
 
 
 def report_cases(
     rows: Iterable[Mapping[str, Any]],
     findings: Mapping[str, Finding],
+    sequences: Mapping[str, Mapping[str, str]],
     written: Mapping[str, str] | None = None,
     model: str = "reference",
 ) -> Iterator[JudgeCase]:
     """Yield a case for each row of the config `report`; `written` is row id -> the candidate's report.
 
+    The true findings are those that the row names, the leading one first: what its report owes, and states.
+    `sequences` is study -> series -> sequence, "" where there is none; what those that the request names do
+    not tell is left out (`limits.as_told`).
     Without `written` the candidate is the reference itself, as the checks of a judge want it. Rows without a
     candidate are left out. A finding that the rows name and `findings` lacks is a KeyError.
     """
@@ -92,13 +101,18 @@ def report_cases(
         candidate = row["answer"] if written is None else written.get(row["id"])
         if candidate is None:
             continue
+        shown = {
+            series: name
+            for series, name in sequences.get(row["study"], {}).items()
+            if name in row["question"]
+        }
         yield JudgeCase(
             id=row["id"],
             patient=row["patient"],
             study=row["study"],
             language=row["language"],
             model=model,
-            findings=findings_text(findings[one] for one in row["findings"]),
+            findings=findings_text(as_told([findings[one] for one in row["findings"]], shown)),
             history=_HISTORY.sub("", row["question"]).strip(),
             reference=row["answer"],
             candidate=candidate,

@@ -38,7 +38,10 @@ def read_report_cases(
             )
     wanted = {one for row in asked for one in row["findings"]}
     findings = read_findings(data, split, wanted)
-    cases = sorted(report_cases(asked, findings, written, model), key=lambda case: place_in_order(case.id))
+    sequences = read_sequences(data, split, {row["study"] for row in asked})
+    cases = sorted(
+        report_cases(asked, findings, sequences, written, model), key=lambda case: place_in_order(case.id)
+    )
     if not cases:
         raise SourceError(
             f"{data} {split} has no report to judge; write reports first, or name another split"
@@ -51,6 +54,12 @@ def read_findings(data: Path, split: str, only: Iterable[str]) -> dict[str, Find
     files = shards(data, "findings", split)
     found = rows(files, (*_SAME, "extent", *_PLACE), only=set(only))
     return {row["id"]: finding_of(row) for row in found}
+
+
+def read_sequences(data: Path, split: str, only: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return study -> series -> sequence, "" for CT and films, as the config `studies` has them."""
+    found = rows(shards(data, "studies", split), ("id", "series", "sequences"), only=set(only))
+    return {row["id"]: dict(zip(row["series"], row["sequences"], strict=True)) for row in found}
 
 
 def finding_of(row: Mapping[str, Any]) -> Finding:

@@ -28,6 +28,11 @@ GROUPS = ("axis", "language", "modality", "condition")
 MOST_GROUPS = 16
 
 
+def right_word(card: Scorecard) -> str:
+    """Return what a share of right answers is called: accuracy where options are chosen from."""
+    return "accuracy" if card.model.accuracy is not None else "right answers"
+
+
 def origin(card: Scorecard) -> str:
     """Return what a figure's title says of where its items come from."""
     if not card.real:
@@ -61,7 +66,7 @@ def draw_rates(axes: Axes, rows: Sequence[tuple[str, Rate | float]], colours: Se
             axes.plot(rate, place, marker="|", color=colour, markersize=14, markeredgewidth=2)
     named = [f"{name}\nn={rate.n}" if isinstance(rate, Rate) else f"{name}\nexpected" for name, rate in rows]
     axes.set_yticks(range(len(rows)), named, fontsize=8)
-    axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel="accuracy, 95 % Wilson interval")
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel="share right, 95 % Wilson interval")
     axes.grid(axis="x", alpha=0.3)
 
 
@@ -87,11 +92,12 @@ def draw_levels(axes: Axes, card: Scorecard) -> None:
     for place, tick in enumerate(axes.get_xticklabels()):
         if len(levels) > 26 and place % 2:
             tick.set_y(-0.07)
-    axes.set(ylim=(-0.03, 1.03), ylabel="accuracy")
+    axes.set(ylim=(-0.03, 1.03), ylabel=right_word(card))
     axes.legend(fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     axes.grid(axis="y", alpha=0.3)
     total = sum(counts)
-    axes.set_title(f"Accuracy by level (number of items below), 95 % Wilson, {origin(card)}, n = {total}")
+    said = f"{right_word(card).capitalize()} by level asked about (number of items below)"
+    axes.set_title(f"{said}, 95 % Wilson, {origin(card)}, n = {total}")
 
 
 def draw_distances(axes: Axes, card: Scorecard) -> None:
@@ -134,7 +140,9 @@ def draw_confusion(axes: Axes, card: Scorecard) -> None:
     axes.set(xlabel="named", ylabel="right")
     kind = "vertebrae" if any("-" not in name for name in names) else "discs"
     total = int(counts.sum())
-    axes.set_title(f"Confusion of {kind}, {card.model.name}, {origin(card)}, n = {total}")
+    rest = sum(sum(named.values()) for named in card.model.confusion.values()) - total
+    left_out = f" ({rest} of discs not drawn)" if rest else ""
+    axes.set_title(f"Confusion of {kind}, {card.model.name}, {origin(card)}, n = {total}{left_out}")
 
 
 def draw_controls(axes: Axes, card: Scorecard) -> None:
@@ -142,10 +150,12 @@ def draw_controls(axes: Axes, card: Scorecard) -> None:
     rows: list[tuple[str, Rate | float]] = []
     colours = []
     for number, (one, label) in enumerate(zip(answerers(card), labels(card), strict=True)):
-        if one.accuracy is not None:
-            rows.append((label, one.accuracy))
+        if one.reached is not None:
+            rows.append((label, one.reached))
             colours.append(COLOURS[number % 6])
     for control in card.controls:
+        if control.accuracy is None:
+            continue
         rows.append((f"control: {CONTROLS.get(control.name, control.name)}", control.accuracy))
         colours.append(SKY)
     for baseline in card.baselines:
@@ -171,7 +181,7 @@ def draw_states(axes: Axes, card: Scorecard) -> None:
     for state, colour in STATES.items():
         axes.barh(0, 0, color=colour, label=state.replace("_", " "))
     axes.set_yticks(range(len(shown)), [label for _, label in shown], fontsize=8)
-    axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(0, 1), xlabel="share of replies")
+    axes.set(ylim=(max(len(shown), 3) - 0.4, -0.6), xlim=(0, 1), xlabel="share of replies")
     axes.legend(fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     axes.set_title(f"How replies were read, {origin(card)}, n = {card.n}")
 

@@ -25,18 +25,24 @@ def write_page(found: Rates, folder: Path) -> list[Path]:
 
 def text(found: Rates) -> str:
     """Return the page as Markdown; every figure in it is one of the result."""
+    parts = (_opening, _planted, _weak, _rules, _again)
+    return "\n".join(line for part in parts for line in part(found))
+
+
+def _opening(found: Rates) -> list[str]:
+    """Return what was tried on what, and the alarms that were false."""
     sizes = found["sizes"]
     honest, others = found["false_alarms_of_the_honest"], found["other_diagnoses"]
-    return "\n".join([
+    return [
         "# Does the diagnosis find what is wrong?",
         "",
         "<!-- written by: python benchmarks/validity.py --page -->",
         "",
         "The report of a run ends in a diagnosis (`spinemed.bench.faults.diagnosis`). Here it is tried on "
         "simulated answerers, each with one planted fault. They are no models: an answerer knows an "
-        "item and its key, and answers in varied words. The words go the way of any prediction: into a file, through the "
-        "scorer, into a scorecard, and from its evidence to a diagnosis and a page. No rule knows the "
-        "answerers.",
+        "item and its key, and answers in varied words. The words go the way of any prediction: into a file, "
+        "through the scorer, into a scorecard, and from its evidence to a diagnosis and a page. No rule "
+        "knows the answerers.",
         "",
         f"All items are **synthetic**: {found['items']} held-out choice items of "
         f"{found['patients']} phantoms "
@@ -54,13 +60,25 @@ def text(found: Rates) -> str:
         f"A diagnosis other than the deserved one was given in {counted(others)} trials of all answerers "
         f"({span(others)}).",
         "",
+    ]
+
+
+def _planted(found: Rates) -> list[str]:
+    """Return the table of what was planted and what was found."""
+    return [
         "## Planted and found",
         "",
         "Detected: the deserved diagnosis was given (95 % Wilson interval). Items: the median number on "
         "which the fault could show. Others: trials with any other diagnosis.",
         "",
-        *table(found, sizes),
+        *table(found, found["sizes"]),
         "",
+    ]
+
+
+def _weak(found: Rates) -> list[str]:
+    """Return what was missed, and what this study cannot show."""
+    return [
         "## Where it is weak",
         "",
         *weaknesses(found),
@@ -71,6 +89,12 @@ def text(found: Rates) -> str:
         "- The simulated answerers err at random from item to item. Models err alike on alike items, and "
         "the tests over patients are there for that; this study does not show how well they bear it.",
         "",
+    ]
+
+
+def _rules(found: Rates) -> list[str]:
+    """Return how a fault is named, and every rule."""
+    return [
         "## The rules",
         "",
         "A fault is named where its excess over what is expected without it reaches the threshold, and the p "
@@ -88,16 +112,23 @@ def text(found: Rates) -> str:
             for rule in RULES
         ),
         "",
+    ]
+
+
+def _again(found: Rates) -> list[str]:
+    """Return how the study is run again."""
+    sizes = " ".join(map(str, found["sizes"]))
+    return [
         "## Again",
         "",
         "```bash",
-        f"python benchmarks/validity.py --seeds {found['seeds']} --sizes {' '.join(map(str, sizes))}",
+        f"python benchmarks/validity.py --seeds {found['seeds']} --sizes {sizes}",
         "```",
         "",
         f"Took {found['seconds']:.0f} seconds on {found['cores']} cores, without building the corpus; the "
         "machine did other work at the time. Figures: `benchmarks/results/validity.json`.",
         "",
-    ])  # fmt: skip
+    ]
 
 
 def table(found: Rates, sizes: Sequence[int]) -> list[str]:

@@ -6,21 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from spinemed.answers import parse_answer
-from spinemed.bench.items import Item, corpus_hash, read_items, rows, shards
+from spinemed.bench.items import corpus_hash, read_items
 from spinemed.bench.pages.charts import draw_benchmark, origin
-from spinemed.bench.pages.page import Example, Figure, page
+from spinemed.bench.pages.examples import examples
+from spinemed.bench.pages.page import Figure, page
+from spinemed.bench.pages.report_charts import draw_reports
 from spinemed.bench.pages.traces import draw_panels
 from spinemed.bench.running.runs import write_whole
 from spinemed.bench.scoring.join import Asked, join
 from spinemed.bench.scoring.scorecard import Scorecard, read_scorecard
-from spinemed.errors import SourceError
-from spinemed.level_grammar import parse_levels
-
-EXAMPLES = 3
-LONGEST = 1500  # characters of a reply that the page shows
+from spinemed.bench.scoring.subset import read_subset, subset_of
+from spinemed.errors import ConfigError, SourceError
 
 
 def write_report(
@@ -31,27 +28,32 @@ def write_report(
     *,
     training: Path | None = None,
     sources: Mapping[str, Path] | None = None,
+    only: Path | None = None,
     name: str = "report",
 ) -> tuple[Path, Path]:
     """Write `out`/NAME.png and `out`/NAME.html and return their paths.
 
     `predictions` maps a name (the first is the scorecard's model) to its file. With `sources`, the folders
     that the corpus was built from, pictures are traced back to stored slices; with `training`, its losses are
-    drawn. NAME.png shows these if there are sources, else the charts; the page shows all. SourceError if a
-    file is missing or not the one that was scored, or if no study of the split is in `sources`.
+    drawn. NAME.png shows these if there are sources, else the charts; the page shows all. `only` is the file
+    of ids that the scorecard was made with. SourceError if a file is missing or not the one that was scored,
+    or if no study of the split is in `sources`.
     """
     card = read_scorecard(card_path)
-    answers = matched(card, predictions, data)
+    answers = matched(card, predictions, data, only)
     kind = "patients, some of them real" if card.real else "synthetic patients"
-    title = (
-        f"SpineMed: {card.n} held-out questions on {card.patients} {kind}; research only, not for diagnosis"
-    )
-    charts = draw_benchmark(card, title)
-    figures = [Figure(charts, f"Charts of {card.n} questions, {origin(card)}")]
+    asked = "questions" if card.model.report is None else "reports"
+    title = f"SpineMed: {card.n} held-out {asked} on {card.patients} {kind}; research only, not for diagnosis"
+    if sources and card.model.report is not None:
+        raise ConfigError(
+            "pictures are traced for questions with a ring, not for reports; leave --source out"
+        )
+    charts = draw_benchmark(card, title) if card.model.report is None else draw_reports(card, title)
+    figures = [Figure(charts, f"Charts of {card.n} {asked}, {origin(card)}")]
     if sources:
-        asked = {one.item.id for one in next(iter(answers.values()))}
+        ids = {one.item.id for one in next(iter(answers.values()))}
         curves = losses(training) if training else {}
-        panels = draw_panels(card, list(answers), asked, data, curves, sources, title)
+        panels = draw_panels(card, list(answers), ids, data, curves, sources, title)
         figures.insert(0, Figure(panels.png, f"{origin(card)}. Traced: {panels.words}."))
     out.mkdir(parents=True, exist_ok=True)
     picture, written = out / f"{name}.png", out / f"{name}.html"
@@ -62,7 +64,7 @@ def write_report(
     return picture, written
 
 
-def report_folder(folder: Path, data: Path, out: Path) -> list[Path]:
+def report_folder(folder: Path, data: Path, out: Path, only: Path | None = None) -> list[Path]:
     """Write a page and a picture for each scorecard in the folder of a run; return all their paths.
 
     The predictions are found by the hash that the scorecard names. SourceError where there are none.
@@ -87,7 +89,7 @@ def report_folder(folder: Path, data: Path, out: Path) -> list[Path]:
                 f"{path.name} names; score the run again"
             )
         name = f"report.{config}" if len(cards) > 1 else "report"
-        written += write_report(path, {card.model.name: mine}, data, out, name=name)
+        written += write_report(path, {card.model.name: mine}, data, out, only=only, name=name)
     return written
 
 
@@ -124,7 +126,9 @@ def losses(training: Path) -> dict[str, tuple[list[int], list[float]]]:
     return stages
 
 
-def matched(card: Scorecard, predictions: Mapping[str, Path], data: Path) -> dict[str, tuple[Asked, ...]]:
+def matched(
+    card: Scorecard, predictions: Mapping[str, Path], data: Path, only: Path | None = None
+) -> dict[str, tuple[Asked, ...]]:
     """Return name -> answers of each file, checked to be those that were scored."""
     known = read_items(data, card.config, card.split)
     place = f"{data} {card.config}/{card.split}"
@@ -134,10 +138,16 @@ def matched(card: Scorecard, predictions: Mapping[str, Path], data: Path) -> dic
             f"{place} (hash {data_hash}) is not the corpus that was scored ({card.data_hash}); "
             "pass that one as --data"
         )
+    ids = None if only is None else read_subset(only, {item.id for item in known}, place)
+    if card.only != (None if ids is None else subset_of(ids)):
+        raise SourceError(
+            "the scorecard was not made with the ids that are named here; pass the --only that spinemed "
+            "score had, or none where it had none"
+        )
     scored = {one.predictions_hash for one in (card.model, *card.against)}
     answers = {}
     for name, path in predictions.items():
-        found = join(path, known, data_hash, place)
+        found = join(path, known, data_hash, place, ids)
         if found.file_hash not in scored:
             raise SourceError(
                 f"{path} (hash {found.file_hash}) is none of the files that were scored "
@@ -145,55 +155,3 @@ def matched(card: Scorecard, predictions: Mapping[str, Path], data: Path) -> dic
             )
         answers[name] = found.asked
     return answers
-
-
-def examples(card: Scorecard, answers: Mapping[str, Sequence[Asked]], data: Path) -> list[Example]:
-    """Return the same number of answers of each verdict on the first two runs, where there are any."""
-    by_item: dict[str, dict[str, Asked]] = {}
-    for name, found in answers.items():
-        for one in found:
-            by_item.setdefault(one.item.id, {})[name] = one
-    leading = list(answers)[:2]
-    chosen: dict[str, list[str]] = {}
-    for identity, replies in by_item.items():
-        said = ", ".join(
-            f"{name} {'right' if is_right(replies[name]) else 'wrong'}" for name in leading if name in replies
-        )
-        if len(chosen.setdefault(said, [])) < EXAMPLES:
-            chosen[said].append(identity)
-    wanted = frozenset(identity for group in chosen.values() for identity in group)
-    files = shards(data, card.config, card.split)
-    shown = {row["id"]: row for row in rows(files, ("id", "images", "messages", "marker"), wanted)}
-    return [
-        example(verdict, by_item[identity], shown[identity])
-        for verdict, group in sorted(chosen.items())
-        for identity in group
-    ]
-
-
-def example(verdict: str, replies: Mapping[str, Asked], row: Mapping[str, Any]) -> Example:
-    """Return one item for the page; the options are in the order of the corpus, replies cut where long."""
-    item: Item = next(iter(replies.values())).item
-    made = "synthetic" if item.synthetic else "real"
-    pictures = row["images"] or []
-    return Example(
-        question=row["messages"][0]["content"],
-        key=row["messages"][1]["content"],
-        about=f"{item.kind}, {item.modality}, {made}, item {item.id}",
-        replies={name: cut(one.reply) for name, one in replies.items()},
-        verdict=verdict,
-        picture=pictures[0]["bytes"] if pictures else None,
-    )
-
-
-def cut(text: str) -> str:
-    """Return a reply short enough for the page, with the number of characters left out."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} [... {len(text) - LONGEST} more characters]"
-
-
-def is_right(asked: Asked) -> bool:
-    """Tell whether a reply is right: the keyed letter, or for an open item the one right site."""
-    if not asked.item.options:
-        return tuple(parse_levels(asked.reply).levels) == (asked.item.truth,)
-    parsed = parse_answer(asked.reply, asked.item.lettered, cut_off=asked.cut_off)
-    return parsed.status == "answered" and parsed.letters == (asked.item.answer,)

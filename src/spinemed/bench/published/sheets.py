@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -23,75 +23,55 @@ class Sheet(NamedTuple):
 
 
 WARNING = (
-    "TWO DIFFERENT BENCHMARKS ARE CALLED SpineBench. Ours is that of arXiv 2510.03160 (487 closed "
-    "questions and 87 "
-    "reports, total weighted by items). The other one is arXiv 2510.12267 (diagnosis and localisation, "
-    "plain mean of "
-    "two accuracies). Their numbers must never be compared."
+    "TWO DIFFERENT BENCHMARKS ARE CALLED SpineBench. Ours is that of arXiv 2510.03160 (487 closed questions "
+    "and 87 reports, total weighted by items). The other one is arXiv 2510.12267 (diagnosis and "
+    "localisation, plain mean of two accuracies). Their numbers must never be compared."
 )
+
+
+_TOTAL_HEADS: Final = (
+    "model", "source", "questions", "reports", "printed total", "from parts", "from counts", "plain mean",
+    "verdict", "rank", "again",
+)  # fmt: skip
+_OTHER_HEADS: Final = (
+    "model", "diagnosis", "95 % Wilson", "above chance", "printed", "plain mean", "verdict", "rank", "again",
+)  # fmt: skip
+_QUESTION_HEADS: Final = ("right", "text", "image", "pooled", "printed average", "95 % Wilson")
 
 
 def sheets(check: PaperCheck) -> Iterator[Sheet]:
     """Yield the sheets of the first benchmark, then those of the other."""
-    yield Sheet(
-        f"Totals: {check.ours}",
-        (
-            "model",
-            "source",
-            "questions",
-            "reports",
-            "printed total",
-            "from parts",
-            "from counts",
-            "plain mean",
-            "verdict",
-            "rank",
-            "again",
-        ),
-        tuple(_total_line(row) for row in check.rows if row.printed is not None),
-        tuple(_total_notes(check)),
-    )
+    totals = tuple(_total_line(row) for row in check.rows if row.printed is not None)
+    yield Sheet(f"Totals: {check.ours}", _TOTAL_HEADS, totals, tuple(_total_notes(check)))
     yield Sheet(
         f"Closed questions: {check.ours}, {check.sizes['questions']} items",
-        ("model", "right", "text", "image", "pooled", "printed average", "95 % Wilson"),
+        ("model", *_QUESTION_HEADS),
         tuple(_question_line(row, check) for row in check.rows),
         tuple(_split_notes(check)),
     )
     yield Sheet(
         f"Ablation of training data: {check.ours}, closed questions",
-        ("data", "right", "text", "image", "pooled", "printed average", "95 % Wilson"),
+        ("data", *_QUESTION_HEADS),
         tuple(_question_line(row, check) for row in check.ablation),
         tuple(_ablation_notes(check)),
     )
-    yield Sheet(
-        f"Claims: {check.ours}",
-        ("claim", "claimed", "from the table", "verdict"),
-        tuple(
-            (
-                one.says,
-                f"{one.claimed:.2f}",
-                f"{one.computed:.2f}",
-                "follows" if one.follows else "does not follow",
-            )
-            for one in check.claims
-        ),
-    )
-    yield Sheet(
-        f"THE OTHER SpineBench: {check.other}",
+    yield _claims(check)
+    others = tuple(map(_other_line, check.other_rows))
+    yield Sheet(f"THE OTHER SpineBench: {check.other}", _OTHER_HEADS, others, tuple(_other_notes(check)))
+
+
+def _claims(check: PaperCheck) -> Sheet:
+    """Return what the paper claims about its tables beside what they give."""
+    lines = tuple(
         (
-            "model",
-            "diagnosis",
-            "95 % Wilson",
-            "above chance",
-            "printed",
-            "plain mean",
-            "verdict",
-            "rank",
-            "again",
-        ),
-        tuple(map(_other_line, check.other_rows)),
-        tuple(_other_notes(check)),
+            one.says,
+            f"{one.claimed:.2f}",
+            f"{one.computed:.2f}",
+            "follows" if one.follows else "does not follow",
+        )
+        for one in check.claims
     )
+    return Sheet(f"Claims: {check.ours}", ("claim", "claimed", "from the table", "verdict"), lines)
 
 
 def _two(value: float | None) -> str:
@@ -115,14 +95,12 @@ def _total_notes(check: PaperCheck) -> Iterator[str]:
         if row.verdict == "plain mean":
             yield (
                 f"{row.model}: {row.printed} is the plain mean of questions and reports; by the paper's "
-                f"own formula "
-                f"the total is {_two(row.recomputed)}."
+                f"own formula the total is {_two(row.recomputed)}."
             )
         elif row.verdict == "follows from counts":
             yield (
                 f"{row.model}: {row.printed} follows from the counts ({_two(row.pooled)} on the "
-                f"questions), not from the "
-                f"printed average, which would give {_two(row.as_printed)}."
+                f"questions), not from the printed average, which would give {_two(row.as_printed)}."
             )
         elif row.verdict == "does not follow":
             yield f"{row.model}: no formula gives {row.printed}; its parts give {_two(row.recomputed)}."
@@ -161,8 +139,7 @@ def _split_notes(check: PaperCheck) -> Iterator[str]:
         if row.questions_verdict == "does not follow" and row.right.get("questions") is not None:
             yield (
                 f"{row.model}: text and image give {_two(row.pooled)} ({_sum(row)} right); the printed "
-                f"average stands for "
-                f"{row.right['questions']} right."
+                f"average stands for {row.right['questions']} right."
             )
     yield "Intervals are on the pooled count, else on the count nearest to the printed average."
 
@@ -206,9 +183,8 @@ def _other_notes(check: PaperCheck) -> Iterator[str]:
         whole = sum(row.right[name] is not None for row in check.other_rows)
         yield (
             f"Only {whole} of {len(check.other_rows)} {name} accuracies are whole counts of the {items} "
-            f"items that the "
-            "paper states, so the items that were scored differ or runs were averaged; intervals use the "
-            "nearest count."
+            "items that the paper states, so the items that were scored differ or runs were averaged; "
+            "intervals use the nearest count."
         )
 
 

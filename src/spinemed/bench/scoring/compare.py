@@ -24,7 +24,9 @@ class Candidate(Record):
     low: float | None = Field(description="null where one patient or equal scores give no interval")
     high: float | None
     left_out: int = Field(description="items of the file that another file lacks")
-    unscored: int = Field(description="open items whose answer is not one site")
+    unscored: int = Field(
+        description="items that are neither right nor wrong: no sites, no side, or a report"
+    )
 
 
 class Pair(Record):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spinemed.bench.items import Item
 from spinemed.bench.running.runs import Run, read_predictions, read_run
+from spinemed.bench.scoring.open_truth import why_unscored
 from spinemed.errors import SourceError
 from spinemed.levels import Site
 from spinemed.records import Prediction
@@ -37,14 +39,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
-    """One run joined with its items, in their fixed order; `turns` are all orders of circular items."""
+    """One run joined with its items, in their fixed order; `turns` are all orders of circular items.
+
+    `unscored` counts items that were answered and cannot be scored, by reason.
+    """
 
     run: Run | None
     file_hash: str
     name: str
     asked: tuple[Asked, ...]
     turns: tuple[Asked, ...]
-    unscored: int
+    unscored: Mapping[str, int]
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -63,22 +68,29 @@ class Answered:
         return "" if named in NORMAL else named
 
 
-def join(path: Path, known: Sequence[Item], data_hash: str, place: str) -> Answered:
+def join(
+    path: Path, known: Sequence[Item], data_hash: str, place: str, only: Collection[str] | None = None
+) -> Answered:
     """Return the predictions of a file with their items; `place` names corpus, config and split in errors.
 
     An item asked in several orders of its options counts once, in the corpus's order if it is there, else in
-    the first of the file; all orders are kept as `turns`. Open items are scored where the answer is one site.
+    the first of the file; all orders are kept as `turns`. Open items are scored where the answer is sites or
+    a side. With `only`, items with other ids are left aside.
     """
     run, lines = read_run(path), read_predictions(path)
     if not lines:
         raise SourceError(f"{path} holds no prediction; make some with: spinemed predict --out {path}")
     answers = answers_of(path, lines, {item.id: item for item in known}, place)
     check_run(path, run, len(answers), len(lines), data_hash, place)
-    covered = [item for item in known if item.id in answers]
-    scored = [item for item in covered if item.options or is_site(item.truth)]
+    covered = [item for item in known if item.id in answers and (only is None or item.id in only)]
+    if not covered:
+        raise SourceError(f"{path} answers none of the items that alone are to be scored; name other ids")
+    reasons = {item.id: why_unscored(item) for item in covered}
+    scored = [item for item in covered if not reasons[item.id]]
     if not scored:
         raise SourceError(
-            f"{path}: none of its {len(covered)} open items has one site as its answer; nothing to score"
+            f"{path}: none of its {len(covered)} open items has sites or a side as its answer; "
+            "nothing can be scored"
         )
     turns = [[shown(item, one, path) for one in answers[item.id]] for item in scored]
     first = [min(group, key=lambda one: not is_plain(one[1].prediction)) for group in turns]
@@ -88,7 +100,7 @@ def join(path: Path, known: Sequence[Item], data_hash: str, place: str) -> Answe
         name=first[0][1].prediction.model,
         asked=tuple(one for _, one in first),
         turns=tuple(one for group in turns if len(group) > 1 for _, one in group),
-        unscored=len(covered) - len(scored),
+        unscored=dict(sorted(Counter(reason for reason in reasons.values() if reason).items())),
     )
 
 

@@ -6,45 +6,42 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import evaluate
 
 from spinemed.bench.items import Item
-from spinemed.bench.scoring.join import Answered, Asked, is_site
-from spinemed.bench.scoring.paired import patient_span
+from spinemed.bench.scoring.join import Answered, Asked
+from spinemed.bench.scoring.levels_read import with_levels
+from spinemed.bench.scoring.open_truth import REPORT
+from spinemed.bench.scoring.paired import patient_span, rate
+from spinemed.bench.scoring.reading import Reading as Reading
+from spinemed.bench.scoring.report_verdicts import Verdicts
+from spinemed.bench.scoring.reports import read_reports
 from spinemed.bench.scoring.scorecard import Answerer, Circular, Position, Rate
 from spinemed.errors import ConfigError, SourceError
 
-METRICS = ("spine_choice", "spine_level")
-PLANNING = "planning"
+METRICS = {
+    "choice": ("spine_choice", "spine_level"), "open": ("spine_choice", "spine_level"),
+    "report": ("spine_report",),
+}  # fmt: skip
 GROUPS = ("level", "modality", "axis", "language", "condition")
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What was read from one reply: parse state, the chosen option's text, right or not, level steps off.
+def metrics_of(config: str) -> tuple[str, ...]:
+    """Return the names of the metrics that score a config; those of choice for one that is not known.
 
-    `item` is as shown. `letter` and `text` are "" unless one option was chosen. `shift` is signed, caudal
-    positive, and None where not exactly one site is named or the key is none.
+    >>> metrics_of("report")
+    ('spine_report',)
     """
-
-    item: Item
-    status: str
-    letter: str
-    text: str
-    correct: bool
-    conflict: bool
-    shift: float | None = None
-    site: str = ""
+    return METRICS.get(config, METRICS["choice"])
 
 
-def load_metrics(folder: Path) -> dict[str, Any]:
-    """Return the metrics of a folder, loaded as anybody would load them."""
+def load_metrics(folder: Path, config: str) -> dict[str, Any]:
+    """Return the metrics of a config from a folder, loaded as anybody would load them."""
     loaded = {}
-    for name in METRICS:
+    for name in metrics_of(config):
         path = folder / name
         if not (path / f"{name}.py").is_file():
             raise ConfigError(f"{path} holds no {name}.py; name the folder evaluate_metrics with --metrics")
@@ -60,22 +57,63 @@ def metric_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def measure(answered: Answered, metrics: Mapping[str, Any]) -> tuple[Answerer, list[Reading]]:
-    """Return what a run reached and what was read from each reply, in the order of the items."""
+def measure(
+    answered: Answered,
+    metrics: Mapping[str, Any],
+    references: Mapping[str, str] | None = None,
+    verdicts: Verdicts | None = None,
+) -> tuple[Answerer, list[Reading]]:
+    """Return what a run reached and what was read from each reply, in the order of the items.
+
+    `references` gives the truth of reports by item, `verdicts` what a judge said of them.
+    """
     fields: dict[str, Any] = {
         "name": answered.name,
         "predictions_hash": answered.file_hash,
         "run": answered.run,
+        "accuracy": None,
+        "patients_span": None,
     }
+    if answered.items[0].task == REPORT:
+        report, readings = read_reports(answered.asked, metrics["spine_report"], references or {}, verdicts)
+        return Answerer(**fields, states=states_of(readings), report=report), readings
     if answered.items[0].options:
         result = choice_result(answered.asked, answered.turns, metrics["spine_choice"])
         readings = [read(one.item, item) for one, item in zip(answered.asked, result["items"], strict=True)]
         fields |= choice_figures(result, readings)
+        figures, readings = with_levels(answered.asked, readings, metrics["spine_level"])
     else:
-        readings = [Reading(one.item, "", "", "", False, False) for one in answered.asked]
-        fields |= {"accuracy": None, "patients_span": None}
-    figures, readings = with_levels(answered.asked, readings, metrics["spine_level"])
-    return Answerer(**fields, **figures), readings
+        blank = [Reading(one.item, "", "", "", False, False) for one in answered.asked]
+        figures, readings = with_levels(answered.asked, blank, metrics["spine_level"])
+        fields |= open_figures(readings)
+    return Answerer(**fields | figures), readings
+
+
+def open_figures(readings: Sequence[Reading]) -> dict[str, Any]:
+    """Return the fields of an Answerer about right and wrong open items, in all and by group."""
+    groups: dict[str, dict[str, list[bool]]] = {name: {} for name in GROUPS}
+    for one in readings:
+        for name in GROUPS:
+            group = getattr(one.item, name)
+            if group:
+                groups[name].setdefault(group, []).append(one.correct)
+    hits = [one.correct for one in readings]
+    answered = [one.correct for one in readings if one.status == "answered"]
+    return {
+        f"by_{name}": {group: rate(found) for group, found in sorted(by.items())}
+        for name, by in groups.items()
+    } | {
+        "exact": rate(hits),
+        "patients_span": patient_span(hits, [one.item.patient for one in readings]),
+        "accuracy_answered": sum(answered) / len(answered) if answered else None,
+        "states": states_of(readings),
+    }
+
+
+def states_of(readings: Sequence[Reading]) -> dict[str, float]:
+    """Return parse state -> share of items, the most frequent first."""
+    counts = Counter(one.status for one in readings)
+    return {state: count / len(readings) for state, count in counts.most_common()}
 
 
 def choice_result(asked: Sequence[Asked], turns: Sequence[Asked], metric: Any) -> dict[str, Any]:
@@ -143,69 +181,15 @@ def choice_figures(result: Mapping[str, Any], readings: Sequence[Reading]) -> di
     circular, position = result.get("circular"), result.get("position")
     return groups | {
         "accuracy": rate_of(result),
-        "patients_span": patient_span([one.correct for one in readings], [one.item for one in readings]),
+        "patients_span": patient_span(
+            [one.correct for one in readings], [one.item.patient for one in readings]
+        ),
         "accuracy_answered": result["accuracy_answered"],
         "states": states,
         "conflict_rate": conflict,
         "circular": Circular(**circular) if circular else None,
         "position": Position(**position) if position else None,
     }
-
-
-def with_levels(
-    asked: Sequence[Asked], readings: Sequence[Reading], metric: Any
-) -> tuple[dict[str, Any], list[Reading]]:
-    """Return the fields that spine_level fills, and the readings with their level steps.
-
-    Of a choice item the chosen option's text is what was answered; without a choice, the reply is read.
-    """
-    places = [place for place, one in enumerate(asked) if is_site(one.item.truth)]
-    if not places:
-        return {}, list(readings)
-    items = [asked[place].item for place in places]
-    result = metric.compute(
-        predictions=[readings[place].text or asked[place].reply for place in places],
-        references=[item.truth for item in items],
-        cases=[item.case or item.patient for item in items],
-        plans=[item.axis == PLANNING for item in items],
-        numberings=[item.transitional for item in items],
-        lstv=[bool(item.transitional) for item in items],
-        return_items=True,
-    )
-    found = list(readings)
-    for place, one in zip(places, result.pop("items"), strict=True):
-        was = readings[place]
-        right = was.correct if was.item.options else one["site"] == one["truth"]
-        found[place] = Reading(
-            was.item, was.status or ("answered" if one["site"] else "no_answer"), was.letter, was.text,
-            right, was.conflict, one["shift"], one["site"],
-        )  # fmt: skip
-    named = [found[place] for place in places if found[place].shift is not None]
-    return {
-        "level": plain(result) | plain(result["transitional"] or {}, "transitional_"),
-        "numbering": {str(shift): rate for shift, rate in (result["shift_rates"] or {}).items()},
-        "distances": distances(named),
-        "confusion": confusion(named),
-    }, found
-
-
-def plain(result: Mapping[str, Any], prefix: str = "") -> dict[str, float | None]:
-    """Return the entries of a result that are numbers or null."""
-    return {f"{prefix}{key}": value for key, value in result.items() if isinstance(value, int | float | None)}
-
-
-def distances(named: Sequence[Reading]) -> dict[str, int]:
-    """Return signed level steps, from cranial to caudal -> number of items."""
-    counts = Counter(one.shift for one in named if one.shift is not None)
-    return {f"{shift:g}": counts[shift] for shift in sorted(counts)}
-
-
-def confusion(named: Sequence[Reading]) -> dict[str, dict[str, int]]:
-    """Return the right site -> the site named -> number of items."""
-    counts: dict[str, Counter[str]] = {}
-    for one in named:
-        counts.setdefault(one.item.truth, Counter())[one.site] += 1
-    return {truth: dict(sorted(row.items())) for truth, row in sorted(counts.items())}
 
 
 def rate_of(result: Mapping[str, Any]) -> Rate:

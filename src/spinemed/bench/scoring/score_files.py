@@ -12,9 +12,10 @@ from pydantic import Field, ValidationError
 from spinemed.answers import parse_answer
 from spinemed.bench.items import Item, corpus_hash, read_items
 from spinemed.bench.running.runs import read_predictions, read_run
-from spinemed.bench.scoring.join import Asked, answers_of, check_run, is_site, shown
+from spinemed.bench.scoring.join import Asked, answers_of, check_run, shown
+from spinemed.bench.scoring.open_truth import REPORT, why_unscored
+from spinemed.bench.scoring.open_truth import is_right as is_right_open
 from spinemed.errors import ConfigError, SourceError
-from spinemed.level_grammar import parse_levels
 from spinemed.records import Record
 
 
@@ -30,7 +31,7 @@ class ScoreLine(Record):
 class Scores:
     """The scores of one file by item id, with the patient and the line number of each item.
 
-    `unscored` counts open items whose answer is not one site.
+    `unscored` counts items that are not right or wrong: open ones without sites or side, and reports.
     """
 
     path: Path
@@ -129,9 +130,9 @@ def add(found: Scores, identity: str, score: float, patient: str, number: int) -
 def score_predictions(path: Path, name: str, items: Mapping[str, Item], data_hash: str, place: str) -> Scores:
     """Return 1 or 0 for each predicted item by today's parser; the mean where several orders were asked.
 
-    Open items are scored where their answer is one site; the others are counted in `unscored`. Raises
-    SourceError as `read_predictions` does, on items that the corpus does not have or that are answered twice,
-    and where the sidecar tells of an unfinished run or another corpus.
+    Open items are scored where their answer is sites or a side; the others, and reports, are counted in
+    `unscored`. Raises SourceError as `read_predictions` does, on items that the corpus does not have or that
+    are answered twice, and where the sidecar tells of an unfinished run or another corpus.
     """
     found = Scores(path, name, {}, {}, {})
     lines = read_predictions(path)
@@ -139,7 +140,7 @@ def score_predictions(path: Path, name: str, items: Mapping[str, Item], data_has
     check_run(path, read_run(path), len(answers), len(lines), data_hash, place)
     for identity, given in answers.items():
         item = items[identity]
-        if item.options or is_site(item.truth):
+        if item.task != REPORT and not why_unscored(item):
             hits = [is_right(shown(item, one, path)[1]) for one in given]
             add(found, identity, sum(hits) / len(hits), item.patient, given[0][0])
     if not found.scores:
@@ -148,20 +149,11 @@ def score_predictions(path: Path, name: str, items: Mapping[str, Item], data_has
 
 
 def is_right(asked: Asked) -> bool:
-    """Tell whether the stored reply chooses the right option, or names the one right site of an open item."""
+    """Tell whether the stored reply chooses the right option, or has what is right for an open item."""
     item = asked.item
     if not item.options:
-        return sites_in(asked.reply) == sites_in(item.truth)
+        return is_right_open(item, asked.reply)
     return parse_answer(asked.reply, item.lettered, cut_off=asked.cut_off).letters == (item.answer,)
-
-
-def sites_in(text: str) -> tuple[str, ...]:
-    """Return the sites that a text states, roots and regions left out.
-
-    >>> sites_in("the disc L4/5, not the L5 root")
-    ('L4-L5',)
-    """
-    return tuple(site for site in parse_levels(text).levels if ":" not in site)
 
 
 def match(files: Sequence[Scores], common: bool) -> Matched:

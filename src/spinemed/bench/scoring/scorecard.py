@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -24,10 +25,19 @@ class Rate(Record):
 
 
 class Span(Record):
-    """A 95 % percentile interval from drawing whole patients with replacement."""
+    """A 95 % interval over patients: from drawing whole patients, or where they are few CR1 with t."""
 
     low: float
     high: float
+    method: Literal["bootstrap", "t"] = "bootstrap"
+
+
+class Measured(Record):
+    """A mean of what was counted, with its interval over patients; null where they give no estimate."""
+
+    n: int
+    value: float
+    span: Span | None
 
 
 class Paired(Record):
@@ -36,9 +46,11 @@ class Paired(Record):
     against: str
     n: int
     patients: int
-    wins: int = Field(description="items that only the model answers right")
+    wins: int = Field(description="items that only the model answers right; reports with the higher score")
     losses: int = Field(description="items that only the other answers right")
-    difference: float = Field(description="accuracy of the model minus accuracy of the other")
+    difference: float = Field(
+        description="accuracy (of reports: mean factual score) of the model minus that of the other"
+    )
     span: Span | None = Field(
         description="of the difference; null where one patient or equal values give no estimate"
     )
@@ -71,15 +83,83 @@ class Position(Record):
     chosen_p: float | None = Field(description="chi-square test that letters are chosen as often as right")
 
 
+class Bounded(Record):
+    """A judged mean with its interval; null where a point is missing, `worst` and `best` what it could be."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    worst: float
+    best: float
+
+
+class Judged(Record):
+    """What a judge gave the reports: the paper's score, 20 to 100, its sections and dimensions, 1 to 5."""
+
+    judge: str = Field(description="model and revision")
+    prompt_hash: str
+    rubric_version: str
+    own_family: bool = Field(description="the judge graded its own family")
+    verdicts_hash: str
+    n: int = Field(description="reports with all points")
+    missing: int = Field(description="points that are missing")
+    score: Bounded
+    sections: dict[str, Bounded]
+    dimensions: dict[str, Bounded]
+
+
+class Stated(Record):
+    """One kind of finding in reports: how many stated are true, and how many true ones are stated."""
+
+    precision: Measured | None = Field(description="over findings stated; null where none is")
+    recall: Measured | None = Field(description="over true findings; null where there is none")
+
+
+class Reports(Record):
+    """What reports reached by spine_report, without a judge unless `judged` is there.
+
+    Findings are (site, kind). Rates carry Wilson's interval with reports, or findings, as independent.
+    """
+
+    empty: int = Field(description="reports without any letter")
+    factual: Measured = Field(description="mean factual score, 1 = a copy of the truth, 0 = an empty report")
+    sections: dict[str, Rate] = Field(description="section -> reports that have text in it")
+    complete: Rate = Field(description="reports with all six sections")
+    in_order: Rate
+    level: Stated = Field(description="sites of the findings")
+    finding: Stated
+    level_f1: float
+    finding_f1: float
+    by_finding: dict[str, Stated] = Field(description="kind of finding -> precision and recall")
+    by_kind: dict[str, Measured] = Field(description="what leads the case -> factual score")
+    by_language: dict[str, Measured]
+    sides: Rate | None = Field(description="sides of matched findings; null where the truth tells none")
+    grades: Rate | None
+    presence: Rate | None
+    invented: int = Field(description="findings stated that are not true")
+    denied: int = Field(description="true findings that are denied")
+    with_invented_level: Rate = Field(description="reports with a site that has no true finding")
+    contradicting: Rate = Field(description="reports that contradict themselves")
+    contradictions: dict[str, int] = Field(description="kind of contradiction -> how many")
+    wrong_plans: Rate | None = Field(
+        description="of operations that the corpus's report plans: other levels or none named; null without"
+    )
+    undue_plans: Rate | None = Field(description="operations planned where the corpus's report plans none")
+    judged: Judged | None = None
+
+
 class Answerer(Record):
-    """What one model reached: accuracy with intervals, parse states, groups, level distance."""
+    """What one model reached: accuracy with intervals, parse states, groups, level distance, reports."""
 
     name: str
     predictions_hash: str
     run: Run | None = Field(description="null where the predictions carry no sidecar")
     accuracy: Rate | None = Field(description="of choice items; null for open ones")
-    patients_span: Span | None
-    accuracy_answered: float | None = None
+    exact: Rate | None = Field(
+        default=None, description="open items that name just the right sites, or the right side"
+    )
+    patients_span: Span | None = Field(description="of accuracy, or of `exact` in open items")
+    accuracy_answered: float | None = Field(default=None, description="right among answered items")
     states: dict[str, float] = Field(default={}, description="parse state -> share of items; they sum to 1")
     conflict_rate: float | None = None
     by_level: dict[str, Rate] = Field(default={})
@@ -90,8 +170,12 @@ class Answerer(Record):
     position: Position | None = None
     circular: Circular | None = None
     level: dict[str, float | None] = Field(
-        default={}, description="figures of spine_level on items with one site"
+        default={}, description="figures of spine_level on items with one site; of sides on those with one"
     )
+    level_sets: dict[str, float | None] = Field(
+        default={}, description="figures of spine_level on open items with several right sites"
+    )
+    set_f1: Measured | None = Field(default=None, description="mean F1 of the sites over these items")
     numbering: dict[str, float] = Field(
         default={}, description="steps that a whole case is misnumbered by -> share of cases"
     )
@@ -101,6 +185,12 @@ class Answerer(Record):
     confusion: dict[str, dict[str, int]] = Field(
         default={}, description="right site -> site named -> items; items that name one site"
     )
+    report: Reports | None = None
+
+    @property
+    def reached(self) -> Rate | None:
+        """The share of right answers, chosen or open; None for reports, which are not right or wrong."""
+        return self.accuracy or self.exact
 
 
 class Baseline(Record):
@@ -118,7 +208,8 @@ class Control(Record):
     name: str = Field(description="blank, text, wrong_image, shuffled, circular, or as named")
     predictions_hash: str
     n: int
-    accuracy: Rate
+    accuracy: Rate | None = Field(description="of choice and open items")
+    factual: Measured | None = Field(default=None, description="mean factual score of reports")
     paired: Paired = Field(description="the normal run against this one")
     unchanged: Rate | None = Field(
         description="items answered in both runs that choose the same option's text; null where none is"
@@ -149,6 +240,13 @@ class Sign(Record):
     gain_p: float | None = None
 
 
+class Only(Record):
+    """The items that alone were scored, named in a file."""
+
+    count: int
+    hash: str = Field(description="16 hexadecimal digits of SHA-256 over the sorted ids, one a line")
+
+
 class Scorecard(Record):
     """One comparison, complete: what was asked, of whom, with what, and what came out."""
 
@@ -162,10 +260,17 @@ class Scorecard(Record):
     synthetic: int = Field(description="items from synthetic patients")
     real: int
     not_asked: int = Field(description="items of the split that the predictions do not cover")
-    unscored: int = Field(description="covered open items whose answer is not one site")
+    only: Only | None = Field(default=None, description="where a file said which items count")
+    unscored: int = Field(description="covered open items whose answer is neither sites nor a side")
+    unscored_reasons: dict[str, int] = Field(default={})
     reparsed: int = Field(description="predictions whose stored parse state differs from what is read now")
     leak_pictures: int = Field(description="pictures of the split looked for in training; none was there")
     leak_patients: int
+    leak_checked: bool = Field(default=True, description="false where there is no training split to look in")
+    train_hash: str = Field(
+        default="", description="of the training items of another corpus, where one is named"
+    )
+    train_items: int | None = Field(default=None, description="items that the learnt baselines learnt from")
     model: Answerer
     against: tuple[Answerer, ...] = ()
     paired: tuple[Paired, ...] = Field(default=(), description="the model with each of `against`, in order")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts, Hidden
@@ -42,37 +43,50 @@ def hidden_sites(facts: CaseFacts, pathology: Pathology) -> set[str]:
 def restrained(facts: CaseFacts) -> CaseFacts:
     """Return the facts without what the series of a finding does not tell.
 
-    A Modic type needs T1 and T2 of the same study and is none on fat-suppressed images (Modic 1988);
-    T1 alone does not tell a lytic from a blastic metastasis. Where a curve is held back, the films that
-    show curves are left out: the curves that they do state would pass for all there are. With an unstable or
-    violent fracture nobody stands for a film. Beside metal an MR image tells nothing normal and no grade of a
-    disc. A slip is called isthmic only where a series shows the defect of the pars.
+    Where a curve is held back, the films that show curves are left out: the curves that they do state would
+    pass for all there are. With an unstable or violent fracture nobody stands for a film. Beside metal an MR
+    image tells nothing normal and no grade of a disc. Types and causes are those of `as_told`.
     """
     facts = _without_metal(_without_standing(_without_curves(facts)))
-    sequence = {series.uid: series.sequence for series in facts.study.series}
-    shown = {sequence.get(one.evidence.series, "") for one in facts.findings}
+    shown = {one.evidence.series for one in facts.findings}
+    sequences = {series.uid: series.sequence for series in facts.study.series if series.uid in shown}
+    return CaseFacts(facts.study, as_told(facts.findings, sequences), facts.hidden)
+
+
+def as_told(findings: Iterable[Finding], sequences: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return findings without the types and causes that their series, uid -> sequence, do not tell.
+
+    A Modic type needs T1 and T2 of the same study and is none on fat-suppressed images (Modic 1988);
+    T1 alone does not tell a lytic from a blastic metastasis. A slip is called isthmic only where the defect
+    of the pars is among the findings.
+    """
+    shown = set(sequences.values())
 
     def limited(one: Finding) -> Finding:
-        own = sequence.get(one.evidence.series, "")
+        own = sequences.get(one.evidence.series, "")
         untyped = (
             one.present and one.pathology == "modic_change" and (own == "STIR" or not {"T1", "T2"} <= shown)
         )
         unnamed = one.present and one.pathology == "metastasis" and own == "T1"
         return one.model_copy(update={"grade": ""}) if untyped or unnamed else one
 
-    return isthmic_by_gap(CaseFacts(facts.study, tuple(map(limited, facts.findings)), facts.hidden))
+    return _by_gap(tuple(map(limited, findings)))
 
 
 def isthmic_by_gap(facts: CaseFacts) -> CaseFacts:
     """Return the facts with the cause left out of isthmic slips whose pars defect is not among them."""
-    broken = {one.site for one in facts.findings if one.pathology == "pars_defect" and one.present}
+    return CaseFacts(facts.study, _by_gap(facts.findings), facts.hidden)
+
+
+def _by_gap(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    broken = {one.site for one in findings if one.pathology == "pars_defect" and one.present}
 
     def named(one: Finding) -> Finding:
         unproven = one.pathology == "slip" and one.detail == "isthmic" and one.present
         known = not unproven or one.site.split("-")[0] in broken
         return one if known else one.model_copy(update={"detail": ""})
 
-    return CaseFacts(facts.study, tuple(map(named, facts.findings)), facts.hidden)
+    return tuple(map(named, findings))
 
 
 def _without_curves(facts: CaseFacts) -> CaseFacts:

@@ -32,11 +32,17 @@ def danger(finding: Finding, problem: Problem) -> int:
     if finding.pathology == "height_loss":
         here = [one for one in problem.found if one.pathology in ("fracture", "metastasis")]
         return min([5, *(danger(one, problem) for one in here if one.site == finding.site)])
-    if finding.pathology.endswith("_stenosis") and finding.grade in _MILD:
+    if is_minor(finding):
         return SLIGHT
     if finding.pathology == "slip" and severity(finding) >= HIGH_SLIP:
         return 6
     return _DANGER.get(finding.pathology, SLIGHT)
+
+
+def is_minor(finding: Finding) -> bool:
+    """Return whether a finding is wear or mild narrowing, which weighs less than anything else."""
+    mild = finding.pathology.endswith("_stenosis") and finding.grade in _MILD
+    return mild or finding.pathology in _WEAR
 
 
 def told_groups(problem: Problem) -> tuple[tuple[Finding, ...], ...]:

@@ -1,0 +1,1 @@
+../../src/spinemed/finding_names.py

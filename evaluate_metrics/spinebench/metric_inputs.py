@@ -1,0 +1,1 @@
+../../src/spinemed/metric_inputs.py
