@@ -142,7 +142,7 @@ def draw_confusion(axes: Axes, card: Scorecard) -> None:
     total = int(counts.sum())
     rest = sum(sum(named.values()) for named in card.model.confusion.values()) - total
     left_out = f" ({rest} of discs not drawn)" if rest else ""
-    axes.set_title(f"Confusion of {kind}, {card.model.name}, {origin(card)}, n = {total}{left_out}")
+    axes.set_title(f"Confusion of {kind}, {card.model.name},\n{origin(card)}, n = {total}{left_out}")
 
 
 def draw_controls(axes: Axes, card: Scorecard) -> None:

@@ -11,7 +11,7 @@ from spinemed.bench.pages.charts import labels
 from spinemed.bench.pages.markup import embedded, safe, table
 from spinemed.bench.pages.page_reports import reports
 from spinemed.bench.pages.page_scores import comparisons, controls, levels, scores
-from spinemed.bench.pages.table import p_value
+from spinemed.bench.pages.table import none_found, p_value
 from spinemed.bench.scoring.scorecard import Scorecard
 
 STYLE = """
@@ -100,12 +100,13 @@ def _diagnosis(card: Scorecard) -> str:
     diagnosis = diagnose(card)
     fault = " fault" if diagnosis.found else ""
     what = "Diagnosis" if card.model.report is None else "Diagnosis of the form of the replies"
-    head = what if diagnosis.found else f"{what}: no fault found"
+    head = what if diagnosis.found else f"{what}: {none_found(diagnosis)}"
     said = "".join(_said(one) for one in diagnosis.found)
     return (
         f'<div class="box{fault}"><h2>{head}</h2><ul>{said}</ul>{_follows(diagnosis)}{_too_few(diagnosis)}'
         f'<p class="dim">{diagnosis.looks} tests over patients, p corrected by Holm for all of them. '
-        f"A fault is named where p &lt; 0.05 and the excess reaches the threshold of its rule.</p>"
+        f"A fault is a pattern among the answers, named where p &lt; 0.05 and its excess reaches the rule's "
+        f"threshold; how often answers are right stands under Scores.</p>"
         f"<details><summary>All rules and their evidence</summary>{_evidence(diagnosis)}</details></div>"
     )
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spinemed.bench.faults.diagnosis import diagnose
+from spinemed.bench.faults.diagnosis import Diagnosis, diagnose
 from spinemed.bench.pages.absent import absent, asked_of, methods, searched, unscored
 from spinemed.bench.scoring.scorecard import (
     Answerer,
@@ -195,8 +195,19 @@ def diagnosed(card: Scorecard) -> str:
     few = sorted({one.title.lower() for one in diagnosis.too_few})
     if few:
         lines.append(f"Too few items to tell: {', '.join(few)}.")
-    none = f"Diagnosis: no fault found by {diagnosis.looks} tests."
+    none = f"Diagnosis: {none_found(diagnosis)}."
     return "\n".join([*([] if diagnosis.found else [none]), *(f"Diagnosis: {line}" for line in lines)])
+
+
+def none_found(diagnosis: Diagnosis) -> str:
+    """Return what to say where no fault was found: it is no praise where most could not be told.
+
+    >>> none_found(Diagnosis(looks=9, statements=()))
+    'no fault found by 9 tests'
+    """
+    few, told = len(diagnosis.too_few), len(diagnosis.statements)
+    undecided = f", but {few} of {told} rules had too few items to tell" if few else ""
+    return f"no fault found by {diagnosis.looks} tests{undecided}"
 
 
 def footing(card: Scorecard) -> str:
