@@ -189,3 +189,65 @@ def test_random_prose_without_letters_never_wins_an_option() -> None:
     for _ in range(300):
         reply = " ".join(chance.choices(words, k=12)).capitalize() + "."
         assert parse_answer(reply, LEVELS).status == "no_answer"
+
+
+DISCS = {"A": "L2-L3", "B": "L3-L4", "C": "L4-L5", "D": "L5-S1"}
+CARE = {"A": "Decompression and fusion", "B": "Decompression", "C": "Physiotherapy", "D": "Observation"}
+STENOSIS = {"A": "Normal", "B": "Mild stenosis", "C": "Moderate stenosis", "D": "Severe stenosis"}
+MENDED = [
+    (DISCS, "Option B is wrong. C.", "C"),
+    (DISCS, "Option A, option B and option C are wrong. D.", "D"),
+    (DISCS, "First I thought B, but on review it's C.", "C"),
+    (DISCS, "I would rule out A and B. Between C and D, C fits best.", "C"),
+    (DISCS, "After eliminating A, B and D, C is the only one left.", "C"),
+    (DISCS, "My pick would have to be B.", "B"),
+    (DISCS, "Answer with the letter only: A, B, C, or D. C", "C"),
+    (DISCS, "<C>", "C"),
+    (DISCS, "<B>", "B"),
+    (DISCS, "A、B、C都不对，D对", "D"),
+    (DISCS, "A项不符合，C项也不符合，所以是D项。", "D"),
+    (DISCS, "我选择第二个选项，即B。", "B"),
+    (DISCS, "虽然B有可能，但最符合的是A。", "A"),
+    (DISCS, "選C", "C"),
+    (DISCS, "A matches the description best.", "A"),
+    (DISCS, "only B remains", "B"),
+    (DISCS, "只有C符合。", "C"),
+    (DISCS, "Die Antwort ist entweder A oder B.", "ambiguous"),
+    (DISCS, "A、B、C、D都不对。", "no_answer"),
+    (DISCS, "B对比度不足。", "no_answer"),
+    (DISCS, "None of A, B and C fits best practice.", "no_answer"),
+    (DISCS, "我認為是C", "C"),
+    (CARE, "Decompression (B) would be premature, so I'd go for physiotherapy (C).", "C"),
+    (DISCS, "Answer with the letter only: A, B, C, or D.", "no_answer"),
+    (DISCS, "A) L2-L3 is normal\nB) L3-L4 shows herniation", "no_answer"),
+    (DISCS, "Both A and B can be excluded.", "no_answer"),
+    (DISCS, "选项A和选项B都不对。", "no_answer"),
+    (DISCS, "Option A and option B are wrong.", "no_answer"),
+    (CARE, "I recommend decompression with fusion", "no_answer"),
+    (STENOSIS, "Stenosis is graded as normal, mild, moderate or severe.", "no_answer"),
+    (DISCS, "無法判斷", "refusal"),
+    (DISCS, "作为一个人工智能，我没办法分析医学影像。", "refusal"),
+    (DISCS, "Please provide the image.", "refusal"),
+    (DISCS, "No picture came with your message, so please upload it.", "refusal"),
+    (DISCS, "I won't be able to identify the level from this picture.", "refusal"),
+    (DISCS, "I'm not a doctor; please see a specialist.", "refusal"),
+]
+
+
+@pytest.mark.parametrize(("options", "reply", "expected"), MENDED)
+def test_replies_once_misread_are_read(options: dict[str, str], reply: str, expected: str) -> None:
+    parsed = parse_answer(reply, options)
+    assert (parsed.letters[0] if parsed.letters else parsed.status) == expected
+
+
+def test_a_walk_through_options_leaves_what_follows_it_to_decide() -> None:
+    walk = "A) L2-L3 is normal.\nB) L3-L4 is normal.\n"
+    assert parse_answer(walk + "The herniation is at L5/S1.", DISCS).letters == ("D",)
+
+
+def test_a_copy_of_the_options_that_breaks_off_anywhere_is_no_answer() -> None:
+    for options in (DISCS, CARE):
+        listed = "\n".join(f"{letter}. {text}" for letter, text in options.items())
+        for end in range(listed.index("\nC"), len(listed) + 1):
+            assert parse_answer(listed[:end], options).letters == (), listed[:end]
+            assert parse_answer(f"{listed}\nAnswer: B", options).letters == ("B",)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinemed.level_grammar import parse_levels
-from spinemed.level_patterns import fold
+from spinemed.level_patterns import fold, may_name_level, vocabulary
+from spinemed.level_scan import Scan
 from spinemed.levels import DEFAULT_NUMBERING, render, style_names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -248,3 +250,22 @@ def test_the_command_prints_a_readable_line_a_text_and_wrong_use_exits_with_2():
     assert done.stdout.decode().splitlines() == ["L4-L5, left (negated or normal: L5-S1)", "no level"]
     assert spinemed("levels").returncode == 2
     assert spinemed("levels", "-", "L4").returncode == 2
+
+
+def atoms_of(text: str) -> list[tuple[object, ...]]:
+    scan = Scan(text)
+    scan.run()
+    return scan.atoms
+
+
+def test_a_text_that_is_not_scanned_holds_no_level():
+    texts = [render(site, style) for site in SITES for style in style_names()]
+    texts += [pair["text"] for pair in json.loads(OWN.read_text(encoding="utf-8"))["pairs"]]
+    chance = random.Random(4)
+    words = [*sorted(vocabulary()), "vertebra", "levels", "IV", "V", "x", "of", "and", "-", "/", ".", "to"]
+    words += ["4", "12", "3rd", "2.", "L", "C", "Th", "S", "co", "Co4", "d", "l4", "slice 12", "5 mm"]
+    texts += [" ".join(chance.choices(words, k=chance.randint(1, 4))) for _ in range(20_000)]
+    texts += ["".join(chance.choices(words, k=2)) for _ in range(5_000)]
+    unseen = [text for text in texts if not may_name_level(fold(text))]
+    assert len(unseen) > 2_000
+    assert [text for text in unseen if atoms_of(text)] == []

@@ -9,41 +9,48 @@ compares both on thousands of replies. Standard library only.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 from .answer_letters import (
+    DENIED_AFTER,
+    DENIED_BEFORE,
     FUNCTION_WORD,
     STRONG,
     TENTATIVE,
     VERDICT,
     Named,
     after_cue,
-    denied_before,
+    letters_at,
+    may_deny,
 )
 from .answer_reader import ParsedAnswer, Reader, bare
-from .answer_text import has_excuse, is_refusal, without_refusals
+from .answer_text import CLAUSE, REFUSAL, calm, has_excuse
 
 LONGEST = 8_000
+SINGLE = frozenset(string.ascii_lowercase)
 SIGNS = " \t\n.,;:!?()'/-&=*"
 TABLE = dict.fromkeys(range(128), "\x00")
 TABLE |= {ord(sign): " " for sign in SIGNS} | {ord(digit): digit for digit in "0123456789"}
 TABLE |= {code: chr(code | 32) for code in (*range(65, 91), *range(97, 123))}
 
 QUOTED_KEY = re.compile(r"[\"']\s{0,9}:")
-TAIL = re.compile(
-    r"(?:[Aa]nswer|ANSWER|(?:[Cc]orrect|[Bb]est|[Rr]ight) (?:option|choice))(?: is:?|:) {1,4}(?:option )?"
-    r"\(?(?P<letter>[A-Z])\)? {0,4}[.!]?\s*$"
+LAST = re.compile(
+    r"(?:(?:[Aa]nswer|ANSWER|(?:[Cc]orrect|[Bb]est|[Rr]ight) (?:option|choice))(?: is:?|:)"
+    r"|(?P<act>choose|select|pick)) {1,4}(?:option )?\(?(?P<letter>[A-Z])\)? {0,4}[.!]?\s*$"
 )
-ACT = re.compile(r"(?:choose|select|pick) {1,4}(?:option )?\(?(?P<letter>[A-Z])\)? {0,4}[.!]?\s*$")
+LEAD = re.compile(
+    r"\s*(?:[Tt]he )?(?:(?:correct|best|right|final) )?[Aa]nswer(?: is:?|:) {1,4}(?:option )?\(?(?=[A-Z])"
+)
+PAIR_FIRST = re.compile(r"\s*\(?(?P<letter>[A-Z])[).:]{1,2} (?! )")
+PAIR_LAST = re.compile(r"[^()\n]{1,99}? \((?P<letter>[A-Z])\)[\s.]*$")
 HELD = re.compile(r"(?:<answer>\s*|\\boxed\{)(?P<letter>[A-Z])(?:\s*</answer>|\})[\s$.]*$")
 BARE = re.compile(r"[\s*(]*(?P<letter>[A-Z])[\s*).:!]*")
-CUE_STEMS = ("answer", "correct ", "best ", "right ", "choose", "select", "pick")
 ACTORS = ("I would ", "I'd ", "I ", "I will ")
 AFTER = frozenset(["so", "therefore", "thus", "hence"])
 LEADS = frozenset(["the", "my", "final", "correct", "best", "right"])
-ARTICLE = re.compile(r"(?<![\w'])[AaIi] (?P<next>[a-z]+)")
+ARTICLE = re.compile(r"[AaIi] (?<![\w'][AaIi] )(?P<next>[a-z]+)")
 CAPITALS = re.compile(r"[A-Z]{2,}")
 CLIPPED = re.compile(r"(?<=[A-Za-z])'([a-z]+)(?![\w'])")
 PRONOUN = re.compile(r"(?<![\w'])I'(?P<clip>[a-z]+)")
@@ -68,7 +75,8 @@ NEXT_TO_A_LETTER = frozenset(
     [
         "is", "are", "was", "were", "would", "must", "should", "seems", "appears", "looks", "ist", "est",
         "es", "it", "and", "or", "und", "oder", "et", "ou", "y", "e", "o", "but", "sondern", "mais",
-        "sino", "because", "since", "due", "given", "with", "for", "based", "rather", "instead",
+        "sino", "because", "since", "due", "given", "with", "for", "based", "rather", "instead", "fits",
+        "matches", "suits", "explains", "remains",
     ]
 )  # fmt: skip
 
@@ -118,7 +126,7 @@ def by_last_container(text: str, reader: Reader) -> ParsedAnswer | None:
     if text.count("<") != (2 if tagged else 0) or text.lower().count("box") != (0 if tagged else 1):
         return None
     parsed = by_bare_letter(held["letter"], held.span("letter"), reader)
-    return replace(parsed, rule="container") if parsed is not None else None
+    return parsed._replace(rule="container") if parsed is not None else None
 
 
 def by_last_words(text: str, folded: str, reader: Reader) -> ParsedAnswer | None:
@@ -126,30 +134,30 @@ def by_last_words(text: str, folded: str, reader: Reader) -> ParsedAnswer | None
     core = text[-12:].rstrip(" \n\t\r.!*)")
     if not core[-1:].isupper() or core[-2:-1].isalnum():
         return None
-    start = max(folded.rfind(stem, max(0, len(text) - 48)) for stem in CUE_STEMS)
-    if start < 0 or "\0" in folded[max(0, start - 90) :]:
+    low = max(0, len(text) - 48)
+    found = LAST.search(text[low:].replace("*", " "))
+    if found is None:
         return None
-    text = text.replace("*", " ")
-    tail = TAIL.match(text, start) or ACT.match(text, start)
-    leads = LEADS
-    if tail is not None and tail.re is ACT:
-        actors = [actor for actor in ACTORS if text.endswith(actor, 0, start)]
+    start, leads = low + found.start(), LEADS
+    if found["act"]:
+        actors = [actor for actor in ACTORS if text.replace("*", " ").endswith(actor, 0, start)]
         if not actors:
             return None
         start, leads = start - len(max(actors, key=len)), AFTER
-    said = folded[max(0, start - 80) : start].split()
-    before = text[max(0, start - 80) : start]
-    ends = before.rstrip()
-    if tail is None or "- " in before or not (ends == "" or ends[-1] in ".,;:!?" or said[-1] in leads):
+    if folded.find("\0", max(0, start - 90)) >= 0:
         return None
-    if denied_before(before):
+    before, said = text[max(0, start - 80) : start].replace("*", " "), folded[max(0, start - 80) : start]
+    ends, words = before.rstrip(), said.split()
+    if not (ends == "" or ends[-1] in ".,;:!?" or words[-1] in leads) or "- " in before:
         return None
-    if (not DOUBTS.isdisjoint(said) or "tempt" in before.lower()) and TENTATIVE.search(before):
+    if may_deny(words) and DENIED_BEFORE.search(before):
         return None
-    letter, span = tail["letter"], tail.span("letter")
+    if (not DOUBTS.isdisjoint(words) or "tempt" in said) and TENTATIVE.search(before):
+        return None
+    letter, (first, last) = found["letter"], found.span("letter")
     if letter not in reader.letters:
-        return ParsedAnswer("out_of_range", rule="declaration", span=span)
-    return ParsedAnswer("answered", (letter,), "declaration", span)
+        return ParsedAnswer("out_of_range", rule="declaration", span=(low + first, low + last))
+    return ParsedAnswer("answered", (letter,), "declaration", (low + first, low + last))
 
 
 def by_only_letter(text: str, folded: str, reader: Reader) -> ParsedAnswer | None:
@@ -160,23 +168,37 @@ def by_only_letter(text: str, folded: str, reader: Reader) -> ParsedAnswer | Non
     words = folded.split()
     if not words:
         return ParsedAnswer("no_answer")
-    lone = lone_letters([word for word in words if len(word) == 1 and word.isalpha()], plain)
-    if (
-        lone is None
-        or len(lone) > 1
-        or any(reader.letters.issuperset(run) for run in CAPITALS.findall(plain))
-    ):
+    lone = lone_letters([word for word in words if word in SINGLE], plain)
+    if lone is None or len(lone) > 1:
         return None
+    for run in CAPITALS.findall(plain):
+        if reader.letters.issuperset(run):
+            return None
     known = CUES_WITH_COLON if ":" in text else CUES
-    cues = [word for word in words if word in known]
+    cues = [] if known.isdisjoint(words) else [word for word in words if word in known]
     if not lone:
         return by_words(plain, folded, words, reader) if not cues else None
-    return by_one_cue(plain, folded, cues, reader) if cues else by_first_letter(plain, words, lone[0], reader)
+    if cues:
+        return by_one_cue(plain, folded, cues, reader)
+    return by_pair(plain, words, lone[0], reader) or by_first_letter(plain, words, lone[0], reader)
+
+
+def by_pair(plain: str, words: Sequence[str], letter: str, reader: Reader) -> ParsedAnswer | None:
+    """Return the answer that a letter with its own option's text alone is: "C. L4-L5", "L4-L5 (C)"."""
+    first, exact = words[0] == letter, reader.wordings.letters_of
+    upper = letter.upper()
+    own = exact.get(tuple(words[1:] if first else words[:-1]))
+    if own != (upper,) or tuple(words) in exact or words[min(1, len(words) - 1)] in NEXT_TO_A_LETTER:
+        return None
+    found = (PAIR_FIRST if first else PAIR_LAST).match(plain)
+    if found is None or found["letter"] != upper or VERDICT.match(plain, found.start("letter")):
+        return None
+    return ParsedAnswer("answered", (upper,), "whole", found.span("letter"))
 
 
 def lone_letters(singles: list[str], plain: str) -> list[str] | None:
     """Return the lone letters that are no article, pronoun or clipped verb; None where one cannot tell."""
-    if not singles:
+    if not singles or ("'" not in plain and "a" not in singles and "i" not in singles):
         return singles
     known: list[str] = []
     if "'" in plain:
@@ -201,6 +223,8 @@ def lone_letters(singles: list[str], plain: str) -> list[str] | None:
 
 def by_one_cue(plain: str, folded: str, cues: Sequence[str], reader: Reader) -> ParsedAnswer | None:
     """Return the answer of a reply with one letter and one cue, "answer", that leads to it."""
+    if cues == ["answer"] and (lead := LEAD.match(plain)):
+        return by_lead(plain, lead.end(), reader)
     said = ANSWER.search(folded)
     if len(cues) > 1 or said is None:
         return None
@@ -216,6 +240,16 @@ def by_one_cue(plain: str, folded: str, cues: Sequence[str], reader: Reader) -> 
     if VERDICT.match(plain, named.start) or "tempt" in before or not DOUBTS.isdisjoint(before.split()):
         return None
     if "would" in plain[cue.end() : named.start].lower():
+        return None
+    return reader.judge(named, "declaration", plain)
+
+
+def by_lead(plain: str, place: int, reader: Reader) -> ParsedAnswer | None:
+    """Return the answer of a reply that opens with "The answer is" and the only letter after that."""
+    named = letters_at(plain, place, reader.letters)
+    if named is None or len(named.letters) != 1 or not plain[named.start].isupper():
+        return None
+    if VERDICT.match(plain, named.start) or DENIED_AFTER.match(plain, named.end):
         return None
     return reader.judge(named, "declaration", plain)
 
@@ -238,9 +272,11 @@ def by_words(plain: str, folded: str, words: Sequence[str], reader: Reader) -> P
     if len(exact) == 1:
         return reader.judge(Named(exact, *bare(plain)), "whole", plain)
     excuse = has_excuse(folded, frozenset(words))
-    matched = reader.wordings.matched_in(without_refusals(plain) if excuse else plain)
+    matched = reader.wordings.matched_in(CLAUSE.sub(calm, plain) if excuse else plain)
     if matched:
         return reader.judge(Named(matched, 0, len(plain)), "option_text", plain)
     return (
-        ParsedAnswer("refusal", rule="refusal") if excuse and is_refusal(plain) else ParsedAnswer("no_answer")
+        ParsedAnswer("refusal", rule="refusal")
+        if excuse and REFUSAL.search(plain)
+        else ParsedAnswer("no_answer")
     )

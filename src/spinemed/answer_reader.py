@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from .answer_containers import containers
 from .answer_letters import (
@@ -38,6 +38,16 @@ OPENS_WITH_LETTER = re.compile(
     rf"[(\[\"'【「]?(?P<letter>{ONE.pattern})(?P<sign>[)\]\"'】」]?\s{{0,3}}[.:,;)、。-]?)"
 )
 NUMBERED = re.compile(r"\d{1,3}[.):]\s{0,3}\(?(?P<letter>[A-Z])\)?")
+HEADS = (
+    r"\s*\(?(?P<letter>[A-Z])(?:\s*[.):]|\s+(?:is|shows?|has|looks?)\b)",
+    r"\s*\(?(?P<low>[a-z])[.)]\s",
+)
+FIRST_HEAD = re.compile("|".join(HEADS))
+LIST_HEAD = re.compile(rf"[\n.;,](?:{HEADS[0]}|(?<!\.){HEADS[1]})")
+LONE_LINE = re.compile(r"^[ \t(\[\"'【「|]{0,20}(?P<letter>[A-Z])[ \t)\]\"'.】」|]{0,20}$", re.MULTILINE)
+WALK_END = re.compile(r"[.!?;](?=\s)|[\n。！？；]")
+WORD_SIGN = re.compile(r"[^\W_]")
+LETTER_BEFORE_TEXT = re.compile(rf"(?P<letter>{ONE.pattern})\s?[).:]\s{{0,3}}")
 LOW_SIGN = re.compile(r"\s?[.:)\]](?:\s|$)")
 ENDS_WITH_LETTER = re.compile(r"^(?P<words>[^()\n]{1,300}?)\s*\((?P<letter>[A-Za-z])\)?[\s.]*$")
 AFTER_LETTER = re.compile(r"[)\]\"'】」]{0,2}\s{0,2}[.:,(–-]?\s{0,2}")
@@ -45,17 +55,19 @@ NEXT_WORD = re.compile(r"(?:because|since|as|due|weil|parce|porque|不|是)", re
 NEXT_REASON = re.compile(r"(?:because|since)\b")
 NEXT_DENIED = re.compile(
     r"\s{0,3}(?:is|was|can|could|would|must|seems?|looks?)(?:n't|\s+(?:\w+ly\s+)?(?:be\s+)?not)\b"
+    r"|(?:[项項]|选项|選項)?[都均也则則]?(?:不(?!是\s?[A-Z])|错|錯|[可应應]?以?排除)"
+    r"|[型级級类類图圖点點处處区區组組超段期]|[对對][比应應]"
 )
 GIVES_UP = re.compile(
     r"(?:unknown|unclear|undetermined|undecided|uncertain|none\b(?! other)|nothing\b|n/a\b"
     r"|not (?:sure|known|clear|certain)"
-    r"|(?:i|we) (?:do not|don't|can ?not|can't|am not|could not)|cannot be|can't be|未知|不确定|不知道|无法)",
+    r"|(?:i|we) (?:do not|don't|can ?not|can't|am not|could not)|cannot be|can't be"
+    r"|未知|不确定|不確定|不知道|无法|無法)",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedAnswer:
+class ParsedAnswer(NamedTuple):
     """What a reply chooses: `letters` (none unless answered), the rule, and the span in the raw reply.
 
     `conflict` says that the reply names one option by letter and words another; the letter is what counts,
@@ -94,12 +106,12 @@ class Reader:
             parsed = self.by_two_lines(plain) or self.in_text(plain)
             if found.kind == "tag" and parsed.rule == "none":
                 after = self.in_text(" " * found.end + without_markup(text[found.end :]))
-                return replace(after if after.letters else parsed, rule="container")
+                return (after if after.letters else parsed)._replace(rule="container")
             lone = OPENS_WITH_LETTER.fullmatch(plain.strip()) and parsed.status == "out_of_range"
             if parsed.rule == "none" or (found.kind == "box" and parsed.status != "answered" and not lone):
                 continue
             low, high = parsed.span
-            return replace(parsed, rule="container", span=(found.start + low, found.start + high))
+            return parsed._replace(rule="container", span=(found.start + low, found.start + high))
         return None
 
     def by_two_lines(self, text: str) -> ParsedAnswer | None:
@@ -189,7 +201,12 @@ class Reader:
         after = text[opening.end() :]
         if named is None and LOW_SIGN.match(text, opening.end("letter")):
             named = Named((opening["letter"].upper(),), *opening.span("letter"))  # "a. a bright disc"
-        if named is None or self.enumerates(after, named) or NEXT_DENIED.match(after):
+        if (
+            named is None
+            or self.enumerates(after, named)
+            or NEXT_DENIED.match(after)
+            or NEXT_DENIED.match(text, named.end)
+        ):
             return None
         if named.letters == ("Q",) and "Q" not in self.letters:
             return None  # "Q: ..." repeats the question
@@ -200,7 +217,7 @@ class Reader:
         if listed and ONE.match(text, listed.end()):
             return None  # "A, B and D are wrong"
         closed = text[opening.start()] in "([\"'【「"
-        ends = re.search(r"[^\W_]", text[named.end :]) is None
+        ends = WORD_SIGN.search(text, named.end) is None
         rest = after.lstrip()
         if text[named.start].isupper():
             stands = bool(opening["sign"].strip()) or closed or NEXT_WORD.match(rest) is not None
@@ -214,17 +231,21 @@ class Reader:
 
     def enumerates(self, rest: str, named: Named) -> bool:
         """Tell whether other option letters follow as list heads or sentence subjects."""
-        heads = re.finditer(
-            r"(?:^|[\n.;,])\s*\(?([A-Z])(?:\s*[.):]|\s+(?:is|shows?|has|looks?)\b)|(?:^|[\n;,])\s*\(?([a-z])[.)]\s",
-            rest,
-        )
-        others = self.letters - set(named.letters)
-        if not any(
-            letter in rest or f"{letter.lower()})" in rest or f"{letter.lower()}." in rest
-            for letter in others
-        ):
+        others = self.letters.difference(named.letters)
+        for letter in others:
+            low = letter.lower()
+            if letter in rest or f"{low})" in rest or f"{low}." in rest:
+                break
+        else:
             return False
-        return any((head[1] or head[2].upper()) in others for head in heads)
+        head = FIRST_HEAD.match(rest)
+        if head is None:
+            head = LIST_HEAD.search(rest)
+        while head is not None:
+            if (head["letter"] or head["low"].upper()) in others:
+                return True
+            head = LIST_HEAD.search(rest, head.end())
+        return False
 
     def by_lone_line(self, text: str) -> ParsedAnswer | None:
         """Rule 4: exactly one of the letters stands alone on a line of its own."""
@@ -245,20 +266,21 @@ class Reader:
         firm = [found for found in committed(calm, self.letters, COMMITTING) if not self.repeats_all(found)]
         if firm:
             return self.judge(corrected(text, firm[-1]), "commitment", text)
-        for found in (
-            committed(calm, self.letters, NAMING),
-            bracketed_letters(calm),
-            self.lettered_wordings(calm),
-            closing_letter(calm),
-        ):
-            agreed = single(found)
+        named: list[Named] = []
+        for found in committed(calm, self.letters, NAMING):
+            if self.repeats_all(found):  # "answer with the letter only: A, B, C or D"
+                calm = calm[: found.start] + " " * (found.end - found.start) + calm[found.end :]
+            else:
+                named.append(found)
+        for passing in (named, bracketed_letters(calm), self.lettered_wordings(calm), closing_letter(calm)):
+            agreed = single(passing)
             if agreed is not None and set(agreed.letters) <= self.letters:
                 return self.judge(agreed, "commitment", text)
         return None
 
     def lettered_wordings(self, text: str) -> Iterable[Named]:
         """Yield each letter that stands before its own option's text: "C) Decompression and fusion"."""
-        for head in re.finditer(rf"(?P<letter>{ONE.pattern})\s?[).:]\s{{0,3}}", text):
+        for head in LETTER_BEFORE_TEXT.finditer(text):
             worded = self.wordings.opening(text, head.end())
             if worded is not None and worded.letters == (head["letter"],):
                 yield Named((head["letter"],), head.start("letter"), worded.end)
@@ -266,7 +288,17 @@ class Reader:
     def by_wording(self, text: str) -> ParsedAnswer | None:
         """Rule 6: the options that the reply words, outside refusals and denials."""
         matched = self.wordings.matched(without_refusals(text))
+        if len(matched) == 1 and not self.multiple and (end := self.walk_end(text)):
+            matched = self.wordings.matched(without_refusals(text[end:]))
         return self.judge(Named(matched, 0, len(text)), "option_text", text) if matched else None
+
+    def walk_end(self, text: str) -> int:
+        """Return where a walk through lettered options ends ("A) L2-L3 is normal ..."), 0 without one."""
+        walked = list(self.lettered_wordings(text))
+        if len({named.letters for named in walked}) < 2:
+            return 0
+        stop = WALK_END.search(text, walked[-1].end)
+        return stop.end() if stop else len(text)
 
     def judge(self, named: Named, rule: str, text: str, words: str | None = None) -> ParsedAnswer:
         """Return the answer that letters make: one or several, in or out of range, worded alike or not."""
@@ -301,7 +333,7 @@ def bare(text: str) -> tuple[int, int]:
     >>> bare("-> (C). ")
     (3, 6)
     """
-    start, end = 0, len(text)
+    start, end = len(text) - len(text.lstrip()), len(text)
     while start < end and not (text[start].isalnum() or text[start] in "([{【「<≤≥+"):
         start += 1
     while start < end and not (text[end - 1].isalnum() or text[end - 1] in ")]}】」%+"):

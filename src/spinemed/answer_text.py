@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,6 +32,11 @@ MARKUP = re.compile(
     r"|option|letter|response|output|result|s|del)\s{0,3}/?>",
     re.IGNORECASE | re.MULTILINE,
 )
+BETWEEN = re.compile(  # two lines of a list of options
+    r"(?![0-9A-Za-z])[\s,;.|/•-]{0,20}(?:(?:or|and)\s+)?", re.IGNORECASE
+)
+ANGLED = re.compile(r"\s*<[A-Z]>[\s.]*")  # a letter, and not the tag of bold text
+MAY_MARK = re.compile(r"[\\~*$`{}#>•·-]")  # every mark has one of these signs
 CLAUSE = re.compile(r"[^.;!?\n。；！？]+")
 TURN = re.compile(
     r"\b(?:but|however|nevertheless|nonetheless|still|though|aber|jedoch|mais|pero)\b|但|不过|然而",
@@ -44,25 +49,31 @@ JUDGE = (
     r"|(?:see|read) (?:an|any|the|this|your) (?:\w+ )?(?:image|picture|scan|photo|film|attachment)s?)\b"
 )
 REFUSAL = re.compile(
+    r"^\s*consult\b|(?=\b[a-z]|[^\x00-\x7f])(?:"  # no other begins within a word
     r"\bsorry\b|\bapologi[sz]e|\bas an? (?:ai|artificial|language model)\b"
     r"|\bmust decline\b|\b(?:i|we) (?:decline|refuse)\b|\bno idea\b|\bunsure\b"
     r"|\b(?:do not|don'?t|does not|doesn'?t) (?:\w+ )?know\b|\bnot (?:\w+ )?(?:sure|certain)\b"
     r"|\b(?:can(?:no|')?t|can not|could(?: not|n'?t)|will not|won'?t|unable to|not able to"
     r"|(?:im|not )possible to)"
-    rf" (?:be |you |to |with |\w+ly )?{JUDGE}"
-    r"|\b(?:please|should|must|recommend|advise)\b[^\n]{0,30}\bconsult|^\s*consult\b"
-    r"|\bno (?:image|picture|scan|attachment) (?:is|was|has|attached|provided|found|visible)"
+    rf" (?:be able to |be |you |to |with |\w+ly )?{JUDGE}"
+    r"|\b(?:please|should|must|recommend|advise)\b[^\n]{0,30}\bconsult"
+    r"|\bplease\b[^.\n]{0,20}\b(?:see|visit|contact) (?:an?|your) [^.\n]{0,20}"
+    r"(?:doctor|physician|specialist|radiologist|surgeon|professional)\b"
+    r"|\b(?:please|could you|can you)\b[^.?\n]{0,20}\b(?:provide|upload|attach|share|re-?send|send)\b"
+    r"[^.?\n]{0,20}\b(?:images?|pictures?|scans?|photos?|films?|attachments?)\b"
+    r"|\bno (?:image|picture|scan|attachment) (?:is|was|has|came|comes|attached|provided|found|visible)"
     r"|\b(?:insufficient|not enough) (?:information|data|detail)"
     r"|\b(?:don'?t|do not) (?:see|have|receive) (?:an|any|the|access)\b"
     r"|\btoo (?:blurr?\w*|dark|unclear|poor) to\b"
-    r"|无法|不能(?:判断|确定|回答|提供|给出|诊断|识别)|抱歉|对不起|不知道|不确定|看不到|没有(?:看到|提供|收到)?图|请咨询|拒绝"
+    r"|无法|無法|[没沒]办法|[没沒]辦法|不能(?:判[断斷]|确定|確定|回答|提供|[给給]出|[诊診][断斷]|[识識][别別])|抱歉|[对對]不起"
+    r"|不知道|不确定|不確定|看不到|[没沒]有(?:看到|提供|收到)?[图圖]|[请請](?:先|您|你)?(?:咨询|諮詢|提供|上传|上傳)|拒[绝絕]"
     r"|\bkann (?:ich |das |es |dies |man )*(?:leider )?nicht\b|\bich kann\b[^.\n]{0,60}\bnicht\b"
     r"|\btut mir leid\b"
     r"|\bwei(?:ß|ss) (?:ich |es )*nicht\b|\bnicht (?:beurteil|bestimm|erkenn)bar\b|\bimpossible de\b"
     r"|\bje ne (?:peux|sais|suis) pas\b|\bdésolé|\bno (?:se )?pued[oe]\b|\blo siento\b|\bno (?:lo )?sé\b"
     r"|\bno es posible\b"
     r"|\bnon posso\b|\bnon è possibile\b|\bmi dispiace\b|\bnão (?:posso|sei|é possível)\b|\bdesculpe"
-    r"|できません|分かりません|わかりません|申し訳|할 수 없|모르겠|죄송|не могу|не знаю|извините",
+    r"|できません|分かりません|わかりません|申し訳|할 수 없|모르겠|죄송|не могу|не знаю|извините)",
     re.IGNORECASE,
 )
 EXCUSES = frozenset(
@@ -79,6 +90,11 @@ EXCUSES_TOGETHER = tuple(
         ("t not", "can could will able possible sure certain enough"),
         ("do don t does doesn dont doesnt", "know see have receive"),
         ("too", "dark unclear poor"),
+        (
+            "provide upload attach share resend send",
+            "image picture scan photo film attachment images pictures scans photos films attachments",
+        ),
+        ("please", "doctor physician specialist radiologist surgeon professional"),
     )
 )
 EXCUSE_STEMS = ("apolog", "desculpe", "blurr")
@@ -198,9 +214,11 @@ def without_markup(text: str) -> str:
     >>> without_markup(r"**C** $\boxed{B}$").split()
     ['C', 'B']
     """
+    if ANGLED.fullmatch(text):
+        return text.replace("<", "(").replace(">", ")")
     if "_" in text:
         text = EMPHASIS.sub(lambda match: " " * len(match[1]) + match[2] + " " * len(match[1]), text)
-    return blank(MARKUP, text)
+    return blank(MARKUP, text) if MAY_MARK.search(text) else text
 
 
 def without_echo(text: str, options: Mapping[str, str], *, torn: bool = True) -> str:
@@ -213,28 +231,72 @@ def without_echo(text: str, options: Mapping[str, str], *, torn: bool = True) ->
     >>> without_echo("A. L1\nB. L2\nC", {"A": "L1", "B": "L2", "C": "L3"}).strip()
     ''
     """
-    if len(options) < 2:
+    if len(options) < 2 or not may_echo(text, options):
         return text
-    return blank(echo_pattern(tuple(options.items()), torn), text)
+    lines = [line_of(letter, wording) for letter, wording in options.items()]
+    if torn and not copy_end(text, 0, lines) and is_torn_copy(text, lines, list(options)):
+        return " " * len(text)
+    pieces: list[str] = []
+    end = start = 0
+    while head := lines[0].search(text, start):
+        start = head.start()
+        stop = copy_end(text, start, lines)
+        if stop:
+            pieces += [text[end:start], " " * (stop - start)]
+            end = stop
+        start = stop or start + 1
+    return "".join(pieces) + text[end:]
+
+
+def may_echo(text: str, options: Mapping[str, str]) -> bool:
+    """Tell whether `text` has all words of the first two options, as a copy of the list needs."""
+    folded = text.casefold()
+    for wording in [*options.values()][:2]:
+        for word in wording.split():
+            if word.casefold() not in folded:
+                return False
+    return True
 
 
 @lru_cache(maxsize=4096)
-def echo_pattern(options: tuple[tuple[str, str], ...], torn: bool) -> re.Pattern[str]:
-    """Return the pattern of a copy of the option list, whole or, with `torn`, broken off at the end."""
-    lines = [
-        rf"\(?{letter}(?:\s*[.):,=、-]|\s+is\b)?\s*"
-        + r"\s+".join(re.escape(word) for word in wording.split())
-        for letter, wording in options
-    ]
-    between = r"(?![0-9A-Za-z])[\s,;.|/•-]{0,20}(?:(?:or|and)\s+)?"
-    pattern = r"(?<![0-9A-Za-z])" + between.join(lines)
-    if torn:
-        rest = r"\s*\Z"
-        for (letter, _), line in reversed([*zip(options, lines, strict=True)][2:]):
-            stump = rf"(?:{between}\(?{letter}[.):,、-]?\s{{0,3}}\w{{0,12}})?\s*\Z"
-            rest = f"(?:{between}{line}{rest}|{stump})"
-        pattern += rf"|\A\s*{lines[0]}{between}{lines[1]}{rest}"
-    return re.compile(pattern, re.IGNORECASE)
+def line_of(letter: str, wording: str) -> re.Pattern[str]:
+    """Return the pattern of one line of an option list: "A. L1", "(A) L1", "A is L1"."""
+    words = r"\s+".join([re.escape(word) for word in wording.split()])
+    return re.compile(rf"\(?{letter}(?:\s*[.):,=、-]|\s+is\b)?\s*{words}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=26)
+def stump_of(letter: str) -> re.Pattern[str]:
+    """Return the pattern of a line that breaks off after its letter, or before it, at the end of a reply."""
+    return re.compile(rf"(?:{BETWEEN.pattern}\(?{letter}[.):,、-]?\s{{0,3}}\w{{0,12}})?\s*\Z", re.IGNORECASE)
+
+
+def copy_end(text: str, start: int, lines: Sequence[re.Pattern[str]]) -> int:
+    """Return where a copy of the whole list that starts at `start` ends, 0 if none does."""
+    if start and text[start - 1].isascii() and text[start - 1].isalnum():
+        return 0
+    return lines_end(text, start, lines)
+
+
+def lines_end(text: str, start: int, lines: Sequence[re.Pattern[str]]) -> int:
+    """Return where the lines that follow each other from `start` on end, 0 if one is missing."""
+    line = lines[0].match(text, start)
+    for following in lines[1:]:
+        between = BETWEEN.match(text, line.end()) if line else None
+        line = following.match(text, between.end()) if between else None
+    return line.end() if line else 0
+
+
+def is_torn_copy(text: str, lines: Sequence[re.Pattern[str]], letters: Sequence[str]) -> bool:
+    """Tell whether `text` is a copy of two lines or more that breaks off."""
+    end = lines_end(text, len(text) - len(text.lstrip()), lines[:2])
+    for letter, following in zip(letters[2:], lines[2:], strict=True):
+        if not end or stump_of(letter).match(text, end):
+            return end > 0
+        between = BETWEEN.match(text, end)
+        line = following.match(text, between.end()) if between else None
+        end = line.end() if line else 0
+    return end > 0 and not text[end:].strip()
 
 
 def without_refusals(text: str) -> str:
@@ -243,17 +305,18 @@ def without_refusals(text: str) -> str:
     >>> without_refusals("I can't diagnose, but L4 looks low. Please consult a doctor.").split()
     ['but', 'L4', 'looks', 'low.', '.']
     """
+    return CLAUSE.sub(calm, text) if may_refuse(text) else text
 
-    def keep(match: re.Match[str]) -> str:
-        clause = match[0]
-        refusal = REFUSAL.search(clause) if may_refuse(clause) else None
-        if refusal is None:
-            return clause
-        turn = TURN.search(clause, refusal.end())
-        kept = clause[turn.start() :] if turn else ""
-        return " " * (len(clause) - len(kept)) + kept
 
-    return CLAUSE.sub(keep, text) if may_refuse(text) else text
+def calm(match: re.Match[str]) -> str:
+    """Return a clause, blanked where it refuses."""
+    clause = match[0]
+    refusal = REFUSAL.search(clause) if may_refuse(clause) else None
+    if refusal is None:
+        return clause
+    turn = TURN.search(clause, refusal.end())
+    kept = clause[turn.start() :] if turn else ""
+    return " " * (len(clause) - len(kept)) + kept
 
 
 def may_refuse(text: str) -> bool:
@@ -275,7 +338,8 @@ def has_excuse(folded: str, said: frozenset[str]) -> bool:
     for stem in EXCUSE_STEMS:
         if stem in folded:
             return True
-    return any(not said.isdisjoint(one) and not said.isdisjoint(other) for one, other in EXCUSES_TOGETHER)
+    pairs = [other for one, other in EXCUSES_TOGETHER if not said.isdisjoint(one)]
+    return bool(pairs) and not all(said.isdisjoint(other) for other in pairs)
 
 
 def is_refusal(text: str) -> bool:

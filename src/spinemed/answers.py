@@ -8,9 +8,8 @@ modules beside it (answer_*, level_grammar, levels) travel with it into metric f
 
 from __future__ import annotations
 
-import re
+import string
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from .answer_quick import quick
@@ -20,6 +19,7 @@ from .answer_reader import Reader
 from .answer_text import read_reply, without_echo, without_markup
 from .answer_wording import read_wordings
 
+LETTERS = frozenset(string.ascii_uppercase)
 LONGEST_SHORT = 32
 
 
@@ -61,7 +61,7 @@ def finished(parsed: ParsedAnswer, cut_off: bool, strict: bool) -> ParsedAnswer:
     """Return the state that counts: truncated where no answer came in time, strict where it was asked."""
     if cut_off and parsed.status == "no_answer":
         return ParsedAnswer("truncated", rule="cut_off")
-    return replace(parsed, status="ambiguous", letters=()) if strict and parsed.conflict else parsed
+    return parsed._replace(status="ambiguous", letters=()) if strict and parsed.conflict else parsed
 
 
 @lru_cache(maxsize=16_384)
@@ -86,7 +86,9 @@ def read_by_rules(reader: Reader, response: str) -> tuple[ParsedAnswer, bool]:
     reply = read_reply(response)
     text = without_echo(reply.text, reader.wordings.texts, torn=not reader.multiple)
     parsed = reader.in_container(text) or reader.in_text(without_markup(text))
-    return replace(parsed, span=reply.raw_span(*parsed.span)), reply.broke_off
+    if reply.places is not None:
+        parsed = parsed._replace(span=reply.raw_span(*parsed.span))
+    return parsed, reply.broke_off
 
 
 def may_extract(parsed: ParsedAnswer) -> bool:
@@ -103,7 +105,7 @@ def may_extract(parsed: ParsedAnswer) -> bool:
 
 def check_options(options: Mapping[str, str]) -> None:
     """Raise ValueError unless `options` maps two or more single upper-case letters to text."""
-    bad = [letter for letter in options if not re.fullmatch(r"[A-Z]", letter)]
+    bad = [letter for letter in options if letter not in LETTERS]
     if bad or len(options) < 2:
         raise ValueError(f"options need two or more single letters A to Z as keys, got {list(options)}")
     for letter, wording in options.items():

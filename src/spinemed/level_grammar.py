@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from .level_lookalikes import drop_lookalikes
 from .level_members import Member, apply_heads, apply_neighbours, mark_flags, members_of, sites_of_member
+from .level_patterns import may_name_level
 from .level_ranges import BLANK, REGION_NAMES, TRANSITIONAL, order_key
 from .level_scan import Scan
 from .level_scope import POLAR, mark_polarity, mark_sides, one_side
@@ -72,6 +73,8 @@ def parse_levels(text: str) -> ParsedLevels:
     ('L4', 'root:L5')
     """
     scan = Scan(text)
+    if not may_name_level(scan.low):
+        return _NOTHING
     scan.run()
     if not scan.atoms:
         return _NOTHING

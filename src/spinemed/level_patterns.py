@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
-from .level_words import Word, words
+from .level_words import REGION, SITE, Word, words
 
 OPENER: Final = "opener"  # kind of a word that may begin a numbered level: lumbar, fourth, Lendenwirbel
 
@@ -155,12 +155,38 @@ def _scanner(is_wide: bool) -> re.Pattern[str]:
     names = [word for word in vocabulary() if word.isascii() or word[0].isascii()]
     latin = trie(names, "(?![a-z])").removeprefix("(?:").removesuffix(")")
     ordinal = r"\d{1,2}(?:st|nd|rd|th|\.)(?= ?[a-z,/&-])"
-    pattern = rf"\b(?:{_SHORT}|{ordinal}|{latin}|{_COCCYX}|{_SIDE_LETTER})"
+    pattern = rf"\b(?=[0-9a-z])(?:{_SHORT}|{ordinal}|{latin}|{_COCCYX}|{_SIDE_LETTER})"
     if is_wide:
         others = [word for word in vocabulary() if not word[0].isascii()]
         firsts = "".join(sorted({word[0] for word in others})) + _HAN_REGION.strip("[]") + "第"
         pattern += rf"|(?=[{firsts}])(?:{_HAN_LABEL}|{_HAN_ORDERED}|{trie(others, '')})"
     return re.compile(pattern, re.ASCII)
+
+
+# One of them is in every level that a word begins: "fourth lumbar", "3. Lendenwirbel".
+_REGION_STEMS = ("lumb", "cervical", "thorac", "sacral", "dorsal", "wirbel")
+
+
+@cache
+def _names() -> re.Pattern[str]:
+    """Return the pattern of all in ASCII text that names a level or region by itself, region stems aside."""
+    named = [word for word, (kind, _) in vocabulary().items() if kind in (SITE, REGION) and word.isascii()]
+    rare = [word for word in named if not any(stem in word for stem in _REGION_STEMS)]
+    return re.compile(rf"\b(?=[a-z])(?:{_SHORT}|{_COCCYX}|{trie(rare, '(?![a-z])')})", re.ASCII)
+
+
+def may_name_level(low: str) -> bool:
+    """Tell whether a folded text can name a level or a region at all; the scanner need not run where not.
+
+    >>> may_name_level("the disc is dark on slice 12"), may_name_level("l4 is low")
+    (False, True)
+    """
+    if not low.isascii():
+        return True
+    for stem in _REGION_STEMS:
+        if stem in low:
+            return True
+    return _names().search(low) is not None
 
 
 _BEYOND_LATIN = re.compile(r"[^\x00-\xff]")
