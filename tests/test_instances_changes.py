@@ -112,6 +112,18 @@ def test_pictures_run_from_the_first_to_the_later_examination_and_the_text_says_
         assert str(truth.later.months) in one.question
 
 
+def test_both_pictures_of_what_is_compared_in_size_have_one_scale(
+    built: list[tuple[StudyRows, StudyTruth]],
+) -> None:
+    sized = {one.kind for one in FOLLOWED if one.side_mm is not None}
+    scales = [
+        {rows.pictures[picture].spacing_mm for picture in one.pictures}
+        for one, _, rows, _ in asked(built)
+        if one.kind in sized
+    ]
+    assert scales and all(len(one) == 1 for one in scales)
+
+
 def test_all_other_items_know_of_one_examination_alone(built: list[tuple[StudyRows, StudyTruth]]) -> None:
     seen = 0
     for rows, _ in built:

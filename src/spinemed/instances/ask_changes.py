@@ -26,6 +26,7 @@ from spinemed.instances.premise import view_of
 from spinemed.instances.shots import (
     CaseSeries,
     Shot,
+    Slice,
     frame_around,
     frame_of,
     outline,
@@ -190,9 +191,8 @@ def _slice_beside(one: CaseSeries, index: int, other: CaseSeries, site: str) -> 
 
 def _draft(case: Case, followed: Followed, asked: Asked, rng: np.random.Generator) -> Draft | None:
     pair, twins, cuts, (right, pool) = asked
-    shots = [_shot(case, followed, *seen, rng) for seen in zip(pair, twins, cuts, strict=True)]
-    whole = tuple(shot for shot in shots if shot is not None)
-    if len(whole) < len(shots):
+    shots = _shots(case, followed, pair, twins, cuts, rng)
+    if shots is None:
         return None
     sites = () if followed.side_mm is None else (twins[0].site,)
     return Draft(
@@ -200,7 +200,7 @@ def _draft(case: Case, followed: Followed, asked: Asked, rng: np.random.Generato
         sites,
         pool,
         right,
-        whole,
+        shots,
         _rests_on(followed.kind, pair, twins),
         _fields(followed.kind, pair),
     )
@@ -217,22 +217,47 @@ def _rests_on(kind: Kind, pair: Pair, twins: Twins) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(one.id for one in twins), *others)))
 
 
-def _shot(
-    case: Case, followed: Followed, series: CaseSeries, finding: Finding, index: int, rng: np.random.Generator
-) -> Shot | None:
-    """Return one picture: a window that holds the finding, with a ring on what is seen from the side."""
-    cut = slice_of(series, finding.evidence.plane, index)
+def _shots(
+    case: Case, followed: Followed, pair: Pair, twins: Twins, cuts: Cuts, rng: np.random.Generator
+) -> tuple[Shot, ...] | None:
+    """Return both pictures: windows of one scale that hold the findings, ringed where seen from the side.
+
+    A size is judged with the eye, so a pixel is as many mm in the later picture as in the earlier one. None
+    where no window holds a finding.
+    """
+    seen = [
+        (series, twin, slice_of(series, twin.evidence.plane, index))
+        for series, twin, index in zip(pair, twins, cuts, strict=True)
+    ]
     if followed.side_mm is None:
-        return shoot(case.study, series, cut, whole_frame(cut, rng), finding.evidence, rng)
-    middle = middle_of(series, finding, cut)
-    if middle is None:
+        return tuple(
+            shoot(case.study, series, cut, whole_frame(cut, rng), twin.evidence, rng)
+            for series, twin, cut in seen
+        )
+    middles = [middle for one in seen if (middle := middle_of(*one)) is not None]
+    if len(middles) < len(seen):
         return None
-    ring, spread = (None, _AXIAL_SPREAD) if cut.plane == "axial" else (middle, _SPREAD)
     for _ in range(_TRIES):
-        frame = frame_around(cut, middle, rng, followed.side_mm, spread=spread)
-        if outline(series, cut, frame).holds(finding):
-            return shoot(case.study, series, cut, frame, finding.evidence, rng, ring)
+        side = float(rng.uniform(*followed.side_mm))
+        frames = [
+            frame_around(cut, middle, rng, (side, side), spread=_spread(cut))
+            for (_, _, cut), middle in zip(seen, middles, strict=True)
+        ]
+        drawn = list(zip(seen, middles, frames, strict=True))
+        if all(outline(series, cut, frame).holds(twin) for (series, twin, cut), _, frame in drawn):
+            return tuple(
+                shoot(case.study, series, cut, frame, twin.evidence, rng, _ring_at(cut, middle))
+                for (series, twin, cut), middle, frame in drawn
+            )
     return None
+
+
+def _spread(cut: Slice) -> float:
+    return _AXIAL_SPREAD if cut.plane == "axial" else _SPREAD
+
+
+def _ring_at(cut: Slice, middle: tuple[float, float]) -> tuple[float, float] | None:
+    return None if cut.plane == "axial" else middle
 
 
 def _new_metastases(case: Case) -> Iterator[Draft]:

@@ -180,10 +180,13 @@ def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
 def _is_of_lead(one: Finding, problem: Problem) -> bool:
     """Return whether the leading plan covers a finding: at its site, or of its kind at its sites.
 
-    The plan of a root, a disc or a painful back does not cover the cord or the conus at its own level.
+    The plan of a root, a disc or a painful back does not cover the cord or the conus at its own level, nor
+    that of a worn disc a slip there.
     """
     lead = problem.finding
     if lead is None or (problem.lead not in _OF_CORD and _is_above_cauda(one)):
+        return False
+    if problem.lead == "degeneration" and one.pathology == "slip":
         return False
     return one.site == lead.site or (one.pathology == lead.pathology and one.site in problem.sites)
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
+from spinemed.instances.clinic.describe import vertebrae_seen
+from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.limits import isthmic_by_gap, of_series
 from spinemed.instances.clinic.problem import Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.told import told_findings
+from spinemed.levels import Level
 from spinemed.records import Finding, Pathology
 
 MOST_PICTURES: Final = 6
+_ANCHORS: Final = frozenset({Level.C2, Level.S1})
+"""Vertebrae that are known by their shape; of the sacrum a part is enough."""
 
 
 def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
@@ -84,6 +90,60 @@ def field_of(seen: Sequence[Finding], facts: CaseFacts, problem: Problem) -> lis
     slices = {_slice(one) for one in facts.findings if one.id in keys}
     held = [one for one in seen if one.pathology in ("vertebra", "vertebra_in_part")]
     return [one for one in held if not _beside(one).isdisjoint(slices)] or held
+
+
+def uncounted(facts: CaseFacts, problem: Problem) -> str:
+    """Return why the level of the leading finding cannot be counted in the key pictures; "" where it can.
+
+    An axial picture says nothing of its level, and the text does not either: it would give away what leads.
+    So the finding must be seen from the side or on a film, or its level in a sagittal picture of the same
+    modality (that of an axial MRI on MRI: CT and films show neither disc nor canal). A vertebra of it must be
+    whole there, and the series hold one to count from: C2, the sacrum, or an end of the range in the text.
+    """
+    lead = problem.finding
+    if lead is None:
+        return ""
+    keys = set(key_pictures(facts, problem))
+    shown = [one for one in facts.findings if one.id in keys]
+    slices = {_slice(one) for one in shown}
+    seen = [one for one in facts.findings if is_same(one, lead) and not _beside(one).isdisjoint(slices)]
+    modality = {series.uid: series.modality for series in facts.study.series}
+    alike = {modality[one.evidence.series] for one in seen}
+    aside = [one.evidence.series for one in seen if one.evidence.plane != "axial"]
+    level = [one.evidence.series for one in shown if one.evidence.plane == "sagittal"]
+    fields = [_field(facts, uid) for uid in {*aside, *(uid for uid in level if modality[uid] in alike)}]
+    held = [(whole, part) for whole, part in fields if _is_held(lead.site, whole, part)]
+    if not held and not aside:
+        return "the leading finding is seen in axial pictures alone, and none from the side shows its level"
+    if not held:
+        return "the pictures of the leading finding do not show its vertebrae"
+    ends = _ends(facts)
+    if not any(whole & ends or (whole | part) & _ANCHORS for whole, part in held):
+        return "the pictures of the leading finding show no vertebra to count from"
+    return ""
+
+
+def _field(facts: CaseFacts, series: str) -> tuple[set[Level], set[Level]]:
+    """Return the vertebrae that a series holds whole, and those that it holds in part alone."""
+    held: dict[str, set[Level]] = {"vertebra": set(), "vertebra_in_part": set()}
+    for one in facts.seen_in(series):
+        if one.pathology in held:
+            held[one.pathology].add(Level(one.site))
+    return held["vertebra"], held["vertebra_in_part"] - held["vertebra"]
+
+
+def _is_held(site: str, whole: set[Level], part: set[Level]) -> bool:
+    """Return whether a vertebra of a site is whole, or all are there in part beside one that is whole."""
+    levels = {Level(level) for level in site.split("-")}
+    beside = any(is_at_or_beside(level, other) for level in levels for other in whole)
+    return not levels.isdisjoint(whole) or (levels <= part and beside)
+
+
+def _ends(facts: CaseFacts) -> set[Level]:
+    """Return the first and the last vertebra of each run of those that the text says are wholly in view."""
+    seen = [Level(site) for site in vertebrae_seen(facts.findings)]
+    gaps = [pair for pair in pairwise(seen) if not is_at_or_beside(*pair)]
+    return {*seen[:1], *seen[-1:], *(level for pair in gaps for level in pair)}
 
 
 def _beside(one: Finding) -> set[tuple[str, int | None]]:

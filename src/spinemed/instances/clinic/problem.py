@@ -273,8 +273,19 @@ def _is_stenosis(one: Finding, facts: CaseFacts) -> bool:
     return one.site not in by_disc and all(severity(other) <= severity(one) for other in narrowed)
 
 
-def _is_isthmic(one: Finding, _facts: CaseFacts) -> bool:
-    return one.pathology == "slip" and one.detail == "isthmic" and (one.value or 0.0) > 0
+def _is_isthmic(one: Finding, facts: CaseFacts) -> bool:
+    return _is_lumbar_slip(one, facts) and one.detail == "isthmic" and (one.value or 0.0) > 0
+
+
+def _is_lumbar_slip(one: Finding, _facts: CaseFacts) -> bool:
+    """A slip leads in the lumbar spine alone: its history is that of a low back."""
+    return one.pathology == "slip" and Site.parse(one.site).region == "lumbar"
+
+
+def _is_wear(one: Finding, facts: CaseFacts) -> bool:
+    """Whatever is left leads as wear; a slip of the neck or the upper back does so only where it is alone."""
+    rest = [other for other in facts.findings if is_abnormal(other) and other.pathology != "slip"]
+    return one.pathology != "slip" or not rest
 
 
 def _is_root_stenosis(one: Finding, _facts: CaseFacts) -> bool:
@@ -326,11 +337,11 @@ _RULES: Final[dict[Lead, Callable[[Finding, CaseFacts], bool]]] = {
     "stenosis": _is_stenosis,
     "isthmic_slip": _is_isthmic,
     "root_stenosis": _is_root_stenosis,
-    "slip": _of("slip"),
+    "slip": _is_lumbar_slip,
     "kyphosis": _of("thoracic_kyphosis"),
     "ankylosing": _of("bridging"),
     "old_fracture": _of("fracture", "height_loss"),
     "postoperative": _of("cage", "screws"),
     "transitional": _of("transitional"),
-    "degeneration": lambda _one, _facts: True,
+    "degeneration": _is_wear,
 }
