@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench_corpus import write_corpus
 from PIL import Image
 
-from spinemed.bench.items import Item, read_items
-from spinemed.bench.running.asking import Rows
+from spinemed.bench.items import Item, read_items, stored
+from spinemed.bench.running.asking import Rows, in_stored_order
 from spinemed.bench.running.controls import Question, asked, in_order, is_positional, orders, questions
 from spinemed.bench.running.predict import Sample, read_status
 from spinemed.errors import ConfigError, SourceError
@@ -178,3 +179,23 @@ def test_rows_are_read_a_window_at_a_time(corpus: Path, monkeypatch: pytest.Monk
     assert [rows[place]["id"] for place in range(40)] == [each.item.id for each in found]
     assert len(rows.rows) == 8
     assert [row["id"] for row in rows[3:5]] == [each.item.id for each in found[3:5]]
+
+
+@pytest.mark.parametrize("control", ["none", "circular"])
+def test_questions_in_stored_order_are_read_in_one_pass(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, control: str
+) -> None:
+    monkeypatch.setattr("spinemed.bench.running.asking.ROWS_AT_ONCE", 6)
+    found, _ = Sample(corpus, "choice", control=control).questions()
+    ordered = in_stored_order(found, corpus, "choice", "test")
+    assert sorted(each.key for each in ordered) == sorted(each.key for each in found)
+    passes = []
+
+    def counted(*place: Any) -> Any:
+        passes.append(place)
+        return stored(*place)
+
+    monkeypatch.setattr("spinemed.bench.running.asking.stored", counted)
+    rows = Rows(corpus, "choice", "test", ordered, control)
+    assert [(row["id"], row["order"]) for row in rows] == [each.key for each in ordered]
+    assert len(passes) == 1

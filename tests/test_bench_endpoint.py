@@ -18,7 +18,7 @@ from bench_corpus import write_corpus
 from loopback import Loopback, Said, completion, loopback
 from typer.testing import CliRunner
 
-from spinemed.bench.items import prompts
+from spinemed.bench.items import stored
 from spinemed.bench.running.predict import Sample
 from spinemed.bench.running.runs import failures_file, read_predictions, read_run
 from spinemed.cli.running import app
@@ -55,9 +55,9 @@ def test_a_server_is_asked_what_the_corpus_asks_and_its_replies_are_stored(
         result = run(server, corpus, out, "--limit", "9", "--revision", "r7", "--max-new-tokens", "5")
         assert result.exception is None, result.output
     questions, _ = Sample(corpus, "choice", limit=9).questions()
-    rows = prompts(corpus, "choice", "test", [each.item.id for each in questions])
+    rows = list(stored(corpus, "choice", "test", [each.item.id for each in questions]))
     expected = set()
-    for row in rows.values():
+    for row in rows:
         uri = "data:image/png;base64," + base64.b64encode(row["images"][0]["bytes"]).decode()
         expected.add((uri, row["messages"][0]["content"]))
     asked = set()

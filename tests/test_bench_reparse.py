@@ -40,6 +40,8 @@ def stored(corpus: Path, tmp_path: Path, control: str = "none") -> Path:
                     "--control", control, "--out", str(out))  # fmt: skip
     assert made.exception is None, made.output
     lines = [json.loads(line) for line in out.read_text().splitlines()]
+    lines.sort(key=lambda line: line["status"] == "truncated")
+    lines.insert(2, lines.pop())
     assert lines[2]["status"] == "truncated"
     lines[0] |= {"status": "no_answer", "choice": ""}
     lines[1] |= {"choice": "A" if lines[1]["choice"] != "A" else "B"}

@@ -234,9 +234,7 @@ def may_hold(folded: str, words: Sequence[str]) -> bool:
 def pattern_of(wording: str) -> re.Pattern[str]:
     """Return the pattern that finds an option's words with any signs or an article between them."""
     words = [re.escape(word) for word in words_of(wording)] or [re.escape(wording)]
-    return re.compile(
-        r"(?<![0-9A-Za-zÀ-ɏ])" + BETWEEN.join(words) + r"(?![0-9A-Za-zÀ-ɏ])", re.IGNORECASE
-    )
+    return re.compile(r"(?<![0-9A-Za-zÀ-ɏ])" + BETWEEN.join(words) + r"(?![0-9A-Za-zÀ-ɏ])", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)

@@ -87,14 +87,15 @@ def rows(
     files: Sequence[Path], columns: Sequence[str], only: Collection[str] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield rows with the named columns, batch by batch; `only` keeps the rows with these ids."""
+    wanted = None if only is None else pa.array(sorted(only), pa.string())
     for file in files:
         try:
             shard = pq.ParquetFile(file)
             names = [name for name in columns if name in shard.schema_arrow.names]
             for batch in shard.iter_batches(batch_size=256, columns=names):
                 table = pa.Table.from_batches([batch])
-                if only is not None:
-                    table = table.filter(pc.is_in(table["id"], pa.array(sorted(only), pa.string())))
+                if wanted is not None:
+                    table = table.filter(pc.is_in(table["id"], wanted))
                 yield from table.to_pylist()
         except (pa.ArrowInvalid, OSError) as error:
             raise SourceError(f"{file} cannot be read ({error}); build the corpus again") from error
@@ -210,10 +211,9 @@ def pick(
     return kept
 
 
-def prompts(data: Path, config: str, split: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Return id -> row with `messages` and `images` (PNG bytes) for the given ids."""
-    files = shards(data, config, split)
-    return {row["id"]: row for row in rows(files, ("id", "messages", "images"), frozenset(ids))}
+def stored(data: Path, config: str, split: str, ids: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows with these ids, `messages` and `images` (PNG bytes), in the order of the shards."""
+    return rows(shards(data, config, split), ("id", "messages", "images"), frozenset(ids))
 
 
 def corpus_hash(data: Path, config: str, split: str) -> str:

@@ -51,7 +51,9 @@ def compare(
     for each in found.candidates:
         span = interval(each.low, each.high, found.right_or_wrong)
         left = f"; {each.left_out} items left out, not in every file" if each.left_out else ""
-        left += f"; {each.unscored} with neither sites nor a side as answer, not scored" if each.unscored else ""
+        left += (
+            f"; {each.unscored} with neither sites nor a side as answer, not scored" if each.unscored else ""
+        )
         typer.echo(f"  {each.name}: {share(each.mean, found.right_or_wrong)} {span}{left}")
     # A log has no width of its own, and eighty columns would cut the figures.
     Console(width=None if sys.stdout.isatty() else 140).print(pairs_table(found))

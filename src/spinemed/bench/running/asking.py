@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from spinemed.bench.items import prompts
+from spinemed.bench.items import rows, shards, stored
 from spinemed.bench.running.controls import Question, asked
 from spinemed.bench.running.weights import check_folders, folder_hash
 from spinemed.errors import ConfigError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from spinemed.bench.running.replies import Given
     from spinemed.llm.client import Endpoint
 
-ROWS_AT_ONCE = 512  # in memory with their pictures; reading a shard for each would take longer than answering
+ROWS_AT_ONCE = 256  # in memory with their pictures
 
 Row = dict[str, Any]
 """A prompt: `id`, `order`, `messages` up to the answer, and `images` with PNG bytes."""
@@ -45,13 +46,18 @@ class Answering:
 
 
 class Rows(Sequence[Row]):
-    """The prompts of questions under a control, read from the shards as they are asked for, in order."""
+    """The prompts of questions under a control, read from the shards as they are asked for.
+
+    Questions `in_stored_order` that are asked for one after the other take one pass over the shards; any
+    other order, and pictures of other items, take a pass for each window.
+    """
 
     def __init__(self, data: Path, config: str, split: str, asking: Sequence[Question], control: str) -> None:
         self.place = data, config, split
         self.asking, self.control = asking, control
         self.window = range(0)
         self.rows: Mapping[str, Row] = {}
+        self.ahead = stored(*self.place, {question.item.id for question in asking})
 
     def __len__(self) -> int:
         return len(self.asking)
@@ -68,8 +74,20 @@ class Rows(Sequence[Row]):
             self.window = range(place, min(place + ROWS_AT_ONCE, len(self)))
             near = [self.asking[each] for each in self.window]
             ids = {each.item.id for each in near} | {each.pictures_of for each in near if each.pictures_of}
-            self.rows = prompts(*self.place, ids)
+            self.rows = self.next_rows(ids)
         return asked(question, self.control, self.rows) | {"order": question.order}
+
+    def next_rows(self, ids: Set[str]) -> Mapping[str, Row]:
+        """Return the rows with these ids: those at hand and the next ones, or all in a pass of their own."""
+        found = {one: self.rows[one] for one in ids & self.rows.keys()}
+        found |= {row["id"]: row for row in islice(self.ahead, len(ids) - len(found))}
+        return found if ids == found.keys() else {row["id"]: row for row in stored(*self.place, ids)}
+
+
+def in_stored_order(questions: Sequence[Question], data: Path, config: str, split: str) -> list[Question]:
+    """Return the questions in the order in which the corpus stores their items."""
+    places = {row["id"]: place for place, row in enumerate(rows(shards(data, config, split), ("id",)))}
+    return sorted(questions, key=lambda question: places[question.item.id])
 
 
 def in_batches(answer: Callable[[Sequence[Row]], Sequence[Reply]], size: int) -> Ask:

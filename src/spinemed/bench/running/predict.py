@@ -11,7 +11,7 @@ from pathlib import Path
 from spinemed.answer_text import is_refusal
 from spinemed.answers import parse_answer
 from spinemed.bench.items import Item, corpus_hash, pick, read_items
-from spinemed.bench.running.asking import Answering, Ask, Rows
+from spinemed.bench.running.asking import Answering, Ask, Rows, in_stored_order
 from spinemed.bench.running.controls import Question, picture_counts, questions
 from spinemed.bench.running.replies import LONGEST_REPLY
 from spinemed.bench.running.runs import Run, Unanswered, append, failures_file, resumed
@@ -124,6 +124,7 @@ def predict(
         made, reasons = 0, Counter[str]()
         if not missing:
             return Outcome(made, reasons)
+        missing = in_stored_order(missing, data, run.config, run.split)
         rows = Rows(data, run.config, run.split, missing, run.control)
         for group in track(load()(rows), len(missing)):
             replies, lost = sorted_out(group, missing, run)
