@@ -6,7 +6,7 @@ The replies are made and mixed as a benchmark run mixes them: bare letters, lett
 sentences, several sentences of reasoning that end in a declaration, levels in words, refusals and a rest
 (German, Chinese, JSON, self-corrections, reasoning blocks). The options are drawn from 2,000 sets. Letters
 alone and letters with their text come back, all others hardly ever. `public` is `evaluate.load(...).compute`
-of evaluate_metrics/spine_choice with everything it makes (Arrow, a group, position, intervals); `library` is
+of evaluate_metrics/spine_choice with everything it makes (a group, position, intervals); `library` is
 `parse_answer` and a Wilson interval. The rivals are the first naive expression that comes to mind and, with
 --peers, lm-evaluation-harness' filter on the first 20,000 replies at once (see answer_parsers.py). Times are
 processor times of one core. Right counts the replies whose letter the maker had in mind, none for refusals: a

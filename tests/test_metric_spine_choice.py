@@ -179,3 +179,16 @@ def test_the_metric_and_the_library_read_alike(score: Callable[..., dict[str, An
         item = score([case["response"]], "A", json.dumps(case["options"]), return_items=True)["items"][0]
         parsed = answers.parse_answer(case["response"], case["options"])
         assert (item["status"], item["rule"], item["span"]) == (parsed.status, parsed.rule, list(parsed.span))
+
+
+def test_what_was_added_bit_by_bit_counts_as_whole_lists_do(metric: Any) -> None:
+    replies, keys = ["A", "not B", "It is L4.", "I cannot say."], ["A", "B", "B", "A"]
+    options = ['{"A": "L3", "B": "L4"}'] * 4
+    whole = metric.compute(predictions=replies, references=keys, options=options, return_items=True)
+    for place in range(4):
+        one = slice(place, place + 1)
+        metric.add_batch(predictions=replies[one], references=keys[one], options=options[one])
+    assert metric.compute(return_items=True) == whole
+    assert metric.compute(predictions=tuple(replies), references=keys, options=options)["n"] == 4
+    with pytest.raises(ValueError, match="Mismatch"):
+        metric.compute(predictions=replies[:3], references=keys, options=options)
