@@ -37,6 +37,7 @@ from spinemed.bench.items import Item
 from spinemed.bench.pages.report import write_report
 from spinemed.bench.score import Benchmark, open_benchmark, score_on
 from spinemed.intervals import wilson
+from spinemed.phantom.patient.seeds import FRESH
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "validity.json"
@@ -76,7 +77,7 @@ def build_corpus(out: Path, scratch: Path) -> None:
             seed=4, sources={"phantom": scratch}, splits=Shares(train=0.4, validation=0.0, test=0.6),
             marks_per_series=3, items_per_kind=6, open_share=0.2,
         ),
-        out, 1,
+        out, 1, seeds=FRESH,
     )  # fmt: skip
 
 
