@@ -199,8 +199,8 @@ def read_items(
         except (ValueError, TypeError) as error:
             named = f" ({ids[place]!r})" if ids is not None else ""
             raise ValueError(f"item {place}{named}: {error}") from error
-        cut_off = finish_reasons is not None and finish_reasons[place] == "length"
-        found.append(finished(parsed, cut_off or broke_off, strict))
+        cut_off = broke_off or (finish_reasons is not None and finish_reasons[place] == "length")
+        found.append(finished(parsed, cut_off, strict) if cut_off or strict else parsed)
     return found
 
 
