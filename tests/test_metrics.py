@@ -25,7 +25,7 @@ said = {}
 for name in sys.argv[1:]:
     folder = pathlib.Path(name)
     metric = evaluate.load(str(folder))
-    cases = json.loads((folder / "cases.json").read_text())
+    cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
     app = runpy.run_path(str(folder / "app.py"))
     boxes = [part.value for part in app["build"]().blocks.values() if part.__class__.__name__ == "Textbox"]
     said[folder.name] = [metric.compute(**case["inputs"]) for case in cases], app["score"](*boxes)
@@ -55,7 +55,7 @@ def assert_holds(result: dict[str, Any], expected: dict[str, Any], name: str) ->
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_a_metric_loads_from_its_folder_and_gives_its_worked_cases(folder: Path) -> None:
     metric = load(folder)
-    for case in json.loads((folder / "cases.json").read_text()):
+    for case in json.loads((folder / "cases.json").read_text(encoding="utf-8")):
         result = metric.compute(**case["inputs"])
         assert_holds(result, case["expected"], case["name"])
         assert json.loads(json.dumps(result, allow_nan=False)) == result  # plain Python values
@@ -70,7 +70,8 @@ def test_metrics_and_their_pages_run_alone_without_the_library(tmp_path: Path) -
     said = json.loads(run.stdout.splitlines()[-1])
     for folder in FOLDERS:
         results, page = said[folder.name]
-        for case, result in zip(json.loads((folder / "cases.json").read_text()), results, strict=True):
+        cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
+        for case, result in zip(cases, results, strict=True):
             assert_holds(result, case["expected"], case["name"])
         assert page["n"] == 2
 
