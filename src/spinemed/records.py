@@ -20,14 +20,14 @@ Numbering = Literal["phantom_truth", "file_labels", "counted_from_below", "count
 Pathology = FindingName
 Side = Literal["left", "right", "both", "central"]
 Posture = Literal["lying", "standing", "flexion", "extension", "unknown"]
-Plane = Literal["sagittal", "coronal", "axial", "radiograph"]
+Plane = Literal["sagittal", "coronal", "axial", "radiograph", "text"]
 Task = Literal["choice", "open", "dialogue", "report"]
 Axis = Literal["level", "pathology", "planning"]
 Kind = str
 """What an instance asks: a key of the templates in `spinemed.instances`."""
 
 Stage = Literal["draft", "revised", "gated"]
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "spinebench"]
 ParseStatus = Literal["answered", "no_answer", "refusal", "ambiguous", "out_of_range", "truncated"]
 
 
@@ -73,6 +73,19 @@ class Locator(Record):
     box: Box
 
 
+class Quote(Record):
+    """The words that a record rests on: characters [start, end) of a document, and what they say.
+
+    `document` is the id of a study whose `text` holds the document, or `rule:<key>` for a published rule
+    that is cited; then `text` is the citation and the span is that of the citation itself.
+    """
+
+    document: str
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    text: str
+
+
 class Provenance(Record):
     """Where a record comes from and which step made it."""
 
@@ -81,6 +94,7 @@ class Provenance(Record):
     synthetic: bool
     step: str
     locator: Locator | None = Field(default=None, description="none where no picture is shown")
+    quote: Quote | None = Field(default=None, description="where the record rests on words")
     parents: tuple[str, ...] = ()
 
 
@@ -115,6 +129,9 @@ class Study(Record):
     age_band: str = Field(default="unknown", description="a decade such as 60-69")
     series: tuple[Series, ...]
     stated: Path | None = Field(default=None, description="JSON lines of Finding from the source itself")
+    text: str = Field(default="", description="the written report of a study without pictures")
+    language: Literal["", "en", "zh"] = Field(default="", description="of `text`")
+    conditions: tuple[str, ...] = Field(default=(), description="what the source says the patient has")
 
 
 class Finding(Record):
@@ -163,6 +180,7 @@ class Finding(Record):
     pixels: int | None = None
     contrast: float | None = None
     evidence: Locator
+    quote: Quote | None = Field(default=None, description="of a written case: its words in the report")
 
 
 class Marker(Record):
@@ -221,6 +239,8 @@ class Instance(Record):
     modality: Modality | Literal["text"] = Field(description="of the first picture; text without one")
     stage: Stage
     provenance: Provenance
+    gates: tuple[str, ...] = Field(default=(), description="names of the checks that it passed")
+    template: str = Field(default="", description="kind/language/number of the wording")
 
 
 class Prediction(Record):

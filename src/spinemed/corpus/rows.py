@@ -17,6 +17,7 @@ Row = dict[str, Any]
 
 _TEXT, _WHOLE, _REAL, _FLAG = Value("string"), Value("int32"), Value("float64"), Value("bool")
 _BOX = {"left": _WHOLE, "top": _WHOLE, "right": _WHOLE, "bottom": _WHOLE}
+_QUOTE = {"document": _TEXT, "start": _WHOLE, "end": _WHOLE, "text": _TEXT}
 
 
 def features(config: Config) -> Features:
@@ -30,11 +31,18 @@ def features(config: Config) -> Features:
     return Features(columns[config])
 
 
-def question_row(instance: Instance, pictures: Sequence[Picture], split: Split) -> Row:
+def question_row(
+    instance: Instance,
+    pictures: Sequence[Picture],
+    split: Split,
+    side: str = "",
+    conditions: Sequence[str] = (),
+) -> Row:
     """Return the row of an instance in the config named as its task, with its pictures in order.
 
     `level` is the site asked about; `series` to `spacing_mm` describe the first picture, `box` that site
-    in pixels of its slice. They are empty where no picture is shown.
+    in pixels of its slice. They are empty where no picture is shown; `quote` names the words instead.
+    `side` is that of what is asked about, `conditions` are those of the study.
     """
     provenance, locator = instance.provenance, instance.provenance.locator
     first = pictures[0] if pictures else None
@@ -44,10 +52,12 @@ def question_row(instance: Instance, pictures: Sequence[Picture], split: Split) 
         "options": list(instance.options),
         "answer": instance.answer,
         "level": instance.sites[0] if instance.sites else "",
+        "side": side,
         "task": instance.task,
         "axis": instance.axis,
         "kind": instance.kind,
         "modality": instance.modality,
+        "conditions": list(conditions),
         "messages": [message.model_dump() for message in instance.messages],
         "sites": list(instance.sites),
         "study": instance.study,
@@ -62,7 +72,10 @@ def question_row(instance: Instance, pictures: Sequence[Picture], split: Split) 
         "box": None if locator is None else locator.box.model_dump(),
         "marker": None if first is None or first.marker is None else first.marker.model_dump(),
         "spacing_mm": None if first is None else first.spacing_mm,
+        "quote": None if provenance.quote is None else provenance.quote.model_dump(),
         "findings": list(instance.findings),
+        "gates": list(instance.gates),
+        "template": instance.template,
         "language": instance.language,
         "id": instance.id,
     }
@@ -82,6 +95,9 @@ def study_row(study: Study, split: Split) -> Row:
         "modalities": [series.modality for series in study.series],
         "sequences": [series.sequence for series in study.series],
         "label_schemes": [series.label_scheme for series in study.series],
+        "conditions": list(study.conditions),
+        "language": study.language,
+        "text": study.text,
     }
 
 
@@ -118,6 +134,7 @@ def finding_row(finding: Finding, study: Study, split: Split) -> Row:
         "slice_index": place.slice_index,
         "slice_id": place.slice_id,
         "box": place.box.model_dump(),
+        "quote": None if finding.quote is None else finding.quote.model_dump(),
     }
 
 
@@ -131,7 +148,8 @@ def _question_columns(choice: bool) -> dict[str, Any]:
         "images": List(Image()),
         "question": _TEXT,
         **({"options": List(_TEXT)} if choice else {}),
-        **dict.fromkeys(("answer", "level", "task", "axis", "kind", "modality"), _TEXT),
+        **dict.fromkeys(("answer", "level", "side", "task", "axis", "kind", "modality"), _TEXT),
+        "conditions": List(_TEXT),
         "messages": List({"role": _TEXT, "content": _TEXT}),
         "sites": List(_TEXT),
         **dict.fromkeys(("study", "patient", "split", "source"), _TEXT),
@@ -141,8 +159,10 @@ def _question_columns(choice: bool) -> dict[str, Any]:
         "box": _BOX,
         "marker": {"column": _REAL, "row": _REAL, "radius": _REAL},
         "spacing_mm": _REAL,
+        "quote": _QUOTE,
         "findings": List(_TEXT),
-        **dict.fromkeys(("language", "id"), _TEXT),
+        "gates": List(_TEXT),
+        **dict.fromkeys(("template", "language", "id"), _TEXT),
     }
 
 
@@ -151,7 +171,8 @@ def _study_columns() -> dict[str, Any]:
         **dict.fromkeys(("id", "patient", "split", "source", "licence"), _TEXT),
         "synthetic": _FLAG,
         **dict.fromkeys(("numbering", "sex", "age_band"), _TEXT),
-        **dict.fromkeys(("series", "modalities", "sequences", "label_schemes"), List(_TEXT)),
+        **dict.fromkeys(("series", "modalities", "sequences", "label_schemes", "conditions"), List(_TEXT)),
+        **dict.fromkeys(("language", "text"), _TEXT),
     }
 
 
@@ -171,4 +192,5 @@ def _finding_columns() -> dict[str, Any]:
         "slice_index": _WHOLE,
         "slice_id": _TEXT,
         "box": _BOX,
+        "quote": _QUOTE,
     }
