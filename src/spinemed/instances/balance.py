@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from spinemed.instances.templates import template_of
 from spinemed.instances.wording import answer_key
@@ -16,23 +17,28 @@ WAITING = 8
 Group = tuple[str, str]
 
 
-class Admitted(NamedTuple):
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Admitted(Generic[Item]):
     """What an item brought about: items that stay, the new one or earlier ones, and items that do not."""
 
-    kept: tuple[Instance, ...] = ()
-    refused: tuple[Instance, ...] = ()
+    kept: tuple[Item, ...] = ()
+    refused: tuple[Item, ...] = ()
 
 
-class _Offer(NamedTuple):
+@dataclass(frozen=True)
+class Offer(Generic[Item]):
     """A choice item as the balance sees it: what its options mean, whatever their wording and language."""
 
-    instance: Instance
+    item: Item
     right: str
     others: tuple[str, ...]
     has_few_answers: bool
 
 
-class PairBalance:
+class PairBalance(Generic[Item]):
     """Counts of which answer was right against which other, by kind and split; ask in build order.
 
     One study cannot balance its answers: it has one pattern of disease. Over a corpus, an item stays if its
@@ -45,17 +51,22 @@ class PairBalance:
 
     def __init__(self) -> None:
         self._wins: Counter[tuple[Group, str, str]] = Counter()
-        self._waiting: defaultdict[Group, list[_Offer]] = defaultdict(list)
+        self._waiting: defaultdict[Group, list[Offer[Item]]] = defaultdict(list)
 
-    def admit(self, instance: Instance, split: str = "") -> Admitted:
-        """Return what stays and what does not, now that this item came; neither where it waits."""
+    def admit(self: PairBalance[Instance], instance: Instance, split: str = "") -> Admitted[Instance]:
+        """Return what stays and what does not, now that this instance came; one that is no choice stays."""
         if instance.task != "choice":
             return Admitted((instance,))
-        group = split, instance.kind
-        offer = _offer(instance)
+        return self.take(offer_of(instance), (split, instance.kind))
+
+    def take(self, offer: Offer[Item], group: Group) -> Admitted[Item]:
+        """Return what stays and what does not, now that this offer came; neither where it waits.
+
+        `group` is (split, kind): offers of different groups are balanced apart.
+        """
         leads = self._leads(group, offer)
         if max(leads) > 0:
-            return Admitted(refused=(instance,))
+            return Admitted(refused=(offer.item,))
         if min(leads) < 0 or not offer.has_few_answers:
             return Admitted(tuple(self._keep(group, offer)))
         waiting = self._waiting[group]
@@ -64,27 +75,27 @@ class PairBalance:
                 waiting.remove(partner)
                 return Admitted((*self._keep(group, partner), *self._keep(group, offer)))
         if sum(one.right == offer.right for one in waiting) >= WAITING:
-            return Admitted(refused=(instance,))
+            return Admitted(refused=(offer.item,))
         waiting.append(offer)
         return Admitted()
 
-    def close(self) -> tuple[Instance, ...]:
+    def close(self) -> tuple[Item, ...]:
         """Return the items that waited for an opposite that never came; they do not stay."""
-        left = tuple(offer.instance for waiting in self._waiting.values() for offer in waiting)
+        left = tuple(offer.item for waiting in self._waiting.values() for offer in waiting)
         self._waiting.clear()
         return left
 
-    def _leads(self, group: Group, offer: _Offer) -> list[int]:
+    def _leads(self, group: Group, offer: Offer[Item]) -> list[int]:
         """Return how far the right answer is ahead of each other one."""
         wins, right = self._wins, offer.right
         return [wins[group, right, other] - wins[group, other, right] for other in offer.others]
 
-    def _keep(self, group: Group, offer: _Offer) -> list[Instance]:
+    def _keep(self, group: Group, offer: Offer[Item]) -> list[Item]:
         """Count an item that stays, and those that waited for it; return them."""
         kept, ready = [], [offer]
         while ready:
             one = ready.pop()
-            kept.append(one.instance)
+            kept.append(one.item)
             self._wins.update((group, one.right, other) for other in one.others)
             for waits in self._waiting[group]:
                 leads = self._leads(group, waits)
@@ -106,14 +117,15 @@ def out_of_balance(instance: Instance) -> Reject:
     )
 
 
-def _offer(instance: Instance) -> _Offer:
+def offer_of(instance: Instance) -> Offer[Instance]:
+    """Return a choice item as the balance sees it: its options by what they mean."""
     template = template_of(instance.kind)
     keys = [answer_key(template, instance.language, option) or option for option in instance.options]
     right = LETTERS.index(instance.answer)
     others = tuple(keys[:right] + keys[right + 1 :])
-    return _Offer(instance, keys[right], others, template.answers.form == "words")
+    return Offer(instance, keys[right], others, template.answers.form == "words")
 
 
-def _opposed(one: _Offer, other: _Offer) -> bool:
+def _opposed(one: Offer[Item], other: Offer[Item]) -> bool:
     """Whether each of two items has the right answer of the other among its wrong ones."""
     return one.right in other.others and other.right in one.others
