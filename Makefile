@@ -28,7 +28,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "==> installing the page and the test tools" >&2
-	@$(PIP) --editable '.[train,mini,space,llm,dev,oracles]'
+	@$(PIP) --editable '.[train,mini,space,llm,ray,release,dev,oracles]'
 	@touch $@
 
 demo: $(VENV)/.demo  ## Build a synthetic corpus, train, predict, score, write demo/report.html (<= 12 minutes)

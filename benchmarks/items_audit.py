@@ -22,12 +22,12 @@ import numpy as np
 
 from spinemed.imaging.radiograph import read_radiograph
 from spinemed.imaging.volume import read_volume
+from spinemed.instances.asking import Asking
 from spinemed.instances.balance import PairBalance
 from spinemed.instances.case import ask_case, ask_changes, case_of, follow_up_of
 from spinemed.instances.drafts import Case
 from spinemed.instances.premise import Known, shown_of
 from spinemed.instances.proof import right_options
-from spinemed.instances.series import Asking
 from spinemed.instances.shots import CaseSeries, slice_of
 from spinemed.instances.templates import templates
 from spinemed.phantom.export.study import write_studies

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from spinemed.imaging.volume import Volume
+from spinemed.instances.asking import Asking
 from spinemed.instances.case import case_of
 from spinemed.instances.drafts import Case
-from spinemed.instances.series import Asking
 from spinemed.instances.shots import CaseSeries
 from spinemed.levels import levels_between
 from spinemed.records import Box, Finding, Locator, Plane, Series, Study, content_id

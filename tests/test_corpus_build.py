@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,15 +166,17 @@ def test_the_columns_stand_in_the_agreed_order(phantom_corpus: Path) -> None:
         "options",
         "answer",
         "level",
+        "side",
         "task",
         "axis",
         "kind",
         "modality",
+        "conditions",
         "messages",
     ]
     whose = ["sites", "study", "patient", "split", "source", "synthetic", "licence"]
-    where = ["series", "plane", "slice_index", "box", "marker", "spacing_mm", "findings", "language", "id"]
-    agreed = asked + whose + where
+    where = ["series", "plane", "slice_index", "box", "marker", "spacing_mm", "quote", "findings"]
+    agreed = [*asked, *whose, *where, "gates", "template", "language", "id"]
     for config in QUESTIONS:
         path = next((phantom_corpus / "data" / config).glob("*.parquet"))
         columns = [name for name in agreed if config == "choice" or name != "options"]
@@ -235,12 +238,12 @@ def test_the_card_and_the_manifest_count_the_rows(phantom_corpus: Path) -> None:
         for split, count in splits.items():
             files = list((phantom_corpus / "data" / config).glob(f"{split}-*.parquet"))
             assert sum(pq.read_metadata(path).num_rows for path in files) == count
-            assert str(count) in next(
-                line for line in card.splitlines() if line.startswith(f"| `{config}` |")
+            assert f"{count:,}" in next(
+                line for line in card.splitlines() if line.startswith(f"| {config} |")
             )
     assert sum(manifest.kinds.values()) == sum(sum(manifest.rows[config].values()) for config in QUESTIONS)
     assert sum(manifest.rejects.values()) == manifest.rows["rejects"]["rejects"]
-    assert f"**All {manifest.studies} studies are synthetic**" in card
+    assert "**Everything is synthetic**" in card
 
 
 def test_the_manifest_names_every_file_and_no_place_of_this_machine(phantom_corpus: Path) -> None:
@@ -248,7 +251,7 @@ def test_the_manifest_names_every_file_and_no_place_of_this_machine(phantom_corp
     assert manifest is not None
     on_disk = contents(phantom_corpus)
     del on_disk["manifest.json"]
-    assert manifest.files == on_disk
+    assert {name: entry.sha256 for name, entry in manifest.files.items()} == on_disk
     for path in phantom_corpus.rglob("*"):
         assert path.suffix != ".py"
         if path.is_file():
@@ -281,10 +284,28 @@ def test_a_series_that_comes_twice_is_asked_once(phantom_studies: Path, tmp_path
     original = next(studies.iterdir())
     (studies / "phantom-799999").symlink_to(original.resolve())
     built = build(BuildConfig(sources={"phantom": studies}), tmp_path / "corpus")
-    series = sum(path.is_dir() for path in original.iterdir())
-    assert built.manifest.rejects["repeat: the same image already came with another study"] == series
+    assert built.manifest.rejects["repeat: the same study already came with another patient"] == 1
     patients = {row["patient"] for config in QUESTIONS for row in rows(built.out, config)}
     assert patients == {original.name}
+
+
+def test_an_image_that_comes_again_in_another_study_is_asked_once(
+    phantom_studies: Path, tmp_path: Path
+) -> None:
+    """Other identifiers, the same pixels: they must not reach another split."""
+    studies = few(phantom_studies, 1, tmp_path / "studies")
+    original = next(studies.iterdir()).resolve()
+    again = shutil.copytree(original, studies / "phantom-799999")
+    for place in again.rglob("*.dcm"):
+        header = dcmread(place)
+        header.StudyInstanceUID += ".9"
+        header.SeriesInstanceUID += ".9"
+        header.save_as(place)
+    (again / "findings.jsonl").write_text("", encoding="utf-8")
+    built = build(BuildConfig(sources={"phantom": studies}), tmp_path / "corpus")
+    assert built.manifest.rejects["repeat: the same image already came with another study"] > 3
+    asked = {row["patient"] for config in QUESTIONS for row in rows(built.out, config) if row["images"]}
+    assert len(asked) == 1
 
 
 def test_a_killed_build_leaves_nothing_published_and_the_next_one_says_so(tmp_path: Path) -> None:
@@ -304,19 +325,17 @@ def test_a_killed_build_leaves_nothing_published_and_the_next_one_says_so(tmp_pa
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("corpus.partial-*/data/*/.*.part")) and time.monotonic() < deadline:
-        if list(tmp_path.glob("phantom-studies/phantom-*")) and list(tmp_path.glob("corpus.partial-*")):
-            break
+    while not list(tmp_path.glob("phantom-studies/phantom-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert not out.exists()
-    assert len(list(tmp_path.glob("corpus.partial-*"))) == 1
+    assert len(list(tmp_path.glob("corpus.work-*"))) == 1
     said: list[str] = []
     build(BuildConfig(phantoms=Phantoms(count=1)), out, say=said.append)
-    assert any("left half-written by a build that was interrupted" in text for text in said)
+    assert any("settings, inputs or code have changed since" in text for text in said)
     assert out.is_dir()
-    assert not list(tmp_path.glob("corpus.partial-*"))
+    assert not list(tmp_path.glob("corpus.work-*"))
 
 
 def test_what_cannot_be_asked_publishes_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import read_mask, read_volume
+from spinemed.level_grammar import parse_levels
 from spinemed.level_labels import value_of
 from spinemed.records import Study
 from spinemed.sources import SOURCES
@@ -83,9 +84,13 @@ def test_a_crop_around_one_vertebra_is_asked_with_its_cut_neighbour(
         image.SetSpacing((1.5, 1.5, 1.5))
         sitk.WriteImage(sitk.DICOMOrient(image, axes), folder / f"sub-one_{ending}.nii.gz")
     rows = checked_rows(source, folder, tmp_path / "corpus")
-    answers = {(row["kind"], row["level"], row["messages"][-1]["content"]) for row in rows}
-    assert answers == {("marked_level", "L3", "L3"), ("level_below", "L3", "L4")}
-    assert all("L2" in row["question"] and "upper edge" in row["question"] for row in rows)
+    answers = {
+        (row["kind"], row["level"], *parse_levels(row["messages"][-1]["content"]).levels) for row in rows
+    }
+    further = {("exit_root", "L3", "root:L3"), ("disc_beside", "L3", "L2-L3"), ("disc_beside", "L3", "L3-L4")}
+    assert answers - further == {("marked_level", "L3", "L3"), ("level_below", "L3", "L4")}
+    assert all(parse_levels(row["question"]).levels == ("L2",) for row in rows)
+    assert all("upper edge" in row["question"] or "上缘" in row["question"] for row in rows)
     found = pq.read_table(tmp_path / "corpus" / "data" / "findings").to_pylist()
     assert Counter((row["pathology"], row["site"]) for row in found) == {
         ("vertebra", "L3"): 1,

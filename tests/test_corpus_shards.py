@@ -27,6 +27,9 @@ def question(picture: int, number: int) -> Row:
         "box": {"left": 1, "top": 2, "right": 3, "bottom": 4},
         "marker": None if picture % 2 else {"column": 1.0, "row": 2.0, "radius": 9.0},
         "spacing_mm": 1.0,
+        "conditions": ["healthy"],
+        "gates": ["level_parser"],
+        "quote": {"document": "s", "start": 0, "end": 4, "text": "text"},
         "id": f"{picture}-{number}",
     }
     return row

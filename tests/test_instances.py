@@ -22,8 +22,8 @@ from spinemed.imaging.volume import Volume
 from spinemed.instances import Asking, ask
 from spinemed.instances.chains import chain_of
 from spinemed.instances.options import option_set
+from spinemed.instances.templates import template_of
 from spinemed.instances.windows import FEWEST_WHOLE, HEIGHT_PX, WIDTH_PX, draw_window, windows_open
-from spinemed.instances.wordings import wordings
 from spinemed.level_grammar import parse_levels
 from spinemed.level_labels import value_of
 from spinemed.levels import Level, levels_between
@@ -85,7 +85,7 @@ def asked(levels: Sequence[str], seed: int, open_share: float = 0.0, draw: int =
 
 def asked_of(one_spine: Spine, open_share: float = 0.0, draw: int = 0) -> Asked:
     study, volume, _, findings = one_spine
-    found = list(ask(study, study.series[0], volume, findings, Asking(draw, open_share, 12)))
+    found = list(ask(study, study.series[0], volume, findings, Asking(draw, open_share, 12, ("en",))))
     return (
         [one for one in found if isinstance(one, Picture)],
         [one for one in found if isinstance(one, Instance)],
@@ -104,8 +104,16 @@ def choices() -> tuple[Instance, ...]:
 
 
 def order(options: Sequence[str]) -> list[str]:
-    """Return options from the head down, ranges by their first vertebra."""
-    return sorted(options, key=lambda option: Level(option.split(" to ")[0]))
+    """Return options from the head down, ranges by their first vertebra, counts by their number."""
+    return sorted(options, key=place)
+
+
+def place(option: str) -> tuple[int, int]:
+    """Return where an option lies along the spine: its region, and the number in it."""
+    if option.isdigit():
+        return 0, int(option)
+    name = parse_levels(option).levels[0].removeprefix("root:").split("-")[0]
+    return "CTLS".index(name[0]), int(name[1:])
 
 
 def right_option(instance: Instance) -> str:
@@ -118,7 +126,11 @@ def test_letters_are_uniform() -> None:
     assert chisquare([counts[letter] for letter in "ABCD"]).pvalue > 0.01
 
 
-@pytest.mark.parametrize("kind", ["marked_level", "level_above", "level_below", "levels_in_view"])
+KINDS = ("marked_level", "level_above", "level_below", "levels_in_view")
+FURTHER = ("disc_beside", "level_two_away", "exit_root", "count_in_view")
+
+
+@pytest.mark.parametrize("kind", KINDS + FURTHER)
 def test_the_right_option_has_every_rank_alike(kind: str) -> None:
     of_kind = [one for one in choices() if one.kind == kind]
     ranks = Counter(order(one.options).index(right_option(one)) for one in of_kind)
@@ -162,8 +174,10 @@ def clues(instance: Instance, option: str) -> list[str]:
 def test_wrong_options_are_mostly_within_three_levels() -> None:
     far = near = 0
     for one in choices():
-        first = [Level(option.split(" to ")[0]) for option in one.options]
-        right = Level(right_option(one).split(" to ")[0])
+        if one.kind not in KINDS:
+            continue
+        first = [parse_levels(option).levels[0] for option in one.options]
+        right = parse_levels(right_option(one)).levels[0]
         for level in first:
             steps = len(levels_between(level, right)) - 1
             near += 1 <= steps <= 3
@@ -191,10 +205,14 @@ def test_every_text_reads_back_as_meant() -> None:
         for one in asked(LUMBAR, seed)[1] + asked(LUMBAR, seed, open_share=1.0)[1]:
             text = right_option(one) if one.task == "choice" else one.answer
             said = tuple(site for site in parse_levels(text).levels if ":" not in site)
-            if one.kind == "height_loss":
+            if one.kind in ("height_loss", "count_in_view"):
                 assert said == ()
+                assert one.kind == "height_loss" or int(text) == len(chain) - chain.index(one.sites[0])
                 continue
             here = chain.index(one.sites[0])
+            if one.kind in FURTHER:
+                assert parse_levels(text).levels == (further(one, here),)
+                continue
             expected = {
                 "marked_level": (chain[here],),
                 "level_above": (chain[here - 1],),
@@ -203,6 +221,16 @@ def test_every_text_reads_back_as_meant() -> None:
             }[one.kind]
             assert said == expected
             assert one.messages[-1].content == (f"{text} ({one.answer})" if one.task == "choice" else text)
+
+
+def further(one: Instance, here: int) -> str:
+    """Return what the chain of a lumbar spine says to a further question about its vertebra `here`."""
+    if one.kind == "exit_root":
+        return f"root:{LUMBAR[here]}"
+    if one.kind == "disc_beside":
+        first = here - ("above" in one.question.replace("above the sacrum", ""))
+        return f"{LUMBAR[first]}-{LUMBAR[first + 1]}"
+    return LUMBAR[here + (-2 if "upwards" in one.question.replace("sacrum upwards", "") else 2)]
 
 
 def test_the_marked_body_lies_under_the_ring_and_at_the_box() -> None:
@@ -228,7 +256,7 @@ def test_rings_are_alike_whatever_they_mark() -> None:
 
 def test_pictures_are_at_most_128_by_256_and_red_is_only_in_the_ring() -> None:
     picture = next(picture for picture in asked(LUMBAR, 1)[0] if picture.marker is not None)
-    pixels = np.asarray(Image.open(io.BytesIO(picture.png))).astype(int)
+    pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
     assert pixels.shape == (picture.height, picture.width, 3)
     assert picture.height <= HEIGHT_PX
     assert picture.width <= WIDTH_PX
@@ -268,7 +296,7 @@ def test_without_sacrum_and_c2_the_question_names_the_highest_complete_vertebra(
     pictures, instances, _ = asked(levels, 3)
     assert pictures
     for one in instances:
-        if one.kind == "height_loss":
+        if one.kind in ("height_loss", "count_in_view"):
             continue
         said = [site for site in parse_levels(one.question).levels if ":" not in site]
         assert len(said) == 1
@@ -281,7 +309,7 @@ def test_from_c2_levels_are_counted_down() -> None:
     levels = [level.value for level in levels_between("C2", "T3")]
     instances = asked(levels, 5)[1]
     assert instances
-    assert all("C2" in one.question for one in instances if one.axis == "level")
+    assert all("C2" in one.question for one in instances if one.kind in KINDS)
     assert "C2" not in {one.sites[0] for one in instances if one.kind == "marked_level"}
 
 
@@ -340,7 +368,7 @@ def test_a_vertebra_alone_is_counted_from_the_neighbour_that_the_edge_cuts(
     mask = cropped[2]
     for draw in range(12):
         pictures, asked_here, _ = asked_of(cropped, draw=draw)
-        instances = [one for one in asked_here if one.axis == "level"]
+        instances = [one for one in asked_here if one.kind in KINDS]
         assert {one.kind: one.answer for one in instances} == answers
         for one in instances:
             assert one.task == "open"
@@ -395,7 +423,7 @@ def test_a_neighbour_cut_from_the_side_or_out_of_line_is_not_counted_from(side: 
 def test_two_whole_vertebrae_are_counted_from_the_highest_though_another_is_cut() -> None:
     _, instances, _ = asked_of(crop(80, L1=(0, 10), L2=(16, 40), L3=(46, 70)))
     assert {one.answer for one in instances if one.kind == "marked_level"} == {"L3"}
-    assert all("complete vertebra" in one.question for one in instances)
+    assert all("complete" in one.question for one in instances if one.kind != "count_in_view")
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
@@ -406,7 +434,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 def test_a_series_with_few_vertebrae_is_asked_without_options() -> None:
     """With fewer than four answers that can be right, wrong options would give themselves away."""
-    assert {one.task for one in asked(("L2", "L3", "L4", "L5", "S1"), 2)[1]} == {"open"}
+    assert {one.task for one in asked(("L3", "L4", "L5", "S1"), 2)[1]} == {"open"}
+    four = asked(("L2", "L3", "L4", "L5", "S1"), 2)[1]
+    assert {one.kind for one in four if one.task == "choice"} <= {
+        "marked_level",
+        "exit_root",
+        "height_loss",
+        *FURTHER,
+    }
 
 
 def test_a_picture_is_asked_in_one_form_only() -> None:
@@ -418,10 +453,27 @@ def test_a_picture_is_asked_in_one_form_only() -> None:
     assert {task for tasks in forms.values() for task in tasks} == {"choice", "open"}
 
 
-def test_every_kind_has_three_to_six_wordings_and_states_how_to_count() -> None:
-    words = wordings()
-    for kind, texts in words.questions.items():
-        assert 3 <= len(set(texts)) <= 6
-        assert all(("{numbering}" in text) == (kind != "height_loss") for text in texts)
-    for one in choices()[:200]:
-        assert re.search("sacrum", one.question)
+def test_every_question_of_a_picture_is_of_one_language_and_says_how_to_count() -> None:
+    study, volume, _, findings = spine(LUMBAR, 1)
+    asking = Asking(0, 0.5, 12)
+    found = [
+        one for one in ask(study, study.series[0], volume, findings, asking) if isinstance(one, Instance)
+    ]
+    languages: dict[str, set[str]] = {}
+    for one in found:
+        languages.setdefault(one.pictures[0], set()).add(one.language)
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in one.question) == (one.language == "zh")
+        if "numbering" in template_of(one.kind).fields:
+            assert re.search("sacrum|lumbar|骶骨", one.question)
+    assert {len(spoken) for spoken in languages.values()} == {1}
+    assert {spoken for one in languages.values() for spoken in one} == {"en", "zh"}
+
+
+def test_every_instance_names_the_checks_that_it_passed_and_its_wording() -> None:
+    for one in asked(LUMBAR, 2, open_share=0.5)[1]:
+        kind, language, number = one.template.split("/")
+        assert (kind, language) == (one.kind, one.language)
+        assert 1 <= int(number) <= len(template_of(one.kind).sentences(one.language))
+        assert {"level_parser", "read_back", "visible"} <= set(one.gates)
+        assert ("counting_rule" in one.gates) == ("numbering" in template_of(one.kind).fields)
+        assert f"one_right_{'option' if one.task == 'choice' else 'answer'}" in one.gates

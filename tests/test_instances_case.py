@@ -14,18 +14,20 @@ from case_fixture import Fabricated
 from PIL import Image
 from scipy.stats import chisquare
 
+from spinemed.facts.planning.sources import CITATIONS
 from spinemed.instances.ask_changes import FOLLOWED
-from spinemed.instances.balance import WAITING, PairBalance, out_of_balance
+from spinemed.instances.asking import Asking
+from spinemed.instances.balance import WAITING, Admitted, PairBalance, out_of_balance
 from spinemed.instances.case import ask_case, case_of
 from spinemed.instances.drafts import Case
 from spinemed.instances.gate import levels_named
 from spinemed.instances.landmarks import LANDMARKS
 from spinemed.instances.premise import Known, Shown, shown_of
 from spinemed.instances.proof import TRUTHS, right_options
-from spinemed.instances.series import Asking
 from spinemed.instances.shots import picture_of, slice_of
 from spinemed.instances.templates import template_of
 from spinemed.instances.wording import answer_key, fields_read, wording_fits
+from spinemed.levels import DEFAULT_NUMBERING
 from spinemed.records import Instance, Picture, Reject
 
 LETTERS = "ABCDE"
@@ -377,7 +379,7 @@ def test_the_first_item_of_a_kind_with_few_answers_waits_for_its_opposite() -> N
     assert PairBalance().admit(level).kept == (level,)
     opposite = item.model_copy(update={"id": "opposite", "answer": "A"})
     balance = PairBalance()
-    assert balance.admit(item) == ((), ())
+    assert balance.admit(item) == Admitted()
     assert balance.admit(opposite).kept == (item, opposite)
     assert balance.close() == ()
     again = PairBalance()
@@ -394,3 +396,61 @@ def meant(item: Instance, option: str) -> str:
 def wrong(item: Instance) -> list[str]:
     """Return what the wrong options mean."""
     return [meant(item, option) for option in item.options if option != right_of(item)]
+
+
+def test_a_picture_of_a_site_is_asked_for_what_else_its_slice_shows() -> None:
+    """The answers of each such picture agree with what was drawn, in one language and form."""
+    by_picture: dict[tuple[int, str], list[Instance]] = {}
+    for number in range(STUDIES):
+        for item in asked(number).items:
+            if len(item.pictures) == 1:
+                by_picture.setdefault((number, item.pictures[0]), []).append(item)
+    several = {place: items for place, items in by_picture.items() if len(items) > 1}
+    for items in several.values():
+        assert len({(item.language, item.task) for item in items}) == 1
+        assert len({item.kind for item in items}) == len(items)
+    beside = [(n, i) for (n, _), items in several.items() for i in items if items[0].axis == "pathology"]
+    assert {item.kind for _, item in beside} >= {"herniation_side", "herniation_zone", "canal_stenosis"}
+    for number, item in beside:
+        if item.kind in GRADES:
+            text = right_of(item) if item.options else item.answer
+            drawn = made(number).truths[item.sites[0]][GRADES[item.kind]]
+            assert answer_key(template_of(item.kind), item.language, text) == drawn
+
+
+def test_further_questions_of_a_ring_follow_from_the_level_under_it() -> None:
+    """Judged by the body that the ring was drawn on, for spines from the head to the sacrum."""
+    order = [level.value for level in DEFAULT_NUMBERING.levels]
+    counted = Counter[str]()
+    for number in range(STUDIES):
+        for item in asked(number).items:
+            text = right_of(item) if item.options else item.answer
+            said = answer_key(template_of(item.kind), item.language, text)
+            fields = fields_read(item.kind, item.language, item.question)
+            place = order.index(item.sites[0]) if item.sites and item.sites[0] in order else 0
+            if item.kind == "disc_beside":
+                first = place - (fields["side"] == "above")
+                assert said == f"{order[first]}-{order[first + 1]}"
+            elif item.kind == "level_two_away":
+                assert said == order[place + (2 if fields["way"] == "down" else -2)]
+            elif item.kind == "exit_root":
+                neck = item.sites[0].startswith("C")
+                assert said == (f"C{int(item.sites[0][1:]) + 1}" if neck else item.sites[0])
+            counted[item.kind] += 1
+    assert min(counted[kind] for kind in ("disc_beside", "level_two_away", "exit_root", "count_in_view")) >= 5
+
+
+def test_every_instance_has_a_place_or_a_quote_and_names_its_checks_and_wording() -> None:
+    for _, item in [pair for pair in choices() if pair[1].language == "en"][:400]:
+        where = item.provenance
+        assert (where.locator is not None) == bool(item.pictures)
+        assert (where.quote is not None) == (not item.pictures)
+        if where.quote is not None:
+            assert where.quote.document.removeprefix("rule:") in CITATIONS
+            assert where.quote.text == CITATIONS[where.quote.document.removeprefix("rule:")]
+            assert (where.quote.start, where.quote.end) == (0, len(where.quote.text))
+        assert ("published_rule" in item.gates) == (not item.pictures)
+        kind, language, number = item.template.split("/")
+        assert (kind, language) == (item.kind, item.language)
+        pattern = template_of(kind).sentences("en")[int(number) - 1].split("{")[0].strip()
+        assert pattern.lower() in item.question.lower()

@@ -320,6 +320,9 @@ def test_instances_carry_pictures_findings_and_provenance() -> None:
     assert set(first.pictures) <= {one.id for one in pictures.values()}
     assert [one.split("-")[1] for one in first.pictures] == ["t2", "t2_axial", "ct", "t2", "t2_axial", "t2"]
     assert (first.stage, first.axis, first.sites[0]) == ("gated", "planning", "L4-L5")
+    assert {"level_parser", "supported", "published_rule"} <= set(first.gates)
+    assert first.template == f"{first.kind}/en/{len(first.messages) // 2}"
+    assert [one.gates[-1] for one in made if isinstance(one, Instance)][2:] == ["six_sections"] * 2
     assert first.answer == first.messages[-1].content and first.question == first.messages[0].content
 
 

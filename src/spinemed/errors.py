@@ -4,6 +4,7 @@
     ├── SourceError        a study folder or file cannot be used
     │   └── GeometryError  an image and its mask do not lie on the same grid
     ├── OutputError        a result cannot be written, or something unfinished is in its place
+    ├── LeakError          two splits, or a corpus and a benchmark, have something in common
     ├── ConfigError        a configuration names something unknown or impossible
     └── ModelError         a model, adapter or its weights cannot be loaded
 
@@ -26,6 +27,10 @@ class GeometryError(SourceError):
 
 class OutputError(SpinemedError):
     """A result cannot be written, or something unfinished is in its place."""
+
+
+class LeakError(SpinemedError):
+    """Two splits of a corpus, or a corpus and a benchmark, have something in common; none may be allowed."""
 
 
 class ConfigError(SpinemedError):

@@ -6,15 +6,27 @@ import sys
 
 import typer
 
-from spinemed.cli import answers, benchdata, corpus, judging, paper, running, scoring, statistics
+from spinemed.cli import (
+    answers,
+    benchdata,
+    corpus,
+    judging,
+    paper,
+    push,
+    release,
+    running,
+    scoring,
+    statistics,
+)
 from spinemed.errors import SpinemedError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for part in (corpus, running, scoring, answers, statistics, judging):
+for part in (corpus, release, running, scoring, answers, statistics, judging):
     app.add_typer(part.app)
 for part in (benchdata, paper):
     running.bench_app.add_typer(part.app)
 app.add_typer(running.bench_app, name="bench")
+app.add_typer(push.app, name="push")
 
 
 @app.callback()

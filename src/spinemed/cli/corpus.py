@@ -121,10 +121,19 @@ def build(
     phantoms: Annotated[
         int | None, typer.Option(min=1, help="Synthetic patients drawn without a source.")
     ] = None,
+    written: Annotated[
+        int | None, typer.Option(min=0, help="Synthetic written cases, without pictures.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Draws windows, wordings, options, letters.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Tasks that run at once.")] = 2,
+    executor: Annotated[
+        str, typer.Option(help="Where tasks run: local, slurm, ray or hfjobs. The bytes are the same.")
+    ] = "local",
+    executor_config: Annotated[
+        Path | None, typer.Option(help="Settings of the executor as YAML; see docs/scale.md.")
+    ] = None,
     label_scheme: Annotated[
         str | None, typer.Option(help="Numbering of multi-label TotalSegmentator masks.")
     ] = None,
@@ -133,16 +142,24 @@ def build(
 ) -> None:
     """Build the corpus: studies with vertebra masks become questions that load_dataset reads.
 
+    A build that was killed goes on where it was when the same command is given again.
+
     Examples: spinemed build --phantoms 100
 
     spinemed build --source totalsegmentator=FOLDER --source verse=OTHER --out my-corpus
+
+    spinemed build --config dataset_scripts/spinemed_450k/build.yaml --executor ray
     """
     import json
 
     from spinemed.corpus import report
     from spinemed.corpus.build import build as build_corpus
     from spinemed.corpus.config import load_config, overridden
+    from spinemed.corpus.executors import executor_settings
 
-    settings = overridden(load_config(config), source or [], phantoms, seed, label_scheme)
-    built = build_corpus(settings, out, workers, force, say=lambda text: typer.echo(text, err=True))
+    settings = overridden(load_config(config), source or [], phantoms, seed, label_scheme, written)
+    where = executor_settings(executor_config, executor, workers)
+    built = build_corpus(
+        settings, out, workers, force, say=lambda text: typer.echo(text, err=True), executor=where
+    )
     typer.echo(json.dumps(report.as_json(built), indent=1) if as_json else "\n".join(report.lines(built)))

@@ -1,151 +1,167 @@
-"""The dataset card: YAML that load_dataset reads, and text whose every number is counted from the rows."""
+"""The dataset card: YAML that load_dataset reads, and text whose every number is counted from the data."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 from typing import Any
 
 import yaml
 
+from spinemed.corpus.card_tables import (
+    Numbers,
+    card_numbers,
+    expected_numbers,
+    sentences_of,
+    tables_of,
+)
+from spinemed.corpus.card_words import (
+    WRITTEN,
+    Holding,
+    citation,
+    contact,
+    health_information,
+    limitations,
+    origin,
+)
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.rows import CONFIGS, QUESTION_CONFIGS
-from spinemed.corpus.splits import SPLITS
-from spinemed.corpus.tally import Tally
+from spinemed.corpus.counts import Counts, parquet_files
+from spinemed.corpus.licences import hub_licence
+from spinemed.corpus.manifest import file_sha256
+from spinemed.corpus.mix import Mix
+from spinemed.corpus.release_info import ReleaseInfo
+from spinemed.corpus.tombstones import TOMBSTONES
+from spinemed.records import content_id
 
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_REJECT_SPLIT = "rejects"
+CARD = "README.md"
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+_SPLITS = ("train", "validation", "test", "spinebench", "rejects")
 
 
-def card(
-    config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str, list[str]]], content: str
+def write_card(
+    folder: Path,
+    config: BuildConfig,
+    counts: Counts,
+    release: ReleaseInfo,
+    shortfalls: Mapping[str, int],
+    duplicates: Mapping[str, float],
+) -> Path:
+    """Return README.md of a corpus, written from its data.
+
+    `shortfalls` and `duplicates` are those of the manifest. The data files must be there, and
+    tombstones.jsonl if anything was withdrawn. The bytes depend on these alone.
+    """
+    path = folder / CARD
+    path.write_text(_text(folder, config, counts, release, shortfalls, duplicates), encoding="utf-8")
+    return path
+
+
+def card_faults(
+    folder: Path, counts: Counts, mix: Mix, shortfalls: Mapping[str, int], duplicates: Mapping[str, float]
+) -> list[str]:
+    """Return what README.md of a folder says otherwise than its data; nothing where all numbers agree."""
+    said = card_numbers((folder / CARD).read_text(encoding="utf-8"))
+    expected = expected_numbers(counts, mix, shortfalls, duplicates, withdrawals(folder))
+    return [
+        f"{CARD}: {name}: says {_number(said, name)}, the data {_number(expected, name)}"
+        for name in sorted({*said, *expected})
+        if name not in said or name not in expected or abs(said[name] - expected[name]) > 1e-9
+    ]
+
+
+def withdrawals(folder: Path) -> int:
+    """Return how many patients, sources and rows were withdrawn: lines of tombstones.jsonl."""
+    path = folder / TOMBSTONES
+    return sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line) if path.is_file() else 0
+
+
+def _number(numbers: Numbers, name: str) -> str:
+    return f"{numbers[name]:g}" if name in numbers else "nothing"
+
+
+def _text(
+    folder: Path,
+    config: BuildConfig,
+    counts: Counts,
+    release: ReleaseInfo,
+    shortfalls: Mapping[str, int],
+    duplicates: Mapping[str, float],
 ) -> str:
-    """Return README.md of a corpus; `data_files` gives config -> split -> files, `content` a hash of them."""
     template = Template(files("spinemed.corpus").joinpath("card.md").read_text(encoding="utf-8"))
-    front = yaml.safe_dump(_front(config, tally, data_files, content), sort_keys=False, allow_unicode=True)
+    sentences = sentences_of(counts, withdrawals(folder))
+    said = Holding.of(counts)
     return template.substitute(
-        front=front.rstrip("\n"),
+        front=yaml.safe_dump(_front(folder, config, counts), sort_keys=False, allow_unicode=True).rstrip(
+            "\n"
+        ),
         name=config.name,
-        origin=_origin(tally),
-        rows=_rows_table(tally),
-        kinds=_kinds_table(tally),
-        sources=_sources_table(tally),
-        rejects=_rejects_table(tally),
+        repository=release.repository or config.name,
+        version=release.version,
+        date=release.date,
+        origin=origin(said),
+        written=f"{WRITTEN}\n\n" if said.written else "",
+        limitations="\n".join(f"- {line}" for line in limitations(said)),
+        phi=health_information(said),
+        contact=contact(release),
+        citation=citation(config.name, release),
         shares=", ".join(f"{share:.0%} {split}" for split, share in config.splits.model_dump().items()),
         seed=config.seed,
+        **{name: f"**{number:,} {noun}**" for name, (number, noun) in sentences.items()},
+        **{
+            name: table.text()
+            for name, table in tables_of(counts, config.mix, shortfalls, duplicates).items()
+        },
     )
 
 
-def _front(
-    config: BuildConfig, tally: Tally, data_files: Mapping[str, Mapping[str, list[str]]], content: str
-) -> dict[str, Any]:
+def _front(folder: Path, config: BuildConfig, counts: Counts) -> dict[str, Any]:
     """Return the YAML header.
 
     load_dataset names its cache by this header alone, not by the files: two corpora with equal headers would
-    answer for each other. So every config carries the hash of the content.
+    answer for each other. So every config carries the hash of the content. Columns are left to the Parquet
+    files: naming them here as well made nothing faster.
     """
-    questions = sum(tally.rows[name, split] for name in QUESTION_CONFIGS for split in SPLITS)
-    licences = sorted(tally.licences)
-    hub_licence = (
-        licences[0].lower() if len(licences) == 1 and not licences[0].startswith("LicenseRef") else "other"
-    )
-    front: dict[str, Any] = {
+    found = parquet_files(folder)
+    paths = [path for splits in found.values() for paths in splits.values() for path in paths]
+    content = content_id([file_sha256(folder / path) for path in paths])
+    licence = hub_licence(counts.licences)
+    other = {"license_name": "see-licence-column", "license_link": CARD} if licence == "other" else {}
+    said = Holding.of(counts)
+    return {
         "pretty_name": config.name,
-        "language": sorted(tally.languages),
-        "license": hub_licence,
-    }
-    if hub_licence == "other":
-        front["license_name"] = "see-licence-column"
-        front["license_link"] = "README.md"
-    return front | {
-        "size_categories": [next((name for limit, name in _SIZES if questions < limit), "n>1M")],
-        "task_categories": ["visual-question-answering", "image-text-to-text"],
+        "language": counts.languages,
+        "license": licence,
+        **other,
+        "size_categories": [next((name for limit, name in _SIZES if counts.instances < limit), "n>10M")],
+        "task_categories": ["visual-question-answering", "image-text-to-text", "question-answering"],
         "annotations_creators": ["machine-generated"],
-        "source_datasets": ["original"],
+        "language_creators": ["machine-generated"],
+        "multilinguality": ["multilingual" if len(counts.languages) > 1 else "monolingual"],
+        "source_datasets": ["original", *([] if said.all_synthetic else ["extended"])],
         "tags": [
             "medical",
             "spine",
             "radiology",
             "vertebral-level",
-            *(["synthetic"] if tally.synthetic else []),
+            *(["synthetic"] if said.some_synthetic else []),
         ],
         "configs": [
             {
                 "config_name": name,
-                **({"default": True} if name == "choice" else {}),
+                **({"default": True} if place == 0 else {}),
                 "description": f"content {content}",
                 "data_files": [
-                    {"split": split, "path": paths} for split, paths in data_files[name].items() if paths
+                    {"split": split, "path": f"data/{name}/{split}-*"} for split in _SPLITS if split in splits
                 ],
             }
-            for name in CONFIGS
-            if any(data_files.get(name, {}).values())
+            for place, (name, splits) in enumerate(found.items())
         ],
     }
-
-
-def _origin(tally: Tally) -> str:
-    """Return one sentence on what is synthetic."""
-    synthetic, total = tally.synthetic, sum(tally.studies.values())
-    if synthetic == total:
-        return (
-            f"**All {total} studies are synthetic**: a procedural spine phantom with exact ground truth. "
-            "No patient is shown, and no clinical conclusion can be drawn."
-        )
-    if synthetic == 0:
-        return f"All {total} studies are real images with vertebra masks, given by whoever built this corpus."
-    return (
-        f"**{synthetic} of {total} studies are synthetic** (a procedural spine phantom, `synthetic` is true "
-        "in their rows); the others are real images with vertebra masks, given by whoever built this corpus."
-    )
-
-
-def _rows_table(tally: Tally) -> str:
-    lines = [
-        "| config | " + " | ".join((*SPLITS, _REJECT_SPLIT)) + " |",
-        "| --- |" + " --- |" * (len(SPLITS) + 1),
-    ]
-    for name in CONFIGS:
-        counts = [
-            str(tally.rows[name, split]) if tally.rows[name, split] else ""
-            for split in (*SPLITS, _REJECT_SPLIT)
-        ]
-        lines.append(f"| `{name}` | " + " | ".join(counts) + " |")
-    return "\n".join(lines)
-
-
-def _kinds_table(tally: Tally) -> str:
-    lines = [
-        "| config | kind | modality | " + " | ".join(SPLITS) + " |",
-        "| --- |" * 1 + " --- |" * (2 + len(SPLITS)),
-    ]
-    keys = sorted({(config, kind, modality) for config, _, kind, modality, _ in tally.kinds})
-    for config, kind, modality in keys:
-        counts = [
-            sum(n for key, n in tally.kinds.items() if key[:4] == (config, split, kind, modality))
-            for split in SPLITS
-        ]
-        lines.append(f"| `{config}` | {kind} | {modality} | " + " | ".join(map(str, counts)) + " |")
-    return "\n".join(lines)
-
-
-def _sources_table(tally: Tally) -> str:
-    rows: Counter[str] = Counter()
-    for (_, _, _, _, source), count in tally.kinds.items():
-        rows[source] += count
-    lines = ["| source | studies | questions | licence |", "| --- | --- | --- | --- |"]
-    for source in sorted(tally.studies):
-        licences = ", ".join(sorted(tally.source_licences[source]))
-        lines.append(f"| {source} | {tally.studies[source]} | {rows[source]} | {licences} |")
-    return "\n".join(lines)
-
-
-def _rejects_table(tally: Tally) -> str:
-    if not tally.rejects:
-        return "Nothing was rejected."
-    lines = ["| step | reason | count |", "| --- | --- | --- |"]
-    for (step, reason), count in sorted(tally.rejects.items(), key=lambda item: (-item[1], item[0])):
-        lines.append(f"| {step} | {reason.replace('|', '/')} | {count} |")
-    return "\n".join(lines)

@@ -9,6 +9,9 @@ from typing import Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from spinemed.corpus.bench_draw import BenchDraw
+from spinemed.corpus.mix import Mix
+from spinemed.corpus.release_info import ReleaseInfo
 from spinemed.errors import ConfigError
 from spinemed.instances import Asking
 from spinemed.records import Record
@@ -17,16 +20,20 @@ Settings = TypeVar("Settings", bound=Record)
 
 
 class Shares(Record):
-    """Shares of patients in each split; they add up to 1."""
+    """Shares of patients in each split; they add up to 1.
+
+    Of the patients of `spinebench` only the items that are drawn for it are published (`BenchDraw`).
+    """
 
     train: float = Field(0.7, ge=0, le=1)
     validation: float = Field(0.1, ge=0, le=1)
     test: float = Field(0.2, ge=0, le=1)
+    spinebench: float = Field(0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _add_up(self) -> Shares:
-        if abs(self.train + self.validation + self.test - 1) > 1e-9:
-            raise ValueError("train, validation and test must add up to 1")
+        if abs(self.train + self.validation + self.test + self.spinebench - 1) > 1e-9:
+            raise ValueError("train, validation, test and spinebench must add up to 1")
         return self
 
 
@@ -40,6 +47,20 @@ class Phantoms(Record):
     later: bool | None = Field(
         None, description="follow-up examinations of whom has one; null writes them where kinds are empty"
     )
+
+    write: bool = Field(True, description="as DICOM to phantom-studies; false keeps them in memory")
+
+    @property
+    def seeds(self) -> range:
+        """Return the seeds of these patients."""
+        return range(self.first_seed, self.first_seed + self.count)
+
+
+class Written(Record):
+    """Which synthetic written cases are drawn beside the phantoms; they have a report and no picture."""
+
+    count: int = Field(0, ge=0, le=700_000)
+    first_seed: int = Field(100_000, ge=0)
 
     @property
     def seeds(self) -> range:
@@ -55,6 +76,7 @@ class BuildConfig(Record):
     sources: dict[str, Path] = Field(default_factory=dict, description="source name -> folder")
     label_scheme: str | None = Field(None, description="numbering of multi-label TotalSegmentator masks")
     phantoms: Phantoms = Phantoms()
+    written: Written = Written()
     splits: Shares = Shares()
     open_share: float = Field(0.5, ge=0, le=1, description="share of pictures asked in the form `open`")
     marks_per_series: int = Field(12, ge=1, description="vertebrae marked in a series at most")
@@ -62,6 +84,17 @@ class BuildConfig(Record):
         ("en", "zh"), min_length=1, description="of the items about a whole case"
     )
     items_per_kind: int = Field(2, ge=0, description="items of a kind and study at most; 0 asks levels alone")
+    buckets: int = Field(
+        1, ge=1, le=4096, description="files a config and split; a patient has its place in one for ever"
+    )
+    mix: Mix = Mix()
+    spinebench: BenchDraw = BenchDraw()
+    release: ReleaseInfo = ReleaseInfo()
+    previous_root: str = Field(
+        "", pattern=r"^([0-9a-f]{64})?$", description="Merkle root of the release before this one"
+    )
+    withdrawn: Path | None = Field(None, description="tombstones.jsonl of an earlier release to honour")
+    against: tuple[Path, ...] = Field((), description="benchmark folders that the corpus must not leak into")
 
     @property
     def asking(self) -> Asking:
@@ -98,6 +131,7 @@ def overridden(
     phantoms: int | None,
     seed: int | None,
     label_scheme: str | None,
+    written: int | None = None,
 ) -> BuildConfig:
     """Return the settings with what the command line gives; `sources` (NAME=FOLDER) replace the file's.
 
@@ -113,6 +147,8 @@ def overridden(
             )
         content["phantoms"] = {**config.phantoms.model_dump(), "count": phantoms}
         content["sources"] = {}
+    if written is not None:
+        content["written"] = {**config.written.model_dump(), "count": written}
     if seed is not None:
         content["seed"] = seed
     if label_scheme is not None:

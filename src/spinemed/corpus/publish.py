@@ -23,14 +23,14 @@ def published(out: Path, say: Callable[[str], None]) -> Iterator[Path]:
     be written, a full disk, an `out` that is no corpus of ours, or another build that is writing there.
     """
     check_place(out)
-    with _explained(out):
+    with explained(out):
         clean_up(out, say)
         partial = out.with_name(f"{out.name}.partial-{os.getpid()}")
         partial.mkdir(parents=True)
     try:
-        with _explained(out):
+        with explained(out):
             yield partial
-            _swap(partial, out)
+            swap(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -65,7 +65,8 @@ def clean_up(out: Path, say: Callable[[str], None]) -> None:
         shutil.rmtree(left)
 
 
-def _swap(partial: Path, out: Path) -> None:
+def swap(partial: Path, out: Path) -> None:
+    """Let a finished folder take the place of `out`; an earlier one goes in the same moment."""
     if not out.exists():
         partial.rename(out)
         return
@@ -86,8 +87,8 @@ def _runs(process: int) -> bool:
 
 
 @contextmanager
-def _explained(out: Path) -> Iterator[None]:
-    """Turn an OSError of writing into an OutputError with the way out."""
+def explained(out: Path) -> Iterator[None]:
+    """Turn an OSError of writing, from the disk or from Arrow, into an OutputError with the way out."""
     try:
         yield
     except OSError as error:

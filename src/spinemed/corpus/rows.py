@@ -145,7 +145,7 @@ def reject_row(reject: Reject) -> Row:
 
 def _question_columns(choice: bool) -> dict[str, Any]:
     return {
-        "images": List(Image()),
+        "images": List(Image(mode="RGB")),
         "question": _TEXT,
         **({"options": List(_TEXT)} if choice else {}),
         **dict.fromkeys(("answer", "level", "side", "task", "axis", "kind", "modality"), _TEXT),

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datasets import Features
 
 from spinemed.corpus.rows import Row
 
 ROW_GROUP_BYTES = 32 * 2**20
+ROW_GROUP_ROWS = 10_000
+SHOWN_BYTES = 256 * 2**20
+"""Pictures of a row group as its rows show them: readers decode the dictionary, and Arrow fails at 2 GiB."""
+
 SHARD_BYTES = 400 * 2**20
 _IMAGE_BYTES = "images.list.element.bytes"
 _PLAIN = frozenset(
@@ -83,6 +88,72 @@ class ShardWriter:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def shard_name(split: str, bucket: int, buckets: int) -> str:
+    """Return the name of the file of a split that holds a bucket.
+
+    >>> shard_name("train", 3, 64)
+    'train-00003-of-00064.parquet'
+    """
+    return f"{split}-{bucket:05d}-of-{buckets:05d}.parquet"
+
+
+class TableWriter:
+    """Tables of one file, one after the other; the file appears whole when closed, and not without rows.
+
+    Give the rows of a patient as one table. A row group ends between patients, before it holds more than
+    `ROW_GROUP_BYTES` of different pictures, `SHOWN_BYTES` of shown ones, or `ROW_GROUP_ROWS` rows.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path = path
+        self._schema = schema
+        self._part = path.with_name(f".{path.name}.part")
+        self._writer: Any = None
+        self._waiting: list[pa.Table] = []
+        self._rows = self._stored = self._shown = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take the rows of one patient."""
+        stored, shown = _picture_bytes(table)
+        if self._waiting and (
+            self._stored + stored > ROW_GROUP_BYTES
+            or self._shown + shown > SHOWN_BYTES
+            or self._rows + table.num_rows > ROW_GROUP_ROWS
+        ):
+            self._flush()
+        self._waiting.append(table)
+        self._rows += table.num_rows
+        self._stored += stored
+        self._shown += shown
+
+    def close(self) -> None:
+        """Write what waits and let the file appear."""
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._part.replace(self._path)
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(self._part, self._schema, **_options(self._schema))
+        table = pa.concat_tables(self._waiting).combine_chunks()
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self._waiting, self._rows, self._stored, self._shown = [], 0, 0, 0
+
+
+def _picture_bytes(table: pa.Table) -> tuple[int, int]:
+    """Return the bytes of the different pictures of a table, and of all pictures as its rows show them."""
+    if "images" not in table.column_names:
+        return 0, 0
+    struct = table["images"].combine_chunks().flatten()
+    sizes = pc.fill_null(pc.binary_length(pc.struct_field(struct, "bytes")), 0).to_pylist()
+    different = dict(zip(pc.struct_field(struct, "path").to_pylist(), sizes, strict=True))
+    return sum(different.values()), sum(sizes)
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The split of a patient: train, validation or test, by a hash that no other patient changes."""
+"""The split of a patient, by a hash that no other patient changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from spinemed.corpus.config import Shares
 from spinemed.records import Split
 
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SPLITS: tuple[Split, ...] = ("train", "validation", "test", "spinebench")
 
 
 def split_of(patient: str, shares: Shares) -> Split:
@@ -22,4 +22,6 @@ def split_of(patient: str, shares: Shares) -> Split:
         return "test"
     if place < shares.test + shares.validation:
         return "validation"
+    if place < shares.test + shares.validation + shares.spinebench:
+        return "spinebench"
     return "train"

@@ -1,4 +1,4 @@
-"""One task of a build: a study read from disk becomes findings, pictures, instances and rejects."""
+"""One task of a build: a study, read or drawn, becomes findings, pictures, instances and rejects."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ from spinemed.instances.chains import SACRUM
 from spinemed.instances.clinic import ask_clinic
 from spinemed.instances.key_pictures import key_pictures
 from spinemed.instances.shots import CaseSeries
+from spinemed.phantom.export.in_memory import Drawn, DrawnSeries
 from spinemed.records import Finding, Instance, Picture, Reject, Series, Study
 
 FROM_MASKS: Final = ("vertebra", "vertebra_in_part", "height_loss")
 """What `facts.find` measures on the masks of every source; a source need not state it."""
 
+_NO_MASK: Final[NDArray[np.uint8]] = np.zeros(0, np.uint8)
 _VARIANT: Final = "transitional"
 
 
@@ -44,16 +46,19 @@ class StudyRows:
     slices: dict[str, str] = field(default_factory=dict)
 
 
-def rows_of(study: Study, asking: Asking) -> StudyRows:
+def rows_of(given: Study | Drawn, asking: Asking) -> StudyRows:
     """Return everything that a study gives; a series that cannot be read is a Reject, never an exception.
 
-    Every sagittal series with a mask is asked for its levels; what the source states (`Study.stated`) is
-    asked of all series together.
+    A study that was drawn in memory gives the same rows as the same study read from disk. Every sagittal
+    series with a mask is asked for its levels; what the source states (`Study.stated`) is asked of all series
+    together.
     """
+    drawn = given if isinstance(given, Drawn) else None
+    study = given.study if isinstance(given, Drawn) else given
     rows = StudyRows(study)
     try:
-        stated = stated_findings(study)
-        rows.rejects.extend(stated_rejects(study))
+        stated, held_back = _stated(given)
+        rows.rejects.extend(held_back)
     except SourceError as error:
         stated = ()
         _refuse(rows, study.id, error)
@@ -61,7 +66,9 @@ def rows_of(study: Study, asking: Asking) -> StudyRows:
     read: list[CaseSeries] = []
     for series in study.series:
         try:
-            one = _read_series(rows, series, [one for one in stated if one.evidence.series == series.uid])
+            taken = _read(series) if drawn is None else drawn.series[series.uid]
+            told = [one for one in stated if one.evidence.series == series.uid]
+            one = _series_findings(rows, series, taken, told)
             if one.findings:
                 read.append(one)
                 _ask_levels(rows, one, asking, variant)
@@ -77,19 +84,37 @@ def one_thread() -> None:
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
 
-def _read_series(rows: StudyRows, series: Series, stated: Sequence[Finding]) -> CaseSeries:
-    """Return a series with its findings, and count them; what masks tell goes before what is stated."""
+def _stated(given: Study | Drawn) -> tuple[tuple[Finding, ...], tuple[Reject, ...]]:
+    """What the source states, and what it held back."""
+    if isinstance(given, Drawn):
+        return given.stated, given.rejects
+    return stated_findings(given), stated_rejects(given)
+
+
+def _read(series: Series) -> DrawnSeries:
+    """The series from its files; masks are read of sagittal volumes alone, from which facts come."""
     if series.modality == "XR":
-        radiograph = read_radiograph(only_file(series))
-        _check_side(series, radiograph)
-        _note_pixels(rows, series, radiograph.pixels)
-        rows.findings.extend(stated)
-        return CaseSeries(series, radiograph, tuple(stated))
+        return DrawnSeries(read_radiograph(only_file(series)), _NO_MASK)
     volume = read_volume(series.image)
+    if series.plane != "sagittal":
+        return DrawnSeries(volume, _NO_MASK)
+    return DrawnSeries(volume, read_mask(series.mask, series.label_scheme, volume))
+
+
+def _series_findings(
+    rows: StudyRows, series: Series, taken: DrawnSeries, stated: Sequence[Finding]
+) -> CaseSeries:
+    """Return a series with its findings, and count them; what masks tell goes before what is stated."""
+    volume = taken.picture
+    if isinstance(volume, Radiograph):
+        _check_side(series, volume)
+        _note_pixels(rows, series, volume.pixels)
+        rows.findings.extend(stated)
+        return CaseSeries(series, volume, tuple(stated))
     findings: list[Finding] = []
     stack = series.plane != "sagittal"
     if not stack:
-        found = find(rows.study, volume, read_mask(series.mask, series.label_scheme, volume), series)
+        found = find(rows.study, volume, taken.mask, series, taken.looked)
         if rows.study.stated is not None:
             found = list(_agreeing(rows.study, found, stated))
         findings += [one for one in found if isinstance(one, Finding)]

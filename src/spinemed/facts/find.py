@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +22,7 @@ from spinemed.facts.normal import (
     expected_ratio,
     genant_grade,
 )
-from spinemed.imaging.slices import best_sagittal, body_fronts, sagittal
+from spinemed.imaging.slices import body_fronts, nearest_slice, sagittal
 from spinemed.imaging.volume import Volume
 from spinemed.level_labels import SCHEMES
 from spinemed.levels import Level
@@ -45,7 +46,43 @@ _ASIDE_SHARE = 0.65
 _STEP = "facts"
 
 
-def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) -> list[Finding | Reject]:
+@dataclass(frozen=True)
+class Looked:
+    """What a mask shows before it is known whose it is: the best sagittal slice, its bodies, those aside."""
+
+    index: int
+    seen: list[Body]
+    aside: set[str]
+    sizes: dict[str, Heights | str]
+
+
+def look(mask: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> Looked | None:
+    """Return what the best sagittal slice of VerSe labels [z, y, x] shows, None for a mask without any.
+
+    `spacing_mm` is (row, column) of sagittal slices. Series that share a mask share what is seen in it.
+    """
+    if not mask.any():
+        return None
+    fronts = body_fronts(mask)
+    index = nearest_slice(fronts, mask.shape[2])
+    seen, names = bodies(sagittal(mask, index), spacing_mm), SCHEMES["verse"]
+    # A slice passes some bodies too far from their middle to show them: in a curved spine.
+    aside = {
+        names[value]
+        for value, (middle, half) in fronts.items()
+        if value in names and abs(index - middle) > _ASIDE_SHARE * half
+    }
+    kept = [body for body in seen if body.site not in aside]
+    tilt = dict(zip((body.site for body in kept), tilts(kept, spacing_mm), strict=True))
+    fine = max(spacing_mm) <= COARSEST_MM and in_order(seen)
+    measured = [body for body in kept if fine and body.whole and body.site in MEASURED_LEVELS]
+    sizes = {body.site: _measured(body, spacing_mm, tilt[body.site]) for body in measured}
+    return Looked(index, seen, aside, sizes)
+
+
+def find(
+    study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series, looked: Looked | None = None
+) -> list[Finding | Reject]:
     """Return what the best sagittal slice of a series supports, and a Reject for everything it does not.
 
     `mask` holds VerSe labels on the volume's grid. Finding `vertebra`: a vertebral body wholly in view,
@@ -53,22 +90,21 @@ def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) 
     `vertebra_in_part`: a body cut by the border of the image, evidence is the box of what is seen. Finding
     `height_loss`: Genant's grade from the anterior over the posterior height against the ratio expected
     of the level and of the patient's intact neighbours (Genant 1993). A mask without a vertebra, or with
-    levels out of order, gives Rejects alone.
+    levels out of order, gives Rejects alone. `looked` is `look` of this mask where another series of the
+    same mask has had it.
     """
     place = f"{study.id}/{series.uid}"
-    if not mask.any():
+    looked = look(mask, volume.spacing_mm[:2]) if looked is None else looked
+    if looked is None:
         return [
             _reject(
                 study, place, "the mask holds no vertebra", "give a mask whose labels fit the label scheme"
             )
         ]
-    index = best_sagittal(mask)
-    spacing_mm = volume.spacing_mm[:2]
-    seen = bodies(sagittal(mask, index), spacing_mm)
+    index, seen, aside, sizes = looked.index, looked.seen, looked.aside, looked.sizes
     if not in_order(seen):
         fix = "check the label scheme and the orientation in the header of the mask"
         return [_reject(study, place, "the levels of the mask do not run from head to foot", fix)]
-    aside = _passed_aside(mask, index)
     found: list[Finding | Reject] = [
         _reject(study, f"{place}/{site}", "the slice passes beside the middle of this body", "none needed")
         for site in sorted(aside, key=Level)
@@ -77,19 +113,8 @@ def find(study: Study, volume: Volume, mask: NDArray[np.uint8], series: Series) 
     for body in seen:
         pathology: Pathology = "vertebra" if body.whole else "vertebra_in_part"
         found.append(_finding(study, series, volume, index, body, pathology))
-    found.extend(_height_losses(study, series, volume, index, seen))
+    found.extend(_height_losses(study, series, volume, index, seen, sizes))
     return found
-
-
-def _passed_aside(mask: NDArray[np.uint8], index: int) -> set[str]:
-    """The levels whose body a slice passes too far from its middle to show it: in a curved spine."""
-    names = SCHEMES["verse"]
-    fronts = body_fronts(mask).items()
-    return {
-        names[value]
-        for value, (middle, half) in fronts
-        if value in names and abs(index - middle) > _ASIDE_SHARE * half
-    }
 
 
 def in_order(seen: Sequence[Body]) -> bool:
@@ -99,17 +124,20 @@ def in_order(seen: Sequence[Body]) -> bool:
 
 
 def _height_losses(
-    study: Study, series: Series, volume: Volume, index: int, seen: Sequence[Body]
+    study: Study,
+    series: Series,
+    volume: Volume,
+    index: int,
+    seen: Sequence[Body],
+    sizes: dict[str, Heights | str],
 ) -> list[Finding | Reject]:
     place = f"{study.id}/{series.uid}"
     spacing_mm = volume.spacing_mm[:2]
-    tilt = dict(zip((body.site for body in seen), tilts(seen, spacing_mm), strict=True))
     measured = [body for body in seen if body.whole and body.site in MEASURED_LEVELS]
     if max(spacing_mm) > COARSEST_MM:
         reason = f"pixels are coarser than {COARSEST_MM} mm, too coarse for a grade of height loss"
         return [_reject(study, f"{place}/{body.site}", reason, "give a finer series") for body in measured]
     found: list[Finding | Reject] = []
-    sizes = {body.site: _measured(body, spacing_mm, tilt[body.site]) for body in measured}
     for body in measured:
         size = sizes[body.site]
         if isinstance(size, str):

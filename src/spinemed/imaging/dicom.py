@@ -106,11 +106,17 @@ def read_series(folder: Path) -> DicomSeries:
             f"{folder}: no DICOM instance in this folder ({len(ignored)} other files); "
             "give the folder that holds one series"
         )
+    return stacked(folder, slices, [_ignored_note(ignored)] if ignored else [])
+
+
+def stacked(folder: Path, slices: Sequence[Slice], notes: Sequence[str] = ()) -> DicomSeries:
+    """Return the series that headers describe, its slices in order; at least one, SourceErrors name `folder`.
+
+    Errors as in `read_series`; `notes` go before those on the slices' gaps.
+    """
     _check_one_series(folder, slices)
-    notes = [_ignored_note(ignored)] if ignored else []
     normal, ordered = _in_order(folder, slices)
     gap_mm, jitter = _gap(folder, ordered, normal)
-    notes += jitter
     first = ordered[0]
     cosines = np.array([first.cosines[:3], first.cosines[3:], normal]).T
     rows, columns = first.shape
@@ -122,7 +128,7 @@ def read_series(folder: Path) -> DicomSeries:
         tuple(float(c) for c in cosines.ravel()),
     )
     check_grid(grid, str(folder))
-    return DicomSeries(tuple(ordered), grid, tuple(notes))
+    return DicomSeries(tuple(ordered), grid, (*notes, *jitter))
 
 
 def read_pixels(series: DicomSeries) -> sitk.Image:

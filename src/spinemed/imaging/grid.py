@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -14,7 +15,8 @@ from spinemed.errors import SourceError
 MAX_VOXELS = 2**31
 # Corners of equal grids may lie apart by this share of a voxel: NIfTI headers store float32.
 _CORNER_TOLERANCE = 0.1
-_LPS = "LPS"
+# The letters of an axis that runs as x, y and z of LPS do, and of one that runs the other way.
+_PAIRS = ("LR", "PA", "SI")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,12 @@ def orientation(grid: Grid) -> str:
     >>> orientation(Grid((1, 1, 1), (1, 1, 1), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1)))
     'LPS'
     """
-    return str(sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction))
+    return _letters(grid.direction)
+
+
+@lru_cache(maxsize=512)
+def _letters(direction: tuple[float, ...]) -> str:
+    return str(sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(direction))
 
 
 def check_grid(grid: Grid, place: str) -> None:
@@ -111,14 +118,10 @@ def to_lps(grid: Grid) -> Grid:
 
 def lps_axes(direction: tuple[float, ...]) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
     """Return, for the axes x, y, z of LPS, the stored axis each comes from and whether it is flipped."""
-    probe = sitk.Image([2, 2, 2], sitk.sitkUInt8)
-    probe.SetDirection(direction)
-    reorient = sitk.DICOMOrientImageFilter()
-    reorient.SetDesiredCoordinateOrientation(_LPS)
-    reorient.Execute(probe)
-    x, y, z = reorient.GetPermuteOrder()
-    flip_x, flip_y, flip_z = reorient.GetFlipAxes()
-    return (int(x), int(y), int(z)), (bool(flip_x), bool(flip_y), bool(flip_z))
+    letters = _letters(direction)
+    order = [next(axis for axis, letter in enumerate(letters) if letter in pair) for pair in _PAIRS]
+    flips = [letters[axis] != pair[0] for axis, pair in zip(order, _PAIRS, strict=True)]
+    return (order[0], order[1], order[2]), (flips[0], flips[1], flips[2])
 
 
 def grid_of(image: sitk.Image) -> Grid:

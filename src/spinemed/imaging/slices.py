@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -43,9 +44,14 @@ def best_sagittal(mask: NDArray[np.uint8]) -> int:
     its front, where only the body lies; so processes do not pull the slice sideways, and in a scoliosis the
     slice that meets most bodies wins. SourceError for a mask without a vertebra.
     """
-    votes = np.zeros(mask.shape[2])
-    for middle, half_width in body_fronts(mask).values():
-        off = (np.arange(mask.shape[2]) - middle) / half_width
+    return nearest_slice(body_fronts(mask), mask.shape[2])
+
+
+def nearest_slice(fronts: Mapping[int, tuple[float, float]], slices: int) -> int:
+    """Return the slice of so many that `best_sagittal` chooses by the fronts that `body_fronts` found."""
+    votes = np.zeros(slices)
+    for middle, half_width in fronts.values():
+        off = (np.arange(slices) - middle) / half_width
         votes += np.clip(1 - off**2, 0, None)
     return int(np.argmax(votes))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813  the field's name
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from spinemed.errors import GeometryError, SourceError
 from spinemed.imaging.dicom import DicomSeries, read_pixels, read_series
-from spinemed.imaging.grid import Grid, grid_of, lps_axes, orientation, same_grid
+from spinemed.imaging.grid import Grid, grid_of, lps_axes, orientation, same_grid, to_lps
 from spinemed.imaging.image_files import SUFFIXES, read_image
 from spinemed.level_labels import SCHEMES, covers_whole_sacrum, value_of
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _SAGITTAL_AXIS = 0  # x in ITK's order
 _VERSE_VALUES = {site: value for value, site in SCHEMES["verse"].items()}
@@ -66,6 +69,33 @@ def read_volume(path: Path) -> Volume:
         series = read_series(path)
         return _volume(read_pixels(series), _sagittal_ids(series), series.notes)
     return _volume(read_image(path), (), ())
+
+
+def drawn_volume(array: NDArray[np.int16], series: DicomSeries) -> Volume:
+    """Return the volume that reading a series would give whose real-world values are in memory already.
+
+    `array` is [slice, row, column] in the order of `series.slices`.
+    """
+    grid = to_lps(series.grid)
+    x, y, z = grid.spacing_mm
+    return Volume(
+        turned(array, series.grid),
+        (z, y, x),
+        grid.origin_mm,
+        grid.direction,
+        orientation(series.grid),
+        _sagittal_ids(series),
+        series.notes,
+    )
+
+
+def turned(array: NDArray[Scalar], grid: Grid) -> NDArray[Scalar]:
+    """Return an array [slice, row, column] on a grid with its axes turned to [z, y, x] in LPS, a copy."""
+    order, flips = lps_axes(grid.direction)
+    # ITK's axes x, y, z are columns, rows, slices of the array.
+    moved = np.transpose(array, [2 - order[axis] for axis in (2, 1, 0)])
+    steps = tuple(slice(None, None, -1 if flips[axis] else 1) for axis in (2, 1, 0))
+    return np.ascontiguousarray(moved[steps])
 
 
 def read_mask(paths: Path | tuple[Path, ...], scheme: str, like: Volume) -> NDArray[np.uint8]:

@@ -10,7 +10,9 @@ import numpy as np
 
 from spinemed.imaging.radiograph import Radiograph
 from spinemed.instances.chains import Chain, chain_beside_cut, chain_of, countable, free_ends
+from spinemed.instances.draft import further_kinds, with_beside
 from spinemed.instances.drafts import Case, Draft, the_right
+from spinemed.instances.gate import sites_between
 from spinemed.instances.options import OPTIONS, neighbours, option_set
 from spinemed.instances.premise import view_of
 from spinemed.instances.series import anchor_groups
@@ -178,7 +180,30 @@ def _level_draft(case: Case, kind: Kind, strip: Strip, rng: np.random.Generator)
     ]
     numbering = strip.numbering(window)
     pool = [site for site in pool if site and site != told_by(numbering)]
-    return _drafted(case, kind, (sites[index],), pool, shot, {"numbering": numbering})
+    draft = _drafted(case, kind, (sites[index],), pool, shot, {"numbering": numbering})
+    places = [place for place in indices if strip.groups[place] == anchor]
+    further = _further(case, strip, index, places, shot, numbering, rng)
+    return with_beside([one for one in (draft, *further) if one is not None]) if draft else None
+
+
+def _further(
+    case: Case,
+    strip: Strip,
+    index: int,
+    places: Sequence[int],
+    shot: Shot,
+    numbering: str,
+    rng: np.random.Generator,
+) -> list[Draft | None]:
+    """Return further questions of a picture that marks body `index` of all `places` that could be marked."""
+    drafts = []
+    for asked in further_kinds(rng):
+        found = [asked.answer(strip.chain, place) for place in places]
+        pool = [answer for answer in found if answer and answer != told_by(numbering)]
+        fields = {"numbering": numbering, **dict(asked.fields)}
+        site = strip.chain.sites[index]
+        drafts.append(_drafted(case, asked.kind, (site,), pool, shot, fields))
+    return drafts
 
 
 def told_by(numbering: str) -> str:
@@ -257,8 +282,14 @@ def _in_view(case: Case, strip: Strip, rng: np.random.Generator) -> Draft | None
         near = neighbours(free_ends(first, last, anchor), (free,), rng) if len(ends) >= OPTIONS else ()
         pool = [f"{one}:{last}" if anchor == "sacrum" else f"{first}:{one}" for one in near or (free,)]
         shot = shot_of(case, strip, window, rng, strip.series.bodies()[first])
-        fields = {"numbering": strip.numbering(window), "but_sacrum": "yes" if anchor == "sacrum" else "no"}
-        return _drafted(case, "levels_in_view", (), pool, shot, fields)
+        but_sacrum = {"but_sacrum": "yes" if anchor == "sacrum" else "no"}
+        fields = {"numbering": strip.numbering(window), **but_sacrum}
+        draft = _drafted(case, "levels_in_view", (), pool, shot, fields)
+        counts = [str(len(sites_between(*one.split(":")))) for one in pool]
+        count = _drafted(case, "count_in_view", (), counts, shot, but_sacrum)
+        if draft is None or count is None:
+            return draft
+        return with_beside([draft, replace(count, findings=draft.findings)])
     return None
 
 

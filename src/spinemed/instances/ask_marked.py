@@ -11,8 +11,8 @@ import numpy as np
 
 from spinemed.imaging.radiograph import Radiograph
 from spinemed.instances.ask_levels import is_shown
-from spinemed.instances.drafts import Case, Draft, spread, the_right
-from spinemed.instances.premise import Shown
+from spinemed.instances.drafts import NORMAL, Case, Draft, spread, the_right
+from spinemed.instances.premise import Shown, view_of
 from spinemed.instances.shots import (
     RING_PX,
     CaseSeries,
@@ -37,6 +37,8 @@ _PASSING_SHARE: Final[Mapping[str, float]] = {"C": 0.35, "T": 0.35, "L": 0.45, "
 """A slice up to this share of a body's depth beside its middle still runs through it, off its side walls."""
 _FORAMEN_RING_MM: Final = (10.0, 12.0)
 """Rings around a foramen take it in whole: one on its middle would lie on the root, or beside it."""
+_SHARE_NORMAL_BESIDE: Final = 0.3
+"""Share of normal sites that are asked beside another question of the same picture: most sites are normal."""
 _FEWEST_PIXELS: Final = 25
 """A finding must cover at least this many pixels of the picture."""
 
@@ -143,7 +145,46 @@ def _draft(case: Case, mark: Marked, asked: Asked, rng: np.random.Generator) -> 
     if shot is None or (finding.present and not _is_seen(finding, shot)):
         return None
     sites = () if mark.side_mm is None else (finding.site,)
-    return Draft(mark.kind, sites, pool, right, (shot,), rests_on(case, mark.kind, sites, series, finding))
+    rests = rests_on(case, mark.kind, sites, series, finding)
+    beside = tuple(_beside(case, mark, series, finding.site, shot, rng))
+    return Draft(mark.kind, sites, pool, right, (shot,), rests, beside=beside)
+
+
+def _beside(
+    case: Case, mark: Marked, series: CaseSeries, site: str, shot: Shot, rng: np.random.Generator
+) -> Iterator[Draft]:
+    """Yield what else the picture of a site is asked: other kinds of the same views, ring and window.
+
+    What is there is asked of the slice that shows it best, as in a picture of its own.
+    """
+    view, sites = view_of(series.series), () if mark.side_mm is None else (site,)
+    for other in MARKED:
+        alike = (other.ring, other.side_mm) == (mark.ring, mark.side_mm) and mark.ring != "finding"
+        if other.kind == mark.kind or not alike or view not in other.views or site[0] not in other.regions:
+            continue
+        found = next((one for one in series.of(other.pathology) if not sites or one.site == site), None)
+        ground = None if found is None else _ground(other, series, found)
+        if ground is None or not _is_shown(other, ground, shot):
+            continue
+        answer = the_right(case, other.kind, sites, template_of(other.kind).keys, (shot.shown,))
+        if answer is None:
+            continue
+        told = other.pathology == mark.pathology  # that the same thing is absent is no other fact
+        if answer[0] in NORMAL and (told or float(rng.random()) > _SHARE_NORMAL_BESIDE):
+            continue
+        left_out = [key for key in other.alike if key != answer[0]]
+        pool = tuple(key for key in answer[1] if not left_out or key != left_out[-1])
+        rests = rests_on(case, other.kind, sites, series, ground)
+        yield Draft(other.kind, sites, pool, answer[0], (shot,), rests)
+
+
+def _is_shown(mark: Marked, ground: Finding, shot: Shot) -> bool:
+    """Return whether a picture shows a site as a picture of this kind would: its slice, all of it."""
+    where, slice_index = ground.evidence, shot.shown.slice_index
+    own = (where.plane, where.slice_index) == (shot.shown.plane, slice_index)
+    if not ground.present:
+        return own or mark.beside
+    return own and shot.shown.holds(ground) and _is_seen(ground, shot)
 
 
 def rests_on(

@@ -27,10 +27,20 @@ _POOLS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "slic_points": tuple(map(str, range(0, 10))),
     "sins_points": tuple(map(str, range(2, 17))),
 }
-_KINDS: Final = (
-    "level_arithmetic", "root_of_disc", "tlics_points", "tlics_plan", "slic_points", "sins_points",
-    "scoliosis_rule", "meyerding_rule", "schizas_rule", "mjoa_rule",
-)  # fmt: skip
+RULES: Final[Mapping[Kind, str]] = {
+    "level_arithmetic": "definition",
+    "root_of_disc": "herniation_anatomy",
+    "tlics_points": "tlics_2005",
+    "tlics_plan": "tlics_2005",
+    "slic_points": "slic_2007",
+    "sins_points": "sins_2010",
+    "scoliosis_rule": "scoliosis_cobb",
+    "meyerding_rule": "meyerding_1932",
+    "schizas_rule": "schizas_2010",
+    "mjoa_rule": "csrs_2017",
+}
+"""Kind -> key of the published rule that its answer rests on, see `facts.planning.sources`."""
+_KINDS: Final = tuple(RULES)
 
 
 def text_drafts(case: Case) -> Iterator[Draft]:
@@ -61,7 +71,7 @@ def text_draft(case: Case, kind: Kind, rng: np.random.Generator) -> Draft | None
         if answer is not None and answer[0] == wanted and len(answer[1]) == len(near):
             if kind == "root_of_disc":
                 offered = neighbours(near, roots_of(fields["segment"]), rng)
-            return Draft(kind, (), near, wanted, (), (), fields, offered)
+            return Draft(kind, (), near, wanted, (), (), fields, offered, RULES[kind])
     return None
 
 

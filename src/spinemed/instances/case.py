@@ -17,9 +17,9 @@ from spinemed.instances.ask_plans import plan_drafts
 from spinemed.instances.ask_search import search_drafts
 from spinemed.instances.ask_text import text_drafts
 from spinemed.instances.ask_views import view_drafts
+from spinemed.instances.asking import Asking
 from spinemed.instances.compose import composed
 from spinemed.instances.drafts import Case, Draft, reject
-from spinemed.instances.series import Asking
 from spinemed.instances.shots import CaseSeries
 from spinemed.records import Instance, Picture, Reject, Study
 

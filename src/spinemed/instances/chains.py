@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from spinemed.instances.wordings import Anchor
 from spinemed.levels import Level, below, levels_between
@@ -57,7 +58,7 @@ class Chain:
     floor: float | None = None
     clear_mm: float = 2.0
 
-    @property
+    @cached_property
     def sites(self) -> tuple[str, ...]:
         """Return the levels from the head down."""
         return tuple(span.site for span in self.spans)
@@ -81,7 +82,12 @@ class Chain:
 
     def beside(self, index: int, step: int) -> str:
         """Return the level seen next to vertebra `index`, above it (step -1) or below (1), "" without one."""
-        span = (self.above, *self.spans, self.below)[index + 1 + step]
+        return self.at(index + step)
+
+    def at(self, index: int) -> str:
+        """Return vertebra `index` of the chain; the cut neighbours lie at -1 and behind the last, else ""."""
+        around = (self.above, *self.spans, self.below)
+        span = around[index + 1] if -1 <= index < len(around) - 1 else None
         return "" if span is None else span.site
 
 

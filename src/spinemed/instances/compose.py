@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from spinemed.instances.drafts import STEP, Case, Draft
+from spinemed.facts.planning.sources import cite
+from spinemed.instances.drafts import Case, Draft
 from spinemed.instances.gate import levels_named
 from spinemed.instances.landmarks import LANDMARKS
 from spinemed.instances.options import OPTIONS, option_set, shuffled
+from spinemed.instances.passed import gates_of
 from spinemed.instances.proof import right_options
 from spinemed.instances.templates import Language, Template, template_of
-from spinemed.instances.wording import answer_key, answer_text, question_text, style_of
+from spinemed.instances.wording import answer_key, answer_text, question_text, style_of, wording_drawn
 from spinemed.instances.wordings import draw
 from spinemed.records import (
     Instance,
     Message,
     Picture,
     Provenance,
+    Quote,
     Reject,
     Task,
     content_id,
@@ -29,22 +33,61 @@ _PER_MILLE = 1000
 _FIRST = "C2"
 
 
+class _Form(NamedTuple):
+    """What all questions of the same pictures share."""
+
+    language: Language
+    task: Task
+
+
 def composed(case: Case, draft: Draft) -> Iterator[Picture | Instance | Reject]:
-    """Yield the pictures and the instance of a draft, or the Reject that says why there is none."""
-    key = _key(case, draft)
-    instance = _instance(case, draft, key)
+    """Yield the pictures of a draft, its instance and those beside it, or Rejects that say why there is none.
+
+    All questions of the same pictures have one language and one form, so that no picture is stored in two
+    configs. Those beside the first that do not fit its form are left out.
+    """
+    form = _form(case, draft)
+    made = [_judged(case, one, form) for one in (draft, *draft.beside) if one is draft or _fits(one, form)]
+    if any(isinstance(one, Instance) for one in made):
+        yield from (shot.picture for shot in draft.shots)
+    yield from made
+
+
+def _form(case: Case, draft: Draft) -> _Form:
+    """Return language and form as the pictures draw them, open where options are too few."""
+    asking = case.asking
+    key = _picture_key(case, draft) if draft.shots else _key(case, draft)
+    language: Language = asking.languages[draw(f"{key}:language", len(asking.languages))]
+    as_open = draw(f"{key}:form", _PER_MILLE) < asking.open_share * _PER_MILLE
+    few = len(draft.offered or draft.pool) < OPTIONS
+    as_open = (as_open and not template_of(draft.kind).choice_only) or few
+    return _Form(language, "open" if as_open else "choice")
+
+
+def _fits(draft: Draft, form: _Form) -> bool:
+    if form.task == "choice":
+        return len(draft.offered or draft.pool) >= OPTIONS
+    return not template_of(draft.kind).choice_only
+
+
+def _judged(case: Case, draft: Draft, form: _Form) -> Instance | Reject:
+    key = f"{_key(case, draft)}:{form.language}:{form.task}"
+    instance = _instance(case, draft, form, key)
     fault = _fault(case, draft, instance)
-    if fault:
-        yield Reject(
-            id=content_id(key),
-            source=case.study.source,
-            step=STEP,
-            reason=f"{draft.kind}: {fault}",
-            fix="none needed" if "findings" in fault else "mend the wording in instances/templates",
-        )
-        return
-    yield from (shot.picture for shot in draft.shots)
-    yield instance
+    if not fault:
+        return instance
+    return Reject(
+        id=content_id(key),
+        source=case.study.source,
+        step=case.step,
+        reason=f"{draft.kind}: {fault}",
+        fix="none needed" if "findings" in fault else "mend the wording in instances/templates",
+    )
+
+
+def _picture_key(case: Case, draft: Draft) -> str:
+    shown = ",".join(shot.picture.id for shot in draft.shots)
+    return f"{case.asking.seed}:{case.study.id}:{shown}"
 
 
 def _key(case: Case, draft: Draft) -> str:
@@ -53,24 +96,17 @@ def _key(case: Case, draft: Draft) -> str:
     return f"{case.asking.seed}:{case.study.id}:{draft.kind}:{shown}:{stated}:{draft.right}"
 
 
-def _instance(case: Case, draft: Draft, key: str) -> Instance:
-    """Return the instance in the language and form that `key` draws, open where options are too few."""
-    template = template_of(draft.kind)
-    asking, study = case.asking, case.study
-    language: Language = asking.languages[draw(f"{key}:language", len(asking.languages))]
-    as_open = draw(f"{key}:form", _PER_MILLE) < asking.open_share * _PER_MILLE
-    few = len(draft.offered or draft.pool) < OPTIONS
-    task: Task = "open" if (as_open and not template.choice_only) or few else "choice"
-    key = f"{key}:{language}:{task}"
+def _instance(case: Case, draft: Draft, form: _Form, key: str) -> Instance:
+    """Return the instance in the form that its pictures drew, worded as `key` draws."""
+    template, language, study = template_of(draft.kind), form.language, case.study
     text = question_text(template, language, draft.fields, key)
     right = answer_text(template, language, draft.right, style_of(template, language, key))
-    options = _options(draft, template, language, key) if task == "choice" else ()
+    options = _options(draft, template, language, key) if form.task == "choice" else ()
     answer = LETTERS[options.index(right)] if options else right
     asked, reply = _turns(text, options, answer)
-    locator = draft.shots[0].picture.locator if draft.shots else None
     return Instance(
         id=content_id(draft.kind, language, [shot.picture.id for shot in draft.shots], asked, reply),
-        task=task,
+        task=form.task,
         axis=template.axis,
         kind=draft.kind,
         language=language,
@@ -89,11 +125,24 @@ def _instance(case: Case, draft: Draft, key: str) -> Instance:
             source=study.source,
             licence=study.licence,
             synthetic=study.synthetic,
-            step=STEP,
-            locator=locator,
+            step=case.step,
+            locator=draft.shots[0].picture.locator if draft.shots else None,
+            quote=rule_quote(draft.rule) if draft.rule else None,
             parents=draft.findings,
         ),
+        gates=gates_of(template, form.task, draft.shown),
+        template=f"{draft.kind}/{language}/{wording_drawn(template, language, key)}",
     )
+
+
+def rule_quote(key: str) -> Quote:
+    """Return the citation of a published rule, as the words that a question without a picture rests on.
+
+    >>> rule_quote("definition").document, rule_quote("definition").text
+    ('rule:definition', 'By definition of the words; no paper decides it.')
+    """
+    text = cite(key)
+    return Quote(document=f"rule:{key}", start=0, end=len(text), text=text)
 
 
 def _options(draft: Draft, template: Template, language: Language, key: str) -> tuple[str, ...]:

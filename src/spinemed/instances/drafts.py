@@ -10,14 +10,15 @@ from typing import TypeVar
 import numpy as np
 
 from spinemed.facts.case import CaseFacts
+from spinemed.instances.asking import Asking
 from spinemed.instances.premise import Known, Premise, Shown, view_of
 from spinemed.instances.proof import verdicts
-from spinemed.instances.series import Asking
 from spinemed.instances.shots import CaseSeries, Shot
 from spinemed.records import Kind, Reject, Study, content_id
 
 STEP = "case"
-_NORMAL = ("none", "0")
+NORMAL = ("none", "0")
+"""Answers that say that nothing is there."""
 SHARE_NORMAL = 0.08
 """Share of studies without any abnormal site of a kind in which a normal one is asked."""
 _SHARE_BESIDE = 1 / 3
@@ -32,6 +33,7 @@ class Case:
     series: tuple[CaseSeries, ...]
     facts: CaseFacts
     asking: Asking
+    step: str = STEP
 
     @cached_property
     def known(self) -> Known:
@@ -60,7 +62,9 @@ class Draft:
     """A question without words: what is marked and shown, which answers hold and which do not.
 
     `pool` are the answers that can be offered, neighbours side by side. `offered`, where given, are the
-    options themselves. `findings` are the ids that it rests on.
+    options themselves. `findings` are the ids that it rests on, `rule` the key of the published rule that
+    one without a picture rests on. `beside` are further questions of the same pictures, asked in the same
+    language and form.
     """
 
     kind: Kind
@@ -71,6 +75,8 @@ class Draft:
     findings: tuple[str, ...]
     fields: Mapping[str, str] = field(default_factory=dict)
     offered: tuple[str, ...] = ()
+    rule: str = ""
+    beside: tuple[Draft, ...] = ()
 
     @property
     def shown(self) -> tuple[Shown, ...]:
@@ -103,7 +109,7 @@ def spread(
     are asked beside abnormal ones in a third of the studies, and of studies that are normal throughout few
     give an item: otherwise "normal" would be the right answer too often.
     """
-    abnormal = {key: members for key, members in candidates.items() if key not in _NORMAL and members}
+    abnormal = {key: members for key, members in candidates.items() if key not in NORMAL and members}
     keep = float(rng.random())
     if not abnormal:
         count = int(keep < SHARE_NORMAL)
@@ -128,4 +134,6 @@ def _film(one: CaseSeries) -> str:
 
 def reject(case: Case, place: str, reason: str, fix: str = "none needed") -> Reject:
     """Return the Reject of something that could not be asked."""
-    return Reject(id=f"{case.study.id}/{place}", source=case.study.source, step=STEP, reason=reason, fix=fix)
+    return Reject(
+        id=f"{case.study.id}/{place}", source=case.study.source, step=case.step, reason=reason, fix=fix
+    )

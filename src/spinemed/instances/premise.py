@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -61,6 +62,7 @@ class Known:
         self._by_site: dict[tuple[str, str], list[Finding]] = {}
         self._by_series: dict[str, list[Finding]] = {}
         self._by_pathology: dict[str, list[Finding]] = {}
+        self._bodies: dict[str, Mapping[str, Finding]] = {}
         for finding in facts.findings:
             self._by_site.setdefault((finding.pathology, finding.site), []).append(finding)
             self._by_series.setdefault(finding.evidence.series, []).append(finding)
@@ -84,6 +86,17 @@ class Known:
     def seen_in(self, series: str) -> Sequence[Finding]:
         """Return all that one series states."""
         return self._by_series.get(series, ())
+
+    def bodies(self, series: str) -> Mapping[str, Finding]:
+        """Return vertebra -> the finding that a series shows it, whole or else in part, cranial first."""
+        if series not in self._bodies:
+            found: dict[str, Finding] = {}
+            for finding in self.seen_in(series):
+                whole = finding.pathology == "vertebra"
+                if whole or (finding.pathology == "vertebra_in_part" and finding.site not in found):
+                    found[finding.site] = finding
+            self._bodies[series] = dict(sorted(found.items(), key=lambda item: Level(item[0]).order))
+        return self._bodies[series]
 
 
 @dataclass(frozen=True)
@@ -141,14 +154,9 @@ class Premise:
         }
         return tuple(sorted(found, key=lambda site: Site.parse(site).upper.order))
 
-    def bodies(self, shown: Shown) -> dict[str, Finding]:
+    def bodies(self, shown: Shown) -> Mapping[str, Finding]:
         """Return vertebra -> the finding that it is seen, whole or in part, in the shown series."""
-        found: dict[str, Finding] = {}
-        for finding in self.facts.seen_in(shown.series.uid):
-            whole = finding.pathology == "vertebra"
-            if whole or (finding.pathology == "vertebra_in_part" and finding.site not in found):
-                found[finding.site] = finding
-        return dict(sorted(found.items(), key=lambda item: Level(item[0])))
+        return self.facts.bodies(shown.series.uid)
 
 
 def shown_of(picture: Picture, series: Series, spacing_mm: tuple[float, float]) -> Shown:
@@ -230,6 +238,7 @@ def disc_rows(premise: Premise, shown: Shown) -> Iterator[tuple[str, tuple[float
             yield f"{upper}-{lower}", (above.evidence.box.bottom, under.evidence.box.top)
 
 
+@cache
 def are_neighbours(upper: str, lower: str) -> bool:
     """Return whether two vertebrae follow each other in any of the numberings that occur.
 

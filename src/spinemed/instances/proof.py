@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from spinemed.instances import alignment_truth, change_truth, rules_truth, truth
+from spinemed.instances import alignment_truth, change_truth, counting_truth, rules_truth, truth
 from spinemed.instances.premise import (
     Known,
     Premise,
@@ -28,6 +28,10 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "level_above": truth.neighbour(-1),
     "level_below": truth.neighbour(1),
     "levels_in_view": truth.levels_in_view,
+    "count_in_view": counting_truth.count_in_view,
+    "disc_beside": counting_truth.disc_beside,
+    "level_two_away": counting_truth.level_two_away,
+    "exit_root": counting_truth.exit_root,
     "level_if_told": truth.level_if_told,
     "same_level": truth.same_level,
     "transitional": truth.transitional,

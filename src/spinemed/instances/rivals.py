@@ -24,6 +24,15 @@ _LOOKS_ALIKE: Final[Mapping[Kind, tuple[Pathology, ...]]] = {
 """Kind -> other diseases that change a picture in the same way, at any level in view."""
 
 
+def looks_for_one(kind: Kind) -> bool:
+    """Return whether a kind looks for the one level in view with a pathology.
+
+    >>> looks_for_one("slip_level"), looks_for_one("slip_grade")
+    (True, False)
+    """
+    return kind in _ONE_IN_VIEW
+
+
 def has_rival(premise: Premise) -> bool:
     """Return whether the pictures show more than one level that could be the one looked for.
 

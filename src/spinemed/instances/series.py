@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinemed.facts.case import CaseFacts
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
+from spinemed.instances.asking import Asking
 from spinemed.instances.chains import Chain, Span, chain_beside_cut, chain_of, countable
-from spinemed.instances.draft import STEP, Claim, View, in_view_claim, instance_of, marked_claims
-from spinemed.instances.premise import view_of
-from spinemed.instances.shots import Slice, frame_of
+from spinemed.instances.compose import composed
+from spinemed.instances.draft import STEP, View, in_view_draft, marked_draft
+from spinemed.instances.drafts import Case
+from spinemed.instances.premise import shown_of, view_of
+from spinemed.instances.shots import CaseSeries, Shot, Slice, frame_of, slice_of
 from spinemed.instances.windows import Window, draw_window, windows_open
-from spinemed.instances.wordings import Anchor, draw
+from spinemed.instances.wordings import Anchor
 from spinemed.records import (
     Finding,
     Instance,
@@ -28,7 +31,6 @@ from spinemed.records import (
     Reject,
     Series,
     Study,
-    Task,
     content_id,
 )
 
@@ -36,33 +38,17 @@ RING_RADIUS_PX = 9.0
 RING_WIDTH_PX = 1.6
 RING_JITTER_PX = 2.0
 RED = (255, 48, 48)
-_PER_MILLE = 1000
-
-
-@dataclass(frozen=True)
-class Asking:
-    """How instances are drawn: the seed, the share of pictures asked as `open`, marks a series at most.
-
-    `languages` and `items_per_kind` (at most, of one study) hold for the items of whole cases.
-    """
-
-    seed: int
-    open_share: float
-    marks_per_series: int
-    languages: tuple[Literal["en", "zh"], ...] = ("en", "zh")
-    items_per_kind: int = 2
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A series read from disk: its slice in 256 greys, and what was found in it."""
+    """A series read from disk: what was found in it as a case of its own, and its slice in 256 greys."""
 
-    study: Study
+    case: Case
     series: Series
     grey: NDArray[np.uint8]
     spacing_mm: tuple[float, float]
     chain: Chain
-    findings: tuple[Finding, ...]
 
     @property
     def slice_mm(self) -> tuple[float, float]:
@@ -71,13 +57,18 @@ class Scene:
 
 
 def ask(
-    study: Study, series: Series, volume: Volume, findings: Sequence[Finding], asking: Asking
+    study: Study,
+    series: Series,
+    volume: Volume,
+    findings: Sequence[Finding],
+    asking: Asking,
+    read: CaseSeries | None = None,
 ) -> Iterator[Picture | Instance | Reject]:
     """Yield pictures, each followed by its instances, and Rejects for what cannot be asked.
 
     All is drawn by generators seeded from `asking.seed` and the series' uid. Every vertebra of the series
     is marked at most once, so that each is the right answer equally often and options can be drawn
-    without a hint.
+    without a hint. `read` is the series itself where its slices are asked for again: they are cut once.
     """
     spacing_mm = volume.spacing_mm[:2]
     index = findings[0].evidence.slice_index
@@ -87,8 +78,12 @@ def ask(
         reason = "the slice shows neither two whole vertebrae in a row nor one beside a clearly cut one"
         yield _reject(study, series, "", reason, "give a series that shows more of the spine")
         return
-    grey = to_uint8(sagittal(volume.array, index), series.modality)
-    scene = Scene(study, series, grey, spacing_mm, chain, tuple(findings))
+    if read is not None:
+        grey = slice_of(read, "sagittal", index).grey
+    else:
+        grey = to_uint8(sagittal(volume.array, index), series.modality)
+    case = Case(study, (), CaseFacts(study, tuple(findings)), asking, STEP)
+    scene = Scene(case, series, grey, spacing_mm, chain)
     if len(chain.spans) > 1:  # one vertebra is no range
         yield from _in_view(scene, asking)
     yield from _marked(scene, asking)
@@ -105,10 +100,12 @@ def _in_view(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Reje
         if window is None:
             continue
         view = _view(scene, window, None, rng)
-        yield from _asked(view, [in_view_claim(view, len(ends), rng)], asking, f"{scene.series.uid}:in view")
+        yield from composed(scene.case, in_view_draft(view, len(ends), rng))
         return
     reason = "no window shows whole vertebrae clear of its edges"
-    yield _reject(scene.study, scene.series, "in view", reason, "give a series that shows more of the spine")
+    yield _reject(
+        scene.case.study, scene.series, "in view", reason, "give a series that shows more of the spine"
+    )
 
 
 def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Reject]:
@@ -123,12 +120,13 @@ def _marked(scene: Scene, asking: Asking) -> Iterator[Picture | Instance | Rejec
         window = draw_window(chain, anchor, scene.slice_mm, rng, holding=index, reference=reference)
         if window is None:
             reason = "no window shows the vertebra whole together with its reference for counting"
-            yield _reject(scene.study, scene.series, chain.sites[index], reason, "none needed")
+            yield _reject(scene.case.study, scene.series, chain.sites[index], reason, "none needed")
             continue
         view = _view(scene, window, chain.spans[index], rng)
-        candidates = [chain.sites[place] for place in sorted(groups) if groups[place] == anchor]
-        claims = marked_claims(view, index, candidates)
-        yield from _asked(view, claims, asking, f"{scene.series.uid}:mark {ordinal}")
+        candidates = [place for place in sorted(groups) if groups[place] == anchor]
+        draft = marked_draft(view, index, candidates, rng)
+        if draft is not None:
+            yield from composed(scene.case, draft)
 
 
 def anchor_groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
@@ -149,21 +147,6 @@ def anchor_groups(chain: Chain, slice_height: float) -> dict[int, Anchor]:
     for index in range(1, len(chain.spans)):
         groups.setdefault(index, "reference")
     return {index: anchor for index, anchor in sorted(groups.items()) if chain.sites[index] != "C2"}
-
-
-def _asked(
-    view: View, claims: Sequence[Claim], asking: Asking, key: str
-) -> Iterator[Picture | Instance | Reject]:
-    """Yield the picture and all its instances, in one form, so that no picture is stored in two configs.
-
-    Where a claim has too few answers for options that tell nothing, the picture is asked as `open`.
-    """
-    as_open = draw(f"{asking.seed}:{key}:form", _PER_MILLE) < asking.open_share * _PER_MILLE
-    task: Task = "open" if as_open or not all(claim.fits_choice for claim in claims) else "choice"
-    asked = [instance_of(view, claim, task, f"{asking.seed}:{key}") for claim in claims]
-    if any(isinstance(one, Instance) for one in asked):
-        yield view.picture
-    yield from asked
 
 
 def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Generator) -> View:
@@ -194,7 +177,7 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
     png = encode_png(pixels)
     picture = Picture(
         id=sha256(png).hexdigest(),
-        study=scene.study.id,
+        study=scene.case.study.id,
         modality=scene.series.modality,
         sequence=scene.series.sequence,
         spacing_mm=frame.pixel_mm,
@@ -206,7 +189,9 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
         locator=locator,
         png=png,
     )
-    return View(scene.study, scene.chain, window, picture, scene.findings)
+    return View(
+        scene.case, scene.chain, window, Shot(picture, shown_of(picture, scene.series, scene.spacing_mm))
+    )
 
 
 def _free_site(chain: Chain, window: Window) -> str:
@@ -214,7 +199,7 @@ def _free_site(chain: Chain, window: Window) -> str:
 
 
 def _locator(scene: Scene, site: str) -> Locator:
-    for finding in scene.findings:
+    for finding in scene.case.facts.findings:
         if finding.site == site and finding.pathology == "vertebra":
             return finding.evidence
     raise KeyError(site)

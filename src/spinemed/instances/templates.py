@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from spinemed.errors import ConfigError
+from spinemed.instances.yaml_files import packaged_yaml
 from spinemed.records import Axis, Kind, Pathology, Record
 
 Language = Literal["en", "zh"]
@@ -160,8 +161,7 @@ def _checked(content: object, name: str) -> Template:
 
 
 def _yaml(name: str) -> Any:  # a list of templates, or the phrases by anchor
-    text = files("spinemed.instances").joinpath(_FOLDER, name).read_text(encoding="utf-8")
     try:
-        return yaml.safe_load(text)
+        return packaged_yaml("spinemed.instances", f"{_FOLDER}/{name}")
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML ({error}); repair the file") from error

@@ -18,7 +18,7 @@ from spinemed.instances.templates import (
     template_of,
 )
 from spinemed.instances.wordings import draw
-from spinemed.level_grammar import parse_levels
+from spinemed.level_grammar import ParsedLevels, parse_levels
 from spinemed.levels import render
 from spinemed.records import Kind
 
@@ -37,6 +37,16 @@ _SIDES: Final[dict[Language, dict[str, str]]] = {
 _RANGES: Final[dict[Language, str]] = {"en": "{first} to {last}", "zh": "{first}至{last}"}
 
 
+@lru_cache(maxsize=8192)
+def _read(text: str) -> ParsedLevels:
+    return parse_levels(text)
+
+
+@lru_cache(maxsize=4096)
+def _written(site: str, style: str) -> str:
+    return render(site, style)
+
+
 def style_of(template: Template, language: Language, key: str) -> str:
     """Return the style of level names that `key` draws: none in Chinese where wordings write C2 as such."""
     styles = SITE_STYLES[language]
@@ -51,10 +61,18 @@ def question_text(template: Template, language: Language, fields: Mapping[str, s
     `fields` gives each declared field: a site, a number, a key of its words, or for a numbering the anchor
     (`sacrum`, `C2`, or `reference L2`). KeyError for a missing field.
     """
-    sentences = template.sentences(language)
-    sentence = sentences[draw(f"{key}:question", len(sentences))]
+    sentence = template.sentences(language)[wording_drawn(template, language, key) - 1]
     texts = {name: _field_text(template, language, name, fields[name], key) for name in template.fields}
     return _tidy(sentence.format(**texts), language)
+
+
+def wording_drawn(template: Template, language: Language, key: str) -> int:
+    """Return the number of the wording that `key` draws, from 1 on.
+
+    >>> 1 <= wording_drawn(template_of("marked_level"), "en", "any") <= 5
+    True
+    """
+    return draw(f"{key}:question", len(template.sentences(language))) + 1
 
 
 def question_texts(
@@ -67,7 +85,7 @@ def question_texts(
             if kind == "numbering":
                 said = list(_numbering_texts(fields[name], language, style))
             elif kind == "site":
-                said = [render(fields[name], style)]
+                said = [_written(fields[name], style)]
             else:
                 said = [_field_text(template, language, name, fields[name], "")]
             texts = [{**one, name: text} for one in texts for text in said]
@@ -78,7 +96,7 @@ def _numbering_texts(value: str, language: Language, style: str) -> Iterator[str
     anchor, _, reference = value.partition(" ")
     for phrase in numbering_phrases()[anchor].of(language):
         yield phrase.format(
-            reference=render(reference or anchor, style) if reference or anchor == "C2" else ""
+            reference=_written(reference or anchor, style) if reference or anchor == "C2" else ""
         )
 
 
@@ -87,7 +105,7 @@ def _field_text(template: Template, language: Language, name: str, value: str, k
     if isinstance(kind, Words):
         return kind.of(language)[value]
     if kind == "site":
-        return render(value, style_of(template, language, key))
+        return _written(value, style_of(template, language, key))
     if kind == "numbering":
         texts = list(_numbering_texts(value, language, style_of(template, language, key)))
         return texts[draw(f"{key}:numbering", len(texts))]
@@ -119,14 +137,14 @@ def answer_text(template: Template, language: Language, key: str, style: str = "
 def _plain_answer(template: Template, language: Language, key: str, style: str) -> str:
     form = template.answers.form
     if form == "range":
-        first, last = (render(site, style) for site in key.split(":"))
+        first, last = (_written(site, style) for site in key.split(":"))
         return _RANGES[language].format(first=first, last=last)
     if form == "site_side":
         site, side = key.split(" ")
-        return _SIDES[language][side].format(site=render(site, style))
+        return _SIDES[language][side].format(site=_written(site, style))
     if form == "root":
         return f"{_REGIONS[key[0]]}{key[1:]}" if style == _CHINESE else key
-    return render(key, style) if form == "site" else key
+    return _written(key, style) if form == "site" else key
 
 
 def answer_key(template: Template, language: Language, text: str) -> str:
@@ -142,7 +160,7 @@ def answer_key(template: Template, language: Language, text: str) -> str:
     if form == "number":
         numbers = re.findall(r"\d+", text)
         return numbers[0] if len(numbers) == 1 else ""
-    parsed = parse_levels(text)
+    parsed = _read(text)
     if form == "root":
         return parsed.levels[0].removeprefix("root:") if len(parsed.levels) == 1 else ""
     levels = [level for level in parsed.levels if ":" not in level]
@@ -160,7 +178,12 @@ def fields_read(kind: Kind, language: Language, question: str) -> dict[str, str]
     >>> fields_read("meyerding_rule", "en", question)
     {'percent': '30'}
     """
-    return fields_in(template_of(kind), language, question)
+    return dict(_fields_kept(kind, language, question))
+
+
+@lru_cache(maxsize=512)
+def _fields_kept(kind: Kind, language: Language, question: str) -> tuple[tuple[str, str], ...]:
+    return tuple(fields_in(template_of(kind), language, question).items())
 
 
 def fields_in(template: Template, language: Language, question: str) -> dict[str, str]:
@@ -197,7 +220,7 @@ def _value_read(template: Template, language: Language, name: str, text: str) ->
     if isinstance(kind, Words):
         return next((key for key, words in kind.of(language).items() if words.lower() == text.lower()), None)
     if kind == "site":
-        levels = parse_levels(text).levels
+        levels = _read(text).levels
         return levels[0] if len(levels) == 1 else None
     if kind == "number":
         return text if re.fullmatch(r"\d+", text) else None
@@ -213,7 +236,7 @@ def _anchors_read(text: str, language: Language) -> Iterator[str]:
             if "reference" not in match.groupdict():
                 yield anchor
                 continue
-            levels = parse_levels(match["reference"]).levels
+            levels = _read(match["reference"]).levels
             if anchor == "C2" and levels == ("C2",):
                 yield anchor
             elif anchor != "C2" and len(levels) == 1:

@@ -11,11 +11,11 @@ from spinemed.facts.case import CaseFacts
 from spinemed.facts.stated import hidden_by
 from spinemed.imaging.radiograph import read_radiograph
 from spinemed.imaging.volume import read_volume
+from spinemed.instances.asking import Asking
 from spinemed.instances.clinic import wanted_pictures
 from spinemed.instances.clinic.wording import LANGUAGES, Language
 from spinemed.instances.drafts import Case
 from spinemed.instances.key_pictures import key_pictures
-from spinemed.instances.series import Asking
 from spinemed.instances.shots import CaseSeries
 from spinemed.records import Finding, Picture, Reject, Series, Study
 

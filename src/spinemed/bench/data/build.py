@@ -163,7 +163,7 @@ def _parts(
 
 def _checked(corpus: Against) -> Checked:
     manifest = read_manifest(corpus.place)
-    content = sorted(corpus.seen.hashes) if manifest is None else sorted(manifest.files.items())
+    content = sorted(corpus.seen.hashes) if manifest is None else [manifest.root]
     return Checked(
         name=corpus.place.absolute().name,
         content=content_id(content),

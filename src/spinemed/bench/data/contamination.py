@@ -126,7 +126,7 @@ def _key(config: str, row: dict[str, Any]) -> str:
 def _content(corpus: Path, seen: Seen) -> str:
     """Return the identity of a corpus: its files where it has a manifest, else its pictures."""
     manifest = read_manifest(corpus)
-    return content_id(sorted(seen.hashes) if manifest is None else sorted(manifest.files.items()))
+    return content_id(sorted(seen.hashes) if manifest is None else [manifest.root])
 
 
 def _reasons(

@@ -16,13 +16,16 @@ from spinemed.bench.data.frozen import Frozen, FrozenItem, item_sha256, whole_sh
 from spinemed.bench.data.publishing import detectable_of
 from spinemed.bench.data.strata import region_of
 from spinemed.corpus.manifest import (
+    FileEntry,
     Manifest,
     code_version,
+    file_entries,
     file_sums,
     fingerprint,
     package_versions,
     write_manifest,
 )
+from spinemed.corpus.merkle import merkle_root
 from spinemed.corpus.publish import published
 from spinemed.corpus.rows import Row, reject_row
 from spinemed.corpus.shards import ShardWriter
@@ -146,12 +149,16 @@ def _finish(
     rows = {
         config: {REJECTS if config == REJECTS else SPLIT: writer.rows} for config, writer in writers.items()
     }
-    write_manifest(partial, _manifest(frozen, rows, sum(writer.image_bytes for writer in writers.values())))
+    image_bytes = sum(writer.image_bytes for writer in writers.values())
+    write_manifest(partial, _manifest(frozen, rows, image_bytes, file_entries(partial)))
     return frozen
 
 
-def _manifest(frozen: Frozen, rows: dict[str, dict[str, int]], image_bytes: int) -> Manifest:
+def _manifest(
+    frozen: Frozen, rows: dict[str, dict[str, int]], image_bytes: int, files: dict[str, FileEntry]
+) -> Manifest:
     return Manifest(
+        root=merkle_root(files),
         name=frozen.name,
         seed=0,
         settings={},
@@ -164,7 +171,7 @@ def _manifest(frozen: Frozen, rows: dict[str, dict[str, int]], image_bytes: int)
         rejects={},
         image_bytes=image_bytes,
         parquet_bytes=0,
-        files=frozen.files,
+        files=files,
     )
 
 

@@ -15,7 +15,8 @@ from spinemed.bench.data.inspect_rows import EVAL_FILE, eval_yaml, write_inspect
 from spinemed.bench.data.settings import BenchSettings
 from spinemed.bench.data.strata import Candidate
 from spinemed.bench.items import place_in_order, rows
-from spinemed.corpus.manifest import Manifest, file_sums, write_manifest
+from spinemed.corpus.manifest import FileEntry, Manifest, file_entries, file_sums, write_manifest
+from spinemed.corpus.merkle import merkle_root
 from spinemed.corpus.shards import ShardWriter
 from spinemed.power import design_effect, detectable_difference
 
@@ -145,9 +146,8 @@ def _finish(
     readme.write_text(card(frozen, data_files), encoding="utf-8")
     frozen = frozen.model_copy(update={"files": file_sums(folder, [*parquet, *others, readme])})
     write_frozen(folder, frozen)
-    write_manifest(
-        folder, _manifest(frozen, parts.items, counts, image_bytes, sum(f.stat().st_size for f in parquet))
-    )
+    weighed = image_bytes, sum(path.stat().st_size for path in parquet)
+    write_manifest(folder, _manifest(frozen, parts.items, counts, weighed, file_entries(folder)))
     return frozen
 
 
@@ -161,11 +161,16 @@ def detectable_of(items: Sequence[FrozenItem], config: str) -> float:
 
 
 def _manifest(
-    frozen: Frozen, items: Sequence[Candidate], counts: Counter[str], image_bytes: int, parquet_bytes: int
+    frozen: Frozen,
+    items: Sequence[Candidate],
+    counts: Counter[str],
+    sizes: tuple[int, int],
+    files: dict[str, FileEntry],
 ) -> Manifest:
     """Return the manifest that every corpus has, so that what reads a corpus reads a benchmark."""
     kinds = Counter(f"{one.config} {SPLIT} {one.kind} {one.modality} {one.source}" for one in items)
     return Manifest(
+        root=merkle_root(files),
         name=frozen.name,
         seed=frozen.seed,
         settings=frozen.settings,
@@ -176,7 +181,7 @@ def _manifest(
         rows={config: {SPLIT: count} for config, count in sorted(counts.items())},
         kinds=dict(sorted(kinds.items())),
         rejects={},
-        image_bytes=image_bytes,
-        parquet_bytes=parquet_bytes,
-        files=frozen.files,
+        image_bytes=sizes[0],
+        parquet_bytes=sizes[1],
+        files=files,
     )

@@ -18,7 +18,7 @@ from spinemed.instances.clinic.problem import BENIGN, Lead, Part, Problem, is_pr
 from spinemed.instances.clinic.series_names import modalities
 from spinemed.instances.clinic.story import VOICES, Voice, story_fields
 from spinemed.instances.clinic.told import told_findings, told_groups
-from spinemed.instances.clinic.wording import Language, Style, pick, say, several, style_of, term
+from spinemed.instances.clinic.wording import Language, Style, phrases, pick, say, several, style_of, term
 from spinemed.levels import Level
 from spinemed.records import Finding, Reject, content_id
 
@@ -85,8 +85,12 @@ class Case:
         return moving_slips(self.facts)
 
     def say(self, name: str, **fields: str) -> str:
-        """Return a wording of an intent, with the case's fields and those given."""
-        return say(name, self.language, self.key, {**self.fields, **fields})
+        """Return a wording of an intent, with the case's fields and those given.
+
+        Of a written case the intent is `name`.written where there is one: a report is read, no picture.
+        """
+        own = f"{name}.written" if self.facts.study.text and f"{name}.written" in phrases() else name
+        return say(own, self.language, self.key, {**self.fields, **fields})
 
     @cached_property
     def fields(self) -> dict[str, str]:

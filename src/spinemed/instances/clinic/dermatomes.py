@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-import yaml
-
 from spinemed.facts.planning import compressed_root
+from spinemed.instances.yaml_files import packaged_yaml
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Record
 
@@ -41,8 +39,8 @@ class Root(Record):
 @cache
 def roots() -> dict[str, Root]:
     """Return every root from C3 to S1 by name."""
-    text = files("spinemed.instances.clinic").joinpath("dermatomes.yaml").read_text(encoding="utf-8")
-    return {name: Root.model_validate(row) for name, row in yaml.safe_load(text).items()}
+    rows = packaged_yaml("spinemed.instances.clinic", "dermatomes.yaml")
+    return {name: Root.model_validate(row) for name, row in rows.items()}
 
 
 def root_of(segment: str, zone: Zone) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Final
 
 from spinemed.instances.clinic.problem import Part, is_abnormal, part_of
@@ -30,7 +31,12 @@ _CURVES: Final = ("thoracic_kyphosis", "lumbar_lordosis")
 
 def by_level(findings: Sequence[Finding]) -> list[Finding]:
     """Return findings from the head down; at one place vertebrae stand before segments."""
-    return sorted(findings, key=lambda one: (Site.parse(one.site).upper.order, "-" in one.site))
+    return sorted(findings, key=lambda one: _place(one.site))
+
+
+@cache
+def _place(site: str) -> tuple[int, bool]:
+    return Site.parse(site).upper.order, "-" in site
 
 
 def grouped(findings: Sequence[Finding]) -> list[tuple[Finding, ...]]:
@@ -213,11 +219,9 @@ def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
         name: {one.site for one in every if one.pathology == name and is_abnormal(one)}
         for name in ("fracture", "height_loss", "cage", "screws", "slip", "bridging")
     }
-    screwed = {Site.parse(site).upper for site in there["screws"]}
+    screwed = {level for site in there["screws"] for level in site.split("-")[:1]}
     fused = there["cage"] | {
-        one.site
-        for one in every
-        if "-" in one.site and {Site.parse(one.site).upper, Site.parse(one.site).lower} <= screwed
+        one.site for one in every if "-" in one.site and screwed.issuperset(one.site.split("-"))
     }
     if any(one.pathology == "transitional" and one.grade == "L5_sacralised" for one in every):
         fused = fused | {"L5-S1"}
@@ -235,7 +239,7 @@ def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
 
 def vertebrae_seen(findings: Sequence[Finding]) -> list[str]:
     """Return the vertebrae that are wholly in view, from the head down."""
-    return sorted({one.site for one in findings if one.pathology == "vertebra"}, key=Level)
+    return sorted({one.site for one in findings if one.pathology == "vertebra"}, key=_place)
 
 
 def has_four_lumbar(findings: Sequence[Finding]) -> bool:
@@ -272,7 +276,8 @@ def _first(findings: Sequence[Finding], site: str) -> Finding:
 
 
 def _measured(name: str, finding: Finding, style: Style, key: str) -> str:
-    if not name or finding.value is None or number(finding.value) == "0":
+    # A number without a unit is one that rules know and the report at hand does not tell.
+    if not name or finding.value is None or not finding.unit or number(finding.value) == "0":
         return ""
     return say(f"part.{name}", style.language, key, {"number": number(finding.value)})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 from spinemed.facts.case import CaseFacts
@@ -98,6 +99,7 @@ def _beside_implants(needs: Sequence[Need], problem: Problem) -> list[Need]:
     return [*kept, Need("fracture_implant", shaken), Need("slip_beside", beside)]
 
 
+@cache
 def is_at_or_beside(one: Level, other: Level) -> bool:
     """Return whether two vertebrae are the same or neighbours; T13 and L6 may be there or not."""
     upper, lower = sorted((one, other))

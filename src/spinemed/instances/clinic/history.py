@@ -6,10 +6,7 @@ Every such fact is a field of `Clinical`, so that a plan rests on what the text 
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Final, Literal
-
-import yaml
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning.disc import MotorDeficit
@@ -20,6 +17,7 @@ from spinemed.facts.planning.tumour import SinsPain
 from spinemed.instances.clinic.dermatomes import roots
 from spinemed.instances.clinic.problem import LEADS, Lead, Problem, first_age
 from spinemed.instances.clinic.wording import pick
+from spinemed.instances.yaml_files import packaged_yaml
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Record, Side
 
@@ -113,8 +111,7 @@ class Clinical(Record):
 @cache
 def scenarios() -> dict[Lead, tuple[Scenario, ...]]:
     """Return the possible histories of every leading problem."""
-    text = files("spinemed.instances.clinic").joinpath("scenarios.yaml").read_text(encoding="utf-8")
-    rows = yaml.safe_load(text)
+    rows = packaged_yaml("spinemed.instances.clinic", "scenarios.yaml")
     return {lead: tuple(Scenario.model_validate(row) for row in rows[lead]) for lead in LEADS}
 
 

@@ -23,6 +23,18 @@ _KINDS: Final[dict[str, Callable[[CaseFacts, str, Language], Draft | Reject]]] =
     "dialogue": consultation,
     "report": report,
 }
+_PASSED: Final = ("level_parser", "supported", "no_contradiction", "nothing_hidden", "counted", "no_dose")
+GATES: Final[dict[str, tuple[str, ...]]] = {
+    "dialogue": (*_PASSED, "published_rule"),
+    "report": (*_PASSED, "published_rule", "six_sections"),
+}
+"""Checks that each text has passed (see `gate` and `case`).
+
+`supported`: each clause states only what the findings support, as the level parser reads it;
+`no_contradiction`: the history fits the findings; `nothing_hidden`: nothing that would change the text is
+there and not shown; `counted`: the leading level can be counted in the key pictures; `no_dose`: no dose of a
+drug is given; `published_rule`: the plan follows a cited rule; `six_sections`: they are all there and agree.
+"""
 
 
 def ask_clinic(
@@ -48,7 +60,10 @@ def ask_clinic(
 
 
 def instance_of(draft: Draft, facts: CaseFacts, pictures: Mapping[str, Picture]) -> Instance | Reject:
-    """Return the instance of a checked draft; a Reject where none of its key pictures was made."""
+    """Return the instance of a checked draft; a Reject where none of its key pictures was made.
+
+    Every sentence has wordings of its own: `template` numbers the turns of the dialogue instead, 1 a report.
+    """
     images = [pictures[one] for one in draft.pictures if one in pictures]
     if not images:
         return rejected(facts, draft.task, f"{draft.kind}: its key pictures were not made", "make them first")
@@ -79,6 +94,8 @@ def instance_of(draft: Draft, facts: CaseFacts, pictures: Mapping[str, Picture])
             locator=images[0].locator,
             parents=draft.findings,
         ),
+        gates=GATES[draft.task],
+        template=f"{draft.kind}/{draft.language}/{len(draft.messages) // 2}",
     )
 
 

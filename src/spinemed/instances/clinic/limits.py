@@ -8,6 +8,7 @@ from typing import Final
 from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.problem import BENIGN, Lead, Problem, is_abnormal, problem_of
+from spinemed.instances.clinic.remembered import remembered
 from spinemed.levels import Level
 from spinemed.records import Finding, Pathology
 
@@ -40,6 +41,7 @@ def hidden_sites(facts: CaseFacts, pathology: Pathology) -> set[str]:
     return {one.site for one in facts.hidden if one.pathology == pathology} - stated
 
 
+@remembered
 def restrained(facts: CaseFacts) -> CaseFacts:
     """Return the facts without what the series of a finding does not tell.
 
@@ -60,7 +62,7 @@ def as_told(findings: Iterable[Finding], sequences: Mapping[str, str]) -> tuple[
     T1 alone does not tell a lytic from a blastic metastasis. A slip is called isthmic only where the defect
     of the pars is among the findings.
     """
-    shown = set(sequences.values())
+    shown = {name for one in sequences.values() for name in one.split("/")}
 
     def limited(one: Finding) -> Finding:
         own = sequences.get(one.evidence.series, "")

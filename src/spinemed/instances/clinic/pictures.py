@@ -11,6 +11,7 @@ from spinemed.instances.clinic.describe import vertebrae_seen
 from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.limits import isthmic_by_gap, of_series
 from spinemed.instances.clinic.problem import Problem, is_abnormal, problem_of
+from spinemed.instances.clinic.remembered import remembered
 from spinemed.instances.clinic.told import told_findings
 from spinemed.levels import Level
 from spinemed.records import Finding, Pathology
@@ -20,6 +21,7 @@ _ANCHORS: Final = frozenset({Level.C2, Level.S1})
 """Vertebrae that are known by their shape; of the sacrum a part is enough."""
 
 
+@remembered
 def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
     """Return ids of the findings whose pictures are the key images: each series once, then the rest.
 
@@ -33,16 +35,17 @@ def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
         first = _first(facts.seen_in(series.uid), told)
         if first is not None:
             chosen[series.uid] = [first]
+    alike = _by_statement(facts.findings)
     for one in told:
-        showing = [finding for finding in facts.findings if is_same(finding, one)]
+        showing = alike.get(_statement(one), [])
         if not any(_shows(finding, chosen) for finding in showing):
             _make_room(showing, chosen)
-    spare = [one for told_one in told for one in facts.findings if is_same(one, told_one)]
+    spare = [one for told_one in told for one in alike.get(_statement(told_one), ())]
     pictures = [one for ones in chosen.values() for one in ones]
-    extra = [one for one in spare if one not in pictures]
-    return tuple(dict.fromkeys(one.id for one in (*pictures, *extra)))[:MOST_PICTURES]
+    return tuple(dict.fromkeys(one.id for one in (*pictures, *spare)))[:MOST_PICTURES]
 
 
+@remembered
 def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
     """Return the findings that the key pictures show: their slice, or one next to it, is among them.
 
@@ -64,24 +67,25 @@ _NEED_PICTURES: Final[tuple[Pathology, ...]] = (
 """What is left out where no key picture shows it: most of these are of midline slices."""
 
 
+@remembered
 def with_shown(facts: CaseFacts) -> CaseFacts:
     """Return the facts without the narrow foramina, gaps of the arch and wear that no key picture shows."""
     problem = problem_of(facts)
-    shown = pictured(facts, problem)
+    shown = {one.id for one in pictured(facts, problem)}
     lead = problem.finding
     kept = tuple(
         one
         for one in facts.findings
-        if one.pathology not in _NEED_PICTURES or one in shown or (lead is not None and is_same(one, lead))
+        if one.pathology not in _NEED_PICTURES or one.id in shown or (lead is not None and is_same(one, lead))
     )
     return isthmic_by_gap(CaseFacts(facts.study, kept, facts.hidden))
 
 
 def told_in(seen: Sequence[Finding], shown: Sequence[Finding]) -> list[Finding]:
     """Return the abnormal findings of a series that its pictures show, and those that no picture shows."""
+    pictured_ids, told = {one.id for one in shown}, {_statement(one) for one in shown if one.present}
     ill = [one for one in seen if is_abnormal(one)]
-    elsewhere = [one for one in ill if not any(is_same(other, one) for other in shown)]
-    return [one for one in ill if one in shown or one in elsewhere]
+    return [one for one in ill if one.id in pictured_ids or _statement(one) not in told]
 
 
 def field_of(seen: Sequence[Finding], facts: CaseFacts, problem: Problem) -> list[Finding]:
@@ -154,13 +158,28 @@ def _beside(one: Finding) -> set[tuple[str, int | None]]:
 
 def is_same(one: Finding, told: Finding) -> bool:
     """Return whether two findings of different series state the same thing."""
-    return (one.pathology, one.site, one.side) == (told.pathology, told.site, told.side) and one.present
+    return one.present and _statement(one) == _statement(told)
+
+
+def _statement(one: Finding) -> tuple[str, str, str | None]:
+    """Return what a finding states, whichever series shows it."""
+    return one.pathology, one.site, one.side
+
+
+def _by_statement(findings: Sequence[Finding]) -> dict[tuple[str, str, str | None], list[Finding]]:
+    """Return what is stated as present -> the findings that state it, in their order."""
+    found: dict[tuple[str, str, str | None], list[Finding]] = {}
+    for one in findings:
+        if one.present:
+            found.setdefault(_statement(one), []).append(one)
+    return found
 
 
 def telling_series(facts: CaseFacts, problem: Problem) -> CaseFacts:
     """Return the facts of at most six series: in turn, those that show each of the findings told."""
+    alike = _by_statement(facts.findings)
     by_told = [
-        list(dict.fromkeys(one.evidence.series for one in facts.findings if is_same(one, told)))
+        list(dict.fromkeys(one.evidence.series for one in alike.get(_statement(told), ())))
         for told in told_findings(problem)
     ]
     order = [*_in_turn(by_told), *(one.evidence.series for one in facts.findings)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final, Literal, get_args
 
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.dermatomes import root_hit
+from spinemed.instances.clinic.remembered import remembered
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Pathology, Record, Side
 
@@ -155,6 +157,7 @@ def first_age(facts: CaseFacts) -> int | None:
     return int(head) if head.isdigit() else None
 
 
+@remembered
 def problem_of(facts: CaseFacts) -> Problem:
     """Return the leading problem: what is most dangerous first, then what explains symptoms best."""
     found = abnormal(facts)
@@ -178,6 +181,7 @@ def problem_of(facts: CaseFacts) -> Problem:
     return Problem(lead="normal", finding=None, others=(), part=_seen_part(facts))
 
 
+@cache
 def part_of(site: str) -> Part:
     """Return which part of the back a site lies in: neck, upper (T1 to T7), mid (T8 to T11) or lower.
 

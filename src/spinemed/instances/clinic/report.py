@@ -188,7 +188,8 @@ def _series_part(case: Case, heading: str, seen: Sequence[Finding]) -> str:
     # A slip may be gone in extension: what is abnormal in another image is not called normal here.
     elsewhere = {(one.site, one.pathology) for one in case.facts.findings if is_abnormal(one)}
     cut = {one.site for one in field if one.pathology == "vertebra_in_part"} - set(whole)
-    well = [one for one in seen if (one.site, one.pathology) not in elsewhere and one in case.pictured]
+    pictured = {one.id for one in case.pictured}
+    well = [one for one in seen if (one.site, one.pathology) not in elsewhere and one.id in pictured]
     well = [one for one in well if one.site not in cut and (one.pathology != "vertebra" or one in field)]
     if metal := _metal_seen(case, seen, whole):
         said.append(case.say("group.artefact", level=style.sites(metal)))

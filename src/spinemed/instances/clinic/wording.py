@@ -8,17 +8,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Final, Literal, TypeVar
 
-import yaml
-
+from spinemed.instances.yaml_files import packaged_yaml
 from spinemed.levels import Level, Site, render
 from spinemed.records import Record
 
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, Language]] = ("en", "zh")
-FILES: Final = ("consultation", "findings", "follow_ups", "history", "normal", "plans", "report", "terms")
+FILES: Final = (
+    "consultation", "findings", "follow_ups", "history", "normal", "plans", "report", "terms", "written",
+)  # fmt: skip
 Choice = TypeVar("Choice")
 _EXTRA: Final = ("T13", "L6")
 """Vertebrae that most spines lack: a range that has one inside says so in brackets."""
@@ -48,8 +48,7 @@ def phrases() -> dict[str, Phrase]:
     """Return every phrase by name; a name that two files declare is a ValueError."""
     found: dict[str, Phrase] = {}
     for file in FILES:
-        text = files("spinemed.instances.clinic").joinpath(f"{file}.yaml").read_text(encoding="utf-8")
-        for name, content in yaml.safe_load(text).items():
+        for name, content in packaged_yaml("spinemed.instances.clinic", f"{file}.yaml").items():
             if name in found:
                 raise ValueError(f"{file}.yaml: {name!r} is declared twice; rename one of them")
             found[name] = Phrase.model_validate(content)
@@ -212,6 +211,7 @@ def _runs(sites: Sequence[str]) -> list[list[str]]:
     return runs
 
 
+@cache
 def _follows(upper: str, lower: str) -> bool:
     """Return whether two sites of one kind follow each other as readers expand a range."""
     before, after = Site.parse(upper), Site.parse(lower)

@@ -7,13 +7,15 @@ disc tissue that is herniated and broken bone (lumps of their own) take their ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
+from spinemed.phantom.anatomy.sac import RECESS_PLACE
+from spinemed.phantom.anatomy.sac import SacTable as SacTable
 from spinemed.phantom.anatomy.solids import Array, Body, Disc, Flags, Floats, Lump
 
 SAC_SHARE: Final = 0.88
@@ -32,57 +34,10 @@ A disc's bulge is cut across a little more obliquely: some 3 mm are left beside 
 """
 
 _NEAR_MM: Final[float] = 2.0
-RECESS_PLACE: Final = 0.7
-"""The lateral recess is measured at this share of the sac's half width."""
-
 _FLAVUM_MM: Final = 0.4
 _TAPER_MM: Final = 40.0
 _LINE_STEP_MM: Final = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class SacTable:
-    """The sac over z (rows as in `Midline`): normal centre, half depth and width, and what pushes into it.
-
-    All in mm in planes of constant z. `front` and `back` are cut from the ellipse's front and back on the
-    midline; `left` and `right` press the back of the patient's left and right half forwards.
-    """
-
-    low_mm: float
-    step_mm: float
-    centre_left: Floats
-    centre_posterior: Floats
-    half_depth: Floats
-    half_width: Floats
-    front: Floats
-    back: Floats
-    left: Floats
-    right: Floats
-
-    def at(self, z_mm: Floats) -> NDArray[np.int32]:
-        """Return the table row of each height; heights beyond the ends take the end."""
-        rows = ((z_mm - np.float32(self.low_mm)) * np.float32(1 / self.step_mm)).astype(np.int32)
-        return np.clip(rows, 0, len(self.front) - 1)
-
-    def depth_inside(self, x: Floats, y: Floats, z: Floats, *, healthy: bool = False) -> Floats:
-        """Return how many mm inside the sac points of LPS space lie, front to back; negative outside.
-
-        `healthy` leaves the pushes away: the sac as it would be without disease.
-        """
-        at = self.at(z)
-        deep = self.half_depth[at]
-        share = (x - self.centre_left[at]) / self.half_width[at]
-        back_of = deep * np.sqrt(np.clip(1.0 - share * share, 0.0, 1.0))
-        behind = y - self.centre_posterior[at]
-        if healthy:
-            inside: Floats = back_of - np.abs(behind)
-            return np.where(np.abs(share) < 1.0, inside, np.float32(-1.0))
-        front_wall = np.maximum(-back_of, self.front[at] - deep)
-        side = np.where(share > 0, self.left[at], self.right[at])
-        pressed = back_of - side * np.clip((np.abs(share) - 0.25) / (RECESS_PLACE - 0.25), 0.0, 1.0)
-        back_wall = np.minimum(pressed, deep - self.back[at])
-        inside = np.minimum(behind - front_wall, back_wall - behind)
-        return np.where(np.abs(share) < 1.0, inside, np.float32(-1.0))
+_ALONG: Final[Array] = np.arange(-30.0, 30.0, _LINE_STEP_MM)
 
 
 @dataclass(frozen=True)
@@ -164,18 +119,16 @@ def room(anatomy: Anatomy, disc_above: str, table: SacTable | None = None) -> Ro
     bones = (anatomy.vertebra(disc.above), anatomy.vertebra(disc.below))
     lumps += [bone.fragment for bone in bones if bone.fragment is not None]
     centre = _canal_crossing(table, disc.solid.pose.origin_mm, disc.solid.pose.rotation[:, 2])
-    middle = _chord(table, lumps, centre, disc.solid.pose.rotation, 0.0, disc.solid)
-    sides = [
-        _chord(table, lumps, centre, disc.solid.pose.rotation, place, disc.solid)
-        for place in (RECESS_PLACE, -RECESS_PLACE)
-    ]
+    lines = [(centre, 0.0), (centre, RECESS_PLACE), (centre, -RECESS_PLACE)]
+    lines += [(centre + up, 0.0) for up in _beside(disc.solid)]
+    middle, left, right, *near = _chords(table, lumps, lines, disc.solid.pose.rotation, disc.solid)
     lost = (0.0, 0.0) if disc.shape is None else disc.shape.narrowing.foramen
     return Room(
         *middle,
-        (sides[0][0], sides[1][0]),
-        (sides[0][1], sides[1][1]),
+        (left[0], right[0]),
+        (left[1], right[1]),
         lost,
-        max(_share_lost(table, lumps, centre + up, disc.solid) for up in _beside(disc.solid)),
+        max(1.0 - line[1] / line[0] if line[0] else 0.0 for line in near),
     )
 
 
@@ -183,11 +136,6 @@ def _beside(disc: Disc) -> tuple[Array, Array]:
     """Steps from a disc's mid height to just outside it."""
     step = disc.pose.rotation[:, 2] * (disc.height / 2 + _NEAR_MM)
     return step, -step
-
-
-def _share_lost(table: SacTable, lumps: list[Lump], centre: Array, disc: Disc) -> float:
-    normal, left, _, _ = _chord(table, lumps, centre, disc.pose.rotation, 0.0, disc)
-    return 1.0 - left / normal if normal else 0.0
 
 
 def body_room(anatomy: Anatomy, level: str, table: SacTable | None = None) -> Room:
@@ -198,9 +146,9 @@ def body_room(anatomy: Anatomy, level: str, table: SacTable | None = None) -> Ro
     rotation = bone.body.pose.rotation
     base = bone.body.pose.origin_mm if bone.fragment is None else bone.fragment.centre_mm
     centre = _canal_crossing(table, base, rotation[:, 2])
-    middle = _chord(table, lumps, centre, rotation, 0.0)
-    sides = [_chord(table, lumps, centre, rotation, place) for place in (RECESS_PLACE, -RECESS_PLACE)]
-    return Room(*middle, (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1]), (0.0, 0.0))
+    lines = [(centre, 0.0), (centre, RECESS_PLACE), (centre, -RECESS_PLACE)]
+    middle, left, right = _chords(table, lumps, lines, rotation)
+    return Room(*middle, (left[0], right[0]), (left[1], right[1]), (0.0, 0.0))
 
 
 def _press_bone(table: SacTable, anatomy: Anatomy, z: Floats) -> None:
@@ -295,46 +243,56 @@ def _canal_crossing(table: SacTable, base: Array, up: Array) -> Array:
     return np.array([table.centre_left[row], table.centre_posterior[row], z[row]])
 
 
-def _chord(
+def _chords(
     table: SacTable,
     lumps: list[Lump],
-    centre: Array,
+    lines: Sequence[tuple[Array, float]],
     rotation: Array,
-    place: float,
     disc: Disc | None = None,
-) -> tuple[float, float, float, float]:
-    """Healthy depth, depth left, and what is taken in front and behind along one line through the sac."""
-    row = int(table.at(centre[2:].astype(np.float32))[0])
-    start = centre + place * float(table.half_width[row]) * rotation[:, 0]
-    along = np.arange(-30.0, 30.0, _LINE_STEP_MM)
-    points = start[:, None] + rotation[:, 1][:, None] * along
-    x, y, z = points.astype(np.float32)
-    normal = table.depth_inside(x, y, z, healthy=True) > 0
-    left = table.depth_inside(x, y, z) > 0
+) -> list[tuple[float, float, float, float]]:
+    """Healthy depth, depth left, and what is taken in front and behind along lines through the sac.
+
+    A line is its middle in mm and its place aside, in half widths of the sac there.
+    """
+    rows = table.at(np.array([centre[2] for centre, _ in lines]).astype(np.float32))
+    starts = [
+        centre + place * float(table.half_width[row]) * rotation[:, 0]
+        for (centre, place), row in zip(lines, rows, strict=True)
+    ]
+    points = np.array(starts)[:, :, None] + rotation[:, 1][:, None] * _ALONG  # [line, axis, place on it]
+    x, y, z = np.moveaxis(points.astype(np.float32), 1, 0)
+    here = table.cut(table.at(z))
+    beside, behind = x - here.centre_left, y - here.centre_posterior
+    normal, left = here.healthy_depth(beside, behind) > 0, here.depth(beside, behind) > 0
     for part in lumps:
         left &= ~_within_rim(part, points)
     if disc is not None:
         left &= ~_within_disc(disc, points)
+    return [_measured(*line) for line in zip(normal, left, strict=True)]
+
+
+def _measured(normal: Flags, left: Flags) -> tuple[float, float, float, float]:
+    """One line of `_chords` from what of it lies in the healthy sac and what disease leaves of that."""
     if not normal.any():
         return 0.0, 0.0, 0.0, 0.0
-    lost = along[normal & ~left]
-    middle = float(along[normal & left].mean()) if (normal & left).any() else float(along[normal].mean())
+    lost, kept = _ALONG[normal & ~left], _ALONG[normal & left]
+    middle = float(kept.mean()) if kept.size else float(_ALONG[normal].mean())
     front = _LINE_STEP_MM * int((lost < middle).sum())
     back = _LINE_STEP_MM * int((lost >= middle).sum())
-    return _LINE_STEP_MM * int(normal.sum()), _LINE_STEP_MM * int((normal & left).sum()), front, back
+    return _LINE_STEP_MM * int(normal.sum()), _LINE_STEP_MM * int(kept.size), front, back
 
 
 def _within_rim(part: Lump, points: Array) -> Flags:
-    """Which points [3, n] lie in a lump or in the ligament that it lifts off, as the painter draws both."""
+    """Which points [line, 3, n] lie in a lump or the ligament that it lifts off, both as painted."""
     local = part.matrix @ (points - part.centre_mm[:, None])
     squares = local * local
-    gradient = np.sqrt((squares / np.square(np.asarray(part.radii))[:, None]).sum(axis=0))
-    return np.asarray((1.0 - squares.sum(axis=0)) / (2.0 * gradient + 1e-3) > -RIM_MM)
+    gradient = np.sqrt((squares / np.square(np.asarray(part.radii))[:, None]).sum(axis=-2))
+    return np.asarray((1.0 - squares.sum(axis=-2)) / (2.0 * gradient + 1e-3) > -RIM_MM)
 
 
 def _within_disc(disc: Disc, points: Array) -> Flags:
-    """Which points [3, n] lie in a disc with its bulge: the painter draws it over the sac."""
-    left, posterior, up = disc.pose.rotation.T @ (points - disc.pose.origin_mm[:, None])
+    """Which points [line, 3, n] lie in a disc with its bulge: the painter draws it over the sac."""
+    left, posterior, up = np.moveaxis(disc.pose.rotation.T @ (points - disc.pose.origin_mm[:, None]), -2, 0)
     width2 = (left / (disc.half_width + disc.bulge)) ** 2
     depth2 = (posterior / (disc.half_depth + disc.bulge)) ** 2
     rounded = 0.62 * (width2 + depth2) + 0.38 * (width2 * width2 + depth2 * depth2)

@@ -109,10 +109,10 @@ class Midline:
     canal_half_depth: Floats
     canal_half_width: Floats
 
-    def at(self, z_mm: Floats) -> NDArray[np.int32]:
+    def at(self, z_mm: Floats) -> NDArray[np.intp]:
         """Return the table row of each height; heights beyond the ends take the end."""
         rows = ((z_mm - np.float32(self.low_mm)) * np.float32(1 / self.step_mm)).astype(np.int32)
-        return np.clip(rows, 0, len(self.body_left) - 1)
+        return np.clip(rows, 0, len(self.body_left) - 1).astype(np.intp)
 
 
 @dataclass(frozen=True, eq=False)

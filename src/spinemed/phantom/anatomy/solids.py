@@ -6,9 +6,10 @@ formula decides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,21 +36,26 @@ class Grid:
     shape: tuple[int, int, int]
 
     @cached_property
+    def _steps(self) -> Array:
+        return np.asarray(self.steps_mm)
+
+    @cached_property
     def _millimetres(self) -> Array:
         """[axis of the grid, axis of space]: what one step adds."""
         return np.asarray(self.directions * np.asarray(self.steps_mm)[:, None])
 
     def index_of(self, point_mm: Array) -> Array:
         """Return the (slice, row, column) of a point in space, as fractions."""
-        return np.asarray(self.directions @ (point_mm - self.origin_mm) / np.asarray(self.steps_mm))
+        return np.asarray(self.directions @ (point_mm - self.origin_mm) / self._steps)
 
     def box_around(self, centre_mm: Array, half_extents_mm: Array) -> Box | None:
         """Return the part of the grid within `half_extents_mm` (one a grid axis) of a point, or None."""
         centre = self.index_of(centre_mm)
-        reach = half_extents_mm / np.asarray(self.steps_mm)
-        low = np.maximum(np.ceil(centre - reach), 0).astype(int)
-        high = np.minimum(np.floor(centre + reach) + 1, self.shape).astype(int)
-        if (low >= high).any():
+        reach = half_extents_mm / self._steps
+        low = [max(math.ceil(first), 0) for first in (centre - reach).tolist()]
+        ends = zip((centre + reach).tolist(), self.shape, strict=True)
+        high = [min(math.floor(last) + 1, size) for last, size in ends]
+        if low[0] >= high[0] or low[1] >= high[1] or low[2] >= high[2]:
             return None
         return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
 
@@ -57,19 +63,26 @@ class Grid:
         """Return `matrix @ point + offset` for every pixel of the box: three arrays [slice, row, column]."""
         steps = matrix @ self._millimetres.T  # [coordinate, axis of the grid]
         start = matrix @ self.origin_mm + offset
-        found: list[Floats] = []
-        for coordinate in range(3):
-            line = [
-                (steps[coordinate, axis] * np.arange(part.start, part.stop)).astype(np.float32)
-                for axis, part in enumerate(box)
-            ]
-            line[0] += np.float32(start[coordinate])
-            found.append((line[0][:, None, None] + line[1][None, :, None]) + line[2][None, None, :])
+        by_slice, by_row, by_column = (
+            (steps[:, axis, None] * _counted(part.stop)[part.start :]).astype(np.float32)
+            for axis, part in enumerate(box)
+        )
+        by_slice += start.astype(np.float32)[:, None]
+        planes = by_slice[:, :, None] + by_row[:, None, :]
+        found: Floats = planes[..., None] + by_column[:, None, None, :]
         return found[0], found[1], found[2]
 
     def everywhere(self) -> Box:
         """Return the box that is the whole grid."""
         return slice(0, self.shape[0]), slice(0, self.shape[1]), slice(0, self.shape[2])
+
+
+@lru_cache(maxsize=4096)
+def _counted(stop: int) -> Array:
+    """0, 1, 2 and on; shared, so never written to."""
+    counted = np.arange(stop, dtype=np.float64)
+    counted.setflags(write=False)
+    return counted
 
 
 class Pose(NamedTuple):

@@ -22,6 +22,8 @@ from pydicom.uid import (
     MRImageStorage,
 )
 
+from spinemed.imaging.dicom import Slice
+from spinemed.phantom.anatomy.solids import Array, Grid
 from spinemed.phantom.export.identity import age_at_examination, examination_date, invented_identity
 from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.patient.stream import examination_stream
@@ -95,13 +97,63 @@ def write_series(
     grid = acquisition.grid
     files = []
     for index, slice_pixels in enumerate(pixels):
-        position = grid.origin_mm + index * grid.steps_mm[0] * grid.directions[0]
-        dataset.ImagePositionPatient = [f"{value:.6f}" for value in position]
+        position = _position(grid, index)
+        dataset.ImagePositionPatient = _stated(position)
         dataset.SliceLocation = f"{float(grid.directions[0] @ position):.6f}"
         stored = slice_pixels - CT_INTERCEPT if acquisition.kind == "ct" else slice_pixels
         dataset.add_new("PixelData", "OW", stored.astype("<u2").tobytes())
         files.append(save_instance(dataset, folder, instance_uid(patient, name, index), index))
     return tuple(files)
+
+
+def slices_as_read(patient: Patient, acquisition: Acquisition, name: str) -> list[Slice]:
+    """Return what reading the headers of `write_series` gives, one a slice, in the order of its pixels.
+
+    Paths hold the file's name alone. Numbers are rounded as the headers round them.
+    """
+    grid = acquisition.grid
+    _, rows, columns = grid.shape
+    series, person = str(series_uid(patient, name)), invented_identity(patient).patient_id
+    modality = "CT" if acquisition.kind == "ct" else "MR"
+    cosines = tuple(map(float, _orientation(grid)))
+    spacing = tuple(map(float, _spacing(grid.steps_mm[1:])))
+    thickness = float(f"{acquisition.thickness_mm:.2f}")
+    return [
+        Slice(
+            path=Path(_file_name(index)),
+            uid=str(instance_uid(patient, name, index)),
+            series_uid=series,
+            patient_id=person,
+            modality=modality,
+            shape=(rows, columns),
+            position_mm=tuple(map(float, _stated(_position(grid, index)))),
+            cosines=cosines,
+            pixel_spacing_mm=spacing,
+            thickness_mm=thickness,
+        )
+        for index in range(grid.shape[0])
+    ]
+
+
+def _position(grid: Grid, index: int) -> Array:
+    return np.asarray(grid.origin_mm + index * grid.steps_mm[0] * grid.directions[0])
+
+
+def _stated(position: Array) -> list[str]:
+    return [f"{value:.6f}" for value in position]
+
+
+def _orientation(grid: Grid) -> list[str]:
+    """Along a row the column index grows, so the column direction comes first (PS3.3 C.7.6.2.1.1)."""
+    return [f"{value:.10f}" for value in (*grid.directions[2], *grid.directions[1])]
+
+
+def _spacing(steps_mm: Sequence[float]) -> list[str]:
+    return [f"{step:.4f}" for step in steps_mm]
+
+
+def _file_name(index: int) -> str:
+    return f"{index + 1:03d}.dcm"
 
 
 def _encoded(dataset: FileDataset) -> FileDataset:
@@ -118,7 +170,7 @@ def save_instance(dataset: FileDataset, folder: Path, identifier: UID, index: in
     dataset.SOPInstanceUID = identifier
     dataset.file_meta.MediaStorageSOPInstanceUID = identifier
     dataset.InstanceNumber = index + 1
-    file = folder / f"{index + 1:03d}.dcm"
+    file = folder / _file_name(index)
     dataset.save_as(file, enforce_file_format=True)
     return file
 
@@ -193,10 +245,7 @@ def _describe_grid(dataset: Dataset, patient: Patient, acquisition: Acquisition)
     dataset.FrameOfReferenceUID = uid(patient, "frame", "lying")
     dataset.PositionReferenceIndicator = ""
     dataset.PatientPosition = "HFS"
-    # Along a row the column index grows, so the column direction comes first (PS3.3 C.7.6.2.1.1).
-    dataset.ImageOrientationPatient = [
-        f"{value:.10f}" for value in (*grid.directions[2], *grid.directions[1])
-    ]
+    dataset.ImageOrientationPatient = _orientation(grid)
     dataset.SpacingBetweenSlices = f"{grid.steps_mm[0]:.4f}"
     dataset.SliceThickness = f"{acquisition.thickness_mm:.2f}"
     describe_pixels(dataset, grid.shape[1:], grid.steps_mm[1:])
@@ -204,7 +253,7 @@ def _describe_grid(dataset: Dataset, patient: Patient, acquisition: Acquisition)
 
 def describe_pixels(dataset: Dataset, shape: tuple[int, ...], spacing_mm: Sequence[float]) -> None:
     """Describe grey pixels of 12 bits in 16: (rows, columns) and their distances in mm."""
-    dataset.PixelSpacing = [f"{step:.4f}" for step in spacing_mm]
+    dataset.PixelSpacing = _spacing(spacing_mm)
     dataset.Rows, dataset.Columns = shape
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"

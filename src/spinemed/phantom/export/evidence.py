@@ -14,9 +14,10 @@ from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
 from spinemed.phantom.anatomy.solids import Array, Flags, Floats, Grid, Lump, Pose
 from spinemed.phantom.anatomy.solids import Box as GridBox
 from spinemed.phantom.export.dicom import instance_uid
+from spinemed.phantom.rendering.bodies import body_pixels
 from spinemed.phantom.rendering.labels import verse_value
 from spinemed.phantom.rendering.series import RenderedSeries
-from spinemed.phantom.rendering.tissues import Tissue
+from spinemed.phantom.rendering.tissues import Tissue, TissueMap
 from spinemed.records import Box, Locator, Plane
 
 # Noise is read from neighbours this many pixels apart: closer ones share it through the kernel.
@@ -81,6 +82,8 @@ class ShownSeries:
     noises: dict[int, float] = field(default_factory=dict)
     levels: dict[tuple[int, int], float | None] = field(default_factory=dict)
     edges: dict[tuple[str, int], float] = field(default_factory=dict)
+    locators: dict[Region, Locator] = field(default_factory=dict)
+    identifiers: dict[int, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -106,10 +109,18 @@ class ShownSeries:
         """Return the place of a region as readers count it: sagittal slices from the patient's right."""
         slices = self.grid.shape[0]
         index = region.index if self.plane == "axial" else slices - 1 - region.index
-        identifier = instance_uid(self.anatomy.patient, self.name, region.index)
-        return Locator(
-            series=self.uid, plane=self.plane, slice_index=index, slice_id=str(identifier), box=region.box
-        )
+        if region not in self.locators:
+            if region.index not in self.identifiers:
+                identifier = instance_uid(self.anatomy.patient, self.name, region.index)
+                self.identifiers[region.index] = str(identifier)
+            self.locators[region] = Locator(
+                series=self.uid,
+                plane=self.plane,
+                slice_index=index,
+                slice_id=self.identifiers[region.index],
+                box=region.box,
+            )
+        return self.locators[region]
 
     def noise(self, index: int) -> float:
         """Return the standard deviation of noise inside healthy bone of a stored slice; never zero."""
@@ -128,7 +139,7 @@ class ShownSeries:
     def slice_of(self, point_mm: Array, reach_mm: float) -> int | None:
         """Return the stored slice nearest to a point, None where it lies further off than `reach_mm`."""
         place = float(self.grid.index_of(point_mm)[0])
-        index = int(np.clip(round(place), 0, self.grid.shape[0] - 1))
+        index = min(max(round(place), 0), self.grid.shape[0] - 1)
         return index if abs(place - index) * self.grid.steps_mm[0] <= reach_mm else None
 
 
@@ -140,6 +151,16 @@ def median(values: NDArray[np.generic]) -> float:
     """
     half = values.size // 2
     return float(np.partition(values, half, axis=None)[half])
+
+
+def is_any(tissue: TissueMap, tissues: tuple[Tissue, ...]) -> Flags:
+    """Return where a map shows one of some tissues."""
+    return np.asarray(_among(tissues).take(tissue))
+
+
+@lru_cache(maxsize=64)
+def _among(tissues: tuple[Tissue, ...]) -> Flags:
+    return np.isin(np.arange(256), tissues)
 
 
 def contrast(shown: ShownSeries, region: Region, tissue: Tissue) -> float:
@@ -223,11 +244,13 @@ def body_region(
 def _body_region(grid: Grid, bone: Vertebra, index: int, inner_mm: float) -> Region | None:
     """The same for all series on one grid: T1, T2 and STIR share theirs."""
     body = bone.body
+    seen = body_pixels(grid, body)
+    if seen is None:
+        return None
 
     def flagged(box: GridBox) -> Flags:
-        frame = body.pose.rotation.T
-        places = grid.coordinates(box, frame, -(frame @ body.pose.origin_mm))
-        return np.asarray(body.depth_inside(*places) > inner_mm)
+        within = tuple(slice(p.start - q.start, p.stop - q.start) for p, q in zip(box, seen.box, strict=True))
+        return np.asarray(seen.depth[within] > inner_mm)
 
     return region_where(grid, body.pose.origin_mm, body.extents(grid.directions), index, flagged)
 
@@ -284,7 +307,7 @@ def tissue_region(
     """
 
     def inside(left: Floats, posterior: Floats, up: Floats, box: GridBox) -> Flags:
-        flags = np.isin(shown.rendered.tissue[box], tissues)
+        flags = is_any(shown.rendered.tissue[box], tissues)
         for place, middle, reach in zip((left, posterior, up), centre, half_extents, strict=True):
             flags &= np.abs(place - np.float32(middle)) <= np.float32(reach)
         return flags

@@ -21,6 +21,7 @@ from spinemed.phantom.export.evidence import (
     contrast,
     edge_contrast,
     in_frame,
+    is_any,
     median,
     tissue_region,
 )
@@ -265,7 +266,7 @@ def _endplates(shown: ShownSeries, bone: Vertebra, region: Region, apart: float)
             half: tuple[float, ...] = reach,
         ) -> Flags:
             hull = np.abs(up) < body.half_height + body.slope * posterior
-            found = hull & np.isin(shown.rendered.tissue[box], _DISC_TISSUES)
+            found = hull & is_any(shown.rendered.tissue[box], _DISC_TISSUES)
             for place, where, far in zip((left, posterior, up), middle, half, strict=True):
                 found &= np.abs(place - np.float32(where)) <= np.float32(far)
             return np.asarray(found)
@@ -302,7 +303,7 @@ def _osteophyte(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: R
         body = bone.body
 
         def beak(_left: Floats, posterior: Floats, up: Floats, box: GridBox) -> Flags:
-            bone_there = np.isin(shown.rendered.tissue[box], (Tissue.CORTEX, Tissue.MARROW))
+            bone_there = is_any(shown.rendered.tissue[box], (Tissue.CORTEX, Tissue.MARROW))
             return np.asarray(
                 bone_there & (posterior < -body.half_depth) & (np.abs(up) < body.half_height + 3.0)
             )

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from spinemed.phantom.anatomy.canal_room import RECESS_PLACE, Room, SacTable, encroachment, room
+from spinemed.phantom.anatomy.canal_room import Room, room
 from spinemed.phantom.anatomy.measure import slip_percent
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc
+from spinemed.phantom.anatomy.sac import RECESS_PLACE, SacTable
 from spinemed.phantom.anatomy.solids import Box as GridBox
 from spinemed.phantom.anatomy.solids import Flags, Floats
 from spinemed.phantom.export.claim import Claim
@@ -19,12 +20,14 @@ from spinemed.phantom.export.evidence import (
     ShownSeries,
     contrast,
     in_frame,
+    is_any,
     median,
     region_where,
     structure_region,
     tissue_region,
 )
 from spinemed.phantom.export.visibility import Visibility, grade_of, off_cut
+from spinemed.phantom.rendering.canal import sac_of
 from spinemed.phantom.rendering.labels import verse_value
 from spinemed.phantom.rendering.tissues import Tissue
 from spinemed.records import Side
@@ -42,7 +45,7 @@ _PEDICLE_REACH_MM: Final[float] = 2.5
 
 def canal_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
     """Yield claims of canal, recess and foramen for every disc above the sacrum that the slices pass."""
-    table = _sac_table(shown.anatomy)
+    table = sac_of(shown.anatomy)
     for disc in discs_in_view(shown):
         found = _room(shown.anatomy, disc.above)
         if found.normal_mm <= 0:
@@ -54,15 +57,9 @@ def canal_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
     yield from _cord(shown, rules)
 
 
-@lru_cache(maxsize=4)
-def _sac_table(anatomy: Anatomy) -> SacTable:
-    """The same for all series of an anatomy."""
-    return encroachment(anatomy)
-
-
 @lru_cache(maxsize=64)
 def _room(anatomy: Anatomy, above: str) -> Room:
-    return room(anatomy, above, _sac_table(anatomy))
+    return room(anatomy, above, sac_of(anatomy))
 
 
 def discs_in_view(shown: ShownSeries) -> tuple[PlacedDisc, ...]:
@@ -89,7 +86,7 @@ def _sac(
         x, y, z = shown.grid.coordinates(box, np.eye(3), np.zeros(3))
         flags = table.depth_inside(x, y, z, healthy=True) > 0
         rows = table.at(z)
-        across = (x - table.centre_left[rows]) / table.half_width[rows]
+        across = (x - table.centre_left.take(rows)) / table.half_width.take(rows)
         flags &= (across > share[0]) & (across < share[1])
         if shown.plane == "sagittal":
             up = pose.rotation[:, 2]
@@ -262,7 +259,7 @@ def foramen_region(shown: ShownSeries, disc: PlacedDisc, sign: float) -> Region 
 
     def inside(left: Floats, posterior: Floats, up: Floats, box: GridBox) -> Flags:
         tissue, owner = shown.rendered.tissue[box], shown.rendered.structures[box]
-        flags = np.isin(tissue, _IN_FORAMEN) | (np.isin(tissue, _FILLERS) & (owner == 0))
+        flags = is_any(tissue, _IN_FORAMEN) | (is_any(tissue, _FILLERS) & (owner == 0))
         for where, middle, reach in zip((left, posterior, up), centre, extents, strict=True):
             flags &= np.abs(where - np.float32(middle)) <= np.float32(reach)
         return np.asarray(flags)
@@ -286,13 +283,13 @@ def _filled(shown: ShownSeries, whole: Region) -> Region | None:
     """What has taken the fat's place in a foramen."""
     rows, columns = whole.flags.shape
     here = shown.rendered.tissue[whole.index, whole.top : whole.top + rows, whole.left : whole.left + columns]
-    flags = whole.flags & ~np.isin(here, _FATS) & (here != Tissue.ROOT)
+    flags = whole.flags & ~is_any(here, _FATS) & (here != Tissue.ROOT)
     return Region(whole.index, whole.top, whole.left, flags) if flags.any() else None
 
 
 def _fat_contrast(shown: ShownSeries, region: Region) -> float:
     """How far the fat of a foramen, or of the slice, stands out from what else is in it; 0 for fat alone."""
-    is_fat = np.isin(region.values(shown.rendered.tissue), _FATS)
+    is_fat = is_any(np.asarray(region.values(shown.rendered.tissue), np.uint8), _FATS)
     values = region.values(shown.rendered.pixels)
     if is_fat.all():
         return 0.0

@@ -20,7 +20,7 @@ from spinemed.phantom.anatomy.measure import (
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.solids import Grid
 from spinemed.phantom.export.claim import Claim, union
-from spinemed.phantom.export.evidence import ShownSeries, body_region, body_slice, edge_contrast
+from spinemed.phantom.export.evidence import Region, ShownSeries, body_region, body_slice, edge_contrast
 from spinemed.phantom.export.findings_bodies import turned
 from spinemed.phantom.export.visibility import Visibility
 from spinemed.records import Box, Locator, Pathology
@@ -46,28 +46,37 @@ def slice_curve_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]
     """Yield the claims of alignment that a sagittal stack supports."""
     bones = [bone for bone in (shown.anatomy.sacrum[0], *shown.anatomy.vertebrae) if bone.level != "C1"]
     middles = {bone.level: body_slice(shown, bone) for bone in bones}
-    by_slice: dict[int, dict[str, Seen]] = {}
+    by_slice: dict[int, dict[str, tuple[Vertebra, Region]]] = {}
     for index in sorted({index for index in middles.values() if index is not None}):
-        by_slice[index] = {bone.level: seen for bone in bones if (seen := _in_slice(shown, bone, index))}
+        found = [(bone, _in_slice(shown, bone, index)) for bone in bones]
+        by_slice[index] = {bone.level: (bone, region) for bone, region in found if region is not None}
     for disc in _slipping(shown.anatomy):
         # The slice through the middle of the lower body, where it shows both.
         at = [middles[level] for level in (disc.below, disc.above) if middles.get(level) is not None]
-        here = by_slice.get(at[0] if at and at[0] is not None else -1, {})
+        all_here = by_slice.get(at[0] if at and at[0] is not None else -1, {})
+        here = _seen(
+            shown, {level: all_here[level] for level in (disc.above, disc.below) if level in all_here}
+        )
         yield _slip(shown.anatomy, disc, here, rules, shown.grid, rules.turned_deg)
-    most = max(by_slice.values(), key=len, default={})
+    most = _seen(shown, max(by_slice.values(), key=len, default={}))
     yield from _sagittal_curves(shown.anatomy, most, rules, shown.grid, rules.turned_deg)
     yield from transitional_claims(shown.anatomy, most)
 
 
-def _in_slice(shown: ShownSeries, bone: Vertebra, index: int) -> Seen | None:
+def _seen(shown: ShownSeries, bodies: Mapping[str, tuple[Vertebra, Region]]) -> dict[str, Seen]:
+    return {
+        level: Seen(shown.locator(region), region.count, edge_contrast(shown, bone, region))
+        for level, (bone, region) in bodies.items()
+    }
+
+
+def _in_slice(shown: ShownSeries, bone: Vertebra, index: int) -> Region | None:
     """A body in one slice, None where it is cut or met too far from its middle."""
     aside = abs(float(shown.grid.index_of(bone.body.pose.origin_mm)[0]) - index) * shown.grid.steps_mm[0]
     if aside > 0.6 * bone.body.half_width:
         return None
     region = body_region(shown, bone, index)
-    if region is None or region.touches(shown.grid.shape[1:]):
-        return None
-    return Seen(shown.locator(region), region.count, edge_contrast(shown, bone, region))
+    return None if region is None or region.touches(shown.grid.shape[1:]) else region
 
 
 def lateral_claims(film: ShownFilm, rules: Visibility) -> Iterator[Claim]:

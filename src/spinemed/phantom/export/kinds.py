@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, cast, get_args
 
 from spinemed.errors import ConfigError
+from spinemed.phantom.export.referral import REFERRAL, referral_kinds
 from spinemed.phantom.patient.later import may_bend, may_shrink, may_sink, may_spread
 from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.rendering.acquisition import SeriesKind
@@ -42,9 +43,34 @@ def checked_kinds(kinds: Sequence[str]) -> tuple[SeriesKind, ...]:
     unknown = [kind for kind in kinds if kind not in ALL_KINDS]
     if unknown or not kinds:
         raise ConfigError(
-            f"series {', '.join(unknown) or 'none'} cannot be made; choose from {', '.join(ALL_KINDS)}"
+            f"series {', '.join(unknown) or 'none'} cannot be made; choose from {', '.join(ALL_KINDS)}; "
+            f"or {REFERRAL} alone"
         )
     return tuple(kind for kind in ALL_KINDS if kind in kinds)
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what `kinds` may be as given: `referral` alone, or kinds of series; ConfigError as below.
+
+    >>> checked_names(["referral"]), checked_names(["t2", "ct"])
+    (('referral',), ('ct', 't2'))
+    """
+    return (REFERRAL,) if tuple(names) == (REFERRAL,) else checked_kinds(names)
+
+
+def kinds_for(patient: Patient, names: Sequence[str] | None) -> tuple[SeriesKind, ...]:
+    """Return the patient's kinds of series: by state for None, of a referral, or those named.
+
+    ConfigError for unknown names, for none, and for `referral` beside others.
+    """
+    if names is None:
+        return default_kinds(patient)
+    return checked_kinds(referral_kinds(patient) if tuple(names) == (REFERRAL,) else names)
+
+
+def follows_up(names: Sequence[str] | None) -> bool:
+    """Return whether a later examination is taken where nothing is said: not where series are named."""
+    return names is None or tuple(names) == (REFERRAL,)
 
 
 def axial_discs(patient: Patient) -> tuple[str, ...]:

@@ -9,17 +9,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DigitalXRayImageStorageForPresentation
 
+from spinemed.imaging.radiograph import Radiograph
 from spinemed.phantom.export.dicom import (
     describe_pixels,
     folder_name,
     instance_uid,
     new_dataset,
     save_instance,
+    series_uid,
 )
+from spinemed.phantom.export.identity import invented_identity
 from spinemed.phantom.patient.shapes import Patient
 from spinemed.phantom.rendering.radiograph import RenderedRadiograph
 from spinemed.phantom.rendering.radiograph_display import BITS_STORED
@@ -33,6 +37,9 @@ _TITLES: Final[dict[str, str]] = {
     "xr_full_lat": "whole spine lateral",
 }
 _SOURCE_TO_DETECTOR_MM: Final[float] = 1800.0
+_MODALITY: Final[str] = "DX"
+_LATERALITY: Final[str] = "U"
+_WINDOW: Final[tuple[int, int]] = (2 ** (BITS_STORED - 1), 2**BITS_STORED)
 
 
 def write_radiograph(folder: Path, patient: Patient, radiograph: RenderedRadiograph) -> Path:
@@ -50,20 +57,43 @@ def write_radiograph(folder: Path, patient: Patient, radiograph: RenderedRadiogr
     return save_instance(dataset, folder, instance_uid(patient, name, 0), 0)
 
 
+def film_as_read(patient: Patient, radiograph: RenderedRadiograph) -> Radiograph:
+    """Return what reading the file of `write_radiograph` gives; its scale is rounded as in the header."""
+    name, film = folder_name(patient, radiograph.kind), radiograph.film
+    row, column = map(float, _spacing(radiograph))
+    centre, width = _WINDOW
+    return Radiograph(
+        pixels=radiograph.pixels.astype(np.uint16),
+        spacing_mm=(row, column),
+        patient_orientation=film.orientation,
+        view="AP" if film.frontal else "LAT",
+        laterality=_LATERALITY,
+        modality=_MODALITY,
+        uid=str(instance_uid(patient, name, 0)),
+        series_uid=str(series_uid(patient, name)),
+        patient_id=invented_identity(patient).patient_id,
+        window=(float(centre), float(width)),
+    )
+
+
+def _spacing(radiograph: RenderedRadiograph) -> list[str]:
+    return [f"{step:.5f}" for step in radiograph.spacing_mm]
+
+
 def _describe_projection(dataset: Dataset, radiograph: RenderedRadiograph) -> None:
     film = radiograph.film
-    dataset.Modality = "DX"
+    dataset.Modality = _MODALITY
     dataset.SeriesDescription = f"SYNTHETIC {_TITLES[radiograph.kind]}"
     dataset.PatientOrientation = list(film.orientation)
     # Left lateral: the patient's left side lies against the detector, as the lead letter says.
     dataset.ViewPosition = "AP" if film.frontal else f"{film.marker.letter}L"
-    dataset.ImageLaterality = "U"
+    dataset.ImageLaterality = _LATERALITY
     dataset.PatientPosition = ""
     region = Dataset()
     region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "421060004", "SCT", "Spine"
     dataset.AnatomicRegionSequence = Sequence([region])
     dataset.ImagerPixelSpacing = [f"{step * film.magnification:.5f}" for step in radiograph.spacing_mm]
-    dataset.PixelSpacing = [f"{step:.5f}" for step in radiograph.spacing_mm]
+    dataset.PixelSpacing = _spacing(radiograph)
     dataset.PixelSpacingCalibrationType = "GEOMETRY"
     dataset.PixelSpacingCalibrationDescription = "Scale in the middle of the synthetic patient"
     dataset.EstimatedRadiographicMagnificationFactor = f"{film.magnification:.3f}"
@@ -79,7 +109,7 @@ def _describe_presentation(dataset: Dataset) -> None:
     dataset.PixelIntensityRelationshipSign = -1
     dataset.PresentationLUTShape = "IDENTITY"
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "US"
-    dataset.WindowCenter, dataset.WindowWidth = str(2 ** (BITS_STORED - 1)), str(2**BITS_STORED)
+    dataset.WindowCenter, dataset.WindowWidth = map(str, _WINDOW)
     dataset.BurnedInAnnotation = "NO"
     dataset.LossyImageCompression = "00"
 

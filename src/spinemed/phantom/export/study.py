@@ -16,11 +16,12 @@ from spinemed.phantom.anatomy.parts import Anatomy
 from spinemed.phantom.anatomy.place import place
 from spinemed.phantom.export.dicom import write_series
 from spinemed.phantom.export.findings import series_findings
-from spinemed.phantom.export.kinds import checked_field, checked_kinds, default_kinds
+from spinemed.phantom.export.kinds import checked_field, follows_up, kinds_for
 from spinemed.phantom.export.masks import mask_name, structures_name, write_flat, write_volume
 from spinemed.phantom.export.processes import in_processes
 from spinemed.phantom.export.radiograph_dicom import write_radiograph
 from spinemed.phantom.export.series import StudySeries, rendered_series, series_names, study_id
+from spinemed.phantom.export.study_record import STATED_FILE, STATEMENT_FILE, write_statement
 from spinemed.phantom.export.truth import (
     SeriesTruth,
     anatomy_mark,
@@ -37,7 +38,7 @@ from spinemed.phantom.rendering.radiograph import RenderedRadiograph
 from spinemed.records import Finding, Record, Reject
 
 TRUTH_FILE: Final[str] = "truth.json"
-FINDINGS_FILE: Final[str] = "findings.jsonl"
+FINDINGS_FILE: Final[str] = STATED_FILE
 REJECTS_FILE: Final[str] = "rejects.jsonl"
 # Structures tell the sac and the discs; T1, STIR and T2 share theirs.
 _WITH_STRUCTURES: Final[tuple[SeriesKind, ...]] = ("ct", "t2", "t2_axial")
@@ -69,18 +70,19 @@ def write_study(
 ) -> Path:
     """Return the folder of the study of `seed` under `out_dir`, written unless it is already there.
 
-    `kinds` names the series; None writes those that the patient's conditions ask for. `conditions` forces
+    `kinds` names the series; None writes those that the patient's conditions ask for, ("referral",) those
+    of one realistic referral among them. `conditions` forces
     exactly these. `field` is the field of view of the sagittal series: `any`, drawn by seed, or `lumbar`,
     with L1 to S1 whole. `later` says whether the later examination is written where the patient has one;
-    None writes it where `kinds` is None. A complete study of this generator version and these arguments is
-    kept, any other is replaced. The folder appears by one rename, so a killed run leaves no half study. Same
-    arguments, same bytes. Raises ConfigError for a seed out of range, an unknown series or condition, and
-    OutputError where the folder cannot be written.
+    None writes it where `kinds` does not name series. A complete study of this generator version and these
+    arguments is kept, any other is replaced. The folder appears by one rename, so a killed run leaves no half
+    study. Same arguments, same bytes. Raises ConfigError for a seed out of range, an unknown series or
+    condition, and OutputError where the folder cannot be written.
     """
     patient = sample_patient(seed, conditions)
-    wanted = default_kinds(patient) if kinds is None else checked_kinds(kinds)
+    wanted = kinds_for(patient, kinds)
     target = out_dir / patient.name
-    plan = _Plan(wanted, checked_field(field), kinds is None if later is None else later)
+    plan = _Plan(wanted, checked_field(field), follows_up(kinds) if later is None else later)
     if _is_complete(target, patient, plan):
         return target
     partial_dir = out_dir / f".{target.name}.partial"
@@ -144,6 +146,7 @@ def _write_files(patient: Patient, plan: _Plan, folder: Path) -> None:
     later = later_truth(follow_up.placed, tuple(follow_up.series)) if follow_up.series else None
     truth = study_truth(patient, first.placed, tuple(first.series), plan.field, later)
     (folder / TRUTH_FILE).write_text(truth.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_statement(folder, patient.conditions)
     _write_lines(folder / FINDINGS_FILE, stated)
     _write_lines(folder / REJECTS_FILE, rejected)
 
@@ -174,7 +177,7 @@ def _is_complete(target: Path, patient: Patient, plan: _Plan) -> bool:
         found = json.loads((target / TRUTH_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not (target / STATEMENT_FILE).is_file():
         return False
     parts = [*found.get("series", []), *(found.get("later") or {}).get("series", [])]
     names = [str(part.get("name")) for part in parts if isinstance(part, dict)]

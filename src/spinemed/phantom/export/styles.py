@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from spinemed.errors import ConfigError
-from spinemed.phantom.export.kinds import checked_field, checked_kinds
+from spinemed.phantom.export.kinds import checked_field, checked_names
 from spinemed.phantom.export.processes import in_processes
 from spinemed.phantom.export.spider_style import write_spider
 from spinemed.phantom.export.study import write_studies
@@ -40,11 +40,11 @@ def write_in_style(
 ) -> Iterator[Path]:
     """Return an iterator that writes `count` studies from `first_seed` on and yields what was written.
 
-    `kinds` are series with commas between, for the style dicom alone. `conditions` forces exactly these on
-    every patient, the word none a healthy one; `field` is the field of view and `later` whether the later
-    examination is written (`write_study`), for the style dicom. What is asked for is checked before the
-    first study is drawn: ConfigError for an unknown style, series, condition, field or seed, for what a
-    style does not have, and for a negative count or less than one worker.
+    `kinds` are series with commas between, or `referral`, for the style dicom alone. `conditions` forces
+    exactly these on every patient, the word none a healthy one; `field` is the field of view and `later`
+    whether the later examination is written (`write_study`), for the style dicom. What is asked for is
+    checked before the first study is drawn: ConfigError for an unknown style, series, condition, field or
+    seed, for what a style does not have, and for a negative count or less than one worker.
     """
     if style not in STYLES:
         raise ConfigError(f"style {style!r} is unknown; choose {', '.join(STYLES)}")
@@ -59,7 +59,7 @@ def write_in_style(
     if later and style != "dicom":
         raise ConfigError(f"the style {style} has one examination a patient; leave --later out")
     chosen = (
-        None if kinds is None else checked_kinds([part.strip() for part in kinds.split(",") if part.strip()])
+        None if kinds is None else checked_names([part.strip() for part in kinds.split(",") if part.strip()])
     )
     for seed in (first_seed, first_seed + max(count - 1, 0)):
         sample_patient(seed, forced)

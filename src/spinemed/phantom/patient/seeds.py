@@ -29,6 +29,24 @@ def phantom_seed(patient: str) -> int | None:
     return None if name is None else int(name[1])
 
 
+def phantom_name(seed: int) -> str:
+    """Return the name of the phantom with a seed, its patient key in a corpus.
+
+    >>> phantom_name(7)
+    'phantom-000007'
+    """
+    return f"phantom-{seed:06d}"
+
+
+def written_patient(seed: int) -> str:
+    """Return the patient key of the written case with a seed.
+
+    >>> written_patient(100_000)
+    'written-100000'
+    """
+    return f"written-{seed:06d}"
+
+
 def check_seeds(seeds: Collection[int], place: str, allowed: range = CORPUS) -> None:
     """Raise ConfigError where a seed lies outside `allowed`, such as one that is kept for benchmarks.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -41,19 +42,46 @@ def paint_bodies(maps: LabelMaps, anatomy: Anatomy, grid: Grid) -> None:
     bones = (*anatomy.sacrum, *anatomy.vertebrae)
     for place in met(grid, [bone.body for bone in bones]):
         bone = bones[place]
-        box = grid.box_around(bone.body.pose.origin_mm, bone.body.extents(grid.directions) + 2.0)
-        if box is not None:
-            _paint_body(maps, grid, box, bone, by_below.get(bone.level), by_above.get(bone.level))
+        pixels = body_pixels(grid, bone.body)
+        if pixels is not None:
+            _paint_body(maps, grid, pixels, bone, by_below.get(bone.level), by_above.get(bone.level))
+
+
+class BodyPixels(NamedTuple):
+    """The part of a grid around a body: place in the body's frame and depth below its surface, in mm."""
+
+    box: Box
+    left: Floats
+    posterior: Floats
+    up: Floats
+    depth: Floats
+
+
+@lru_cache(maxsize=64)
+def body_pixels(grid: Grid, body: Body) -> BodyPixels | None:
+    """Return the pixels of a body and 2 mm around it, None where the grid shows none; not to be written to.
+
+    Kept, because what is painted is looked at again for every series that shares the grid.
+    """
+    box = grid.box_around(body.pose.origin_mm, body.extents(grid.directions) + 2.0)
+    if box is None:
+        return None
+    frame = body.pose.rotation.T
+    places = grid.coordinates(box, frame, -(frame @ body.pose.origin_mm))
+    return BodyPixels(box, *places, body.depth_inside(*places))
 
 
 def _paint_body(
-    maps: LabelMaps, grid: Grid, box: Box, bone: Vertebra, above: PlacedDisc | None, below: PlacedDisc | None
+    maps: LabelMaps,
+    grid: Grid,
+    seen: BodyPixels,
+    bone: Vertebra,
+    above: PlacedDisc | None,
+    below: PlacedDisc | None,
 ) -> None:
     """One body between the disc above it and the one below."""
     body = bone.body
-    frame = body.pose.rotation.T
-    left, posterior, up = grid.coordinates(box, frame, -(frame @ body.pose.origin_mm))
-    depth = body.depth_inside(left, posterior, up)
+    box, left, posterior, up, depth = seen
     inside = depth > 0
     if not inside.any():
         return

@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinemed.phantom.anatomy.canal_room import SacTable, encroachment
+from spinemed.phantom.anatomy.canal_room import encroachment
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
+from spinemed.phantom.anatomy.sac import SacCut, SacTable
 from spinemed.phantom.anatomy.solids import Array, Floats, Grid
 from spinemed.phantom.rendering.maps import (
     OWNED_BY_CORD,
@@ -48,7 +49,7 @@ class CanalPixels:
     x: Floats
     y: Floats
     z: Floats
-    table_row: NDArray[np.int32]
+    table_row: NDArray[np.intp]
     left: Floats
     behind: Floats
     deep: Floats
@@ -82,10 +83,10 @@ def gather(anatomy: Anatomy, grid: Grid) -> CanalPixels | None:
         y,
         z,
         at,
-        x - line.canal_left[at],
-        y - line.canal_posterior[at],
-        line.canal_half_depth[at],
-        line.canal_half_width[at],
+        x - line.canal_left.take(at),
+        y - line.canal_posterior.take(at),
+        line.canal_half_depth.take(at),
+        line.canal_half_width.take(at),
     )
 
 
@@ -212,21 +213,20 @@ def paint_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -> None:
     lowest = anatomy.sacrum[-1].body.pose.origin_mm[2]
     canal = (pixels.left / (pixels.wide + 1.0)) ** 2 + (pixels.behind / (pixels.deep + 0.8)) ** 2 < 1
     canal &= (pixels.z > lowest) & (pixels.z < _top(anatomy))
-    inside = table.depth_inside(pixels.x, pixels.y, pixels.z)
+    here = table.cut(pixels.table_row)
+    normal = pixels.y - here.centre_posterior
+    inside = here.depth(pixels.left, normal)
     sac = canal & (inside > 0)
-    at = pixels.table_row
-    pressed_behind, front = table.back[at], table.front[at]
-    normal = pixels.y - table.centre_posterior[at]
     put(tissue, Tissue.EPIDURAL_FAT, canal)
     put(owner, OWNED_BY_EPIDURAL_FAT, canal)
-    _paint_pressing(tissue, owner, canal & ~sac, normal, pixels, table)
+    _paint_pressing(tissue, owner, canal & ~sac, normal, pixels, here)
     dura = canal & ~sac & (inside > -0.9) & (normal < 0) & (np.abs(pixels.left) < 0.8 * pixels.wide)
     put(tissue, Tissue.LIGAMENT, dura)
     put(owner, 0, dura)
     put(tissue, Tissue.CSF, sac)
     put(owner, OWNED_BY_SAC, sac)
-    depth_left = np.asarray(2 * table.half_depth[at] - front - pressed_behind, np.float32)
-    middle = np.asarray(normal - (front - pressed_behind) / 2, np.float32)
+    depth_left = np.asarray(2 * here.half_depth - here.front - here.back, np.float32)
+    middle = np.asarray(normal - (here.front - here.back) / 2, np.float32)
     _paint_nerves(tissue, owner, anatomy, pixels, sac, inside, middle, depth_left)
     maps.tissue[pixels.index] = tissue
     maps.owner[pixels.index] = owner
@@ -238,16 +238,15 @@ def _paint_pressing(
     outside: NDArray[np.bool_],
     normal: Floats,
     pixels: CanalPixels,
-    table: SacTable,
+    here: SacCut,
 ) -> None:
     """What takes the sac's room: yellow ligament and facets behind, disc and bone in front (drawn later)."""
-    at = pixels.table_row
-    side = np.where(pixels.left > 0, table.left[at], table.right[at])
-    thick = (table.back[at] > 1.2) | ((side > 0.6) & (np.abs(pixels.left) > 0.25 * pixels.wide))
+    side = np.where(pixels.left > 0, here.left, here.right)
+    thick = (here.back > 1.2) | ((side > 0.6) & (np.abs(pixels.left) > 0.25 * pixels.wide))
     pressing = outside & (normal > 0) & thick
     put(tissue, Tissue.FLAVUM, pressing)
     put(owner, 0, pressing)
-    fronted = outside & (normal < 0) & (table.front[at] > 0.8)
+    fronted = outside & (normal < 0) & (here.front > 0.8)
     put(tissue, Tissue.LIGAMENT, fronted)
     put(owner, 0, fronted)
 

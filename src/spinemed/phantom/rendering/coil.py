@@ -24,7 +24,7 @@ def sensitivity(anatomy: Anatomy, acquisition: Acquisition) -> Floats:
         middle[2]
         + (np.arange(-4, 5) / 8) * grid.shape[other] * grid.steps_mm[other] * grid.directions[other, 2]
     )
-    spine = line.body_posterior[line.at(height.astype(np.float32))]
+    spine = line.body_posterior.take(line.at(height.astype(np.float32)))
     behind = place - float(spine.mean())
     falloff = np.exp(np.clip(look.coil_falloff * (behind - 15.0), -1.2, 0.5))
     band = 1 / (1 + np.exp(-(place - float(spine.min()) + 22.0 + look.saturation_mm) / 6.0))

@@ -13,7 +13,7 @@ from spinemed.phantom.patient.stream import examination_stream
 from spinemed.phantom.rendering.acquisition import Acquisition
 from spinemed.phantom.rendering.artefacts import metal_in_ct, metal_in_mr
 from spinemed.phantom.rendering.coil import sensitivity
-from spinemed.phantom.rendering.texture import field
+from spinemed.phantom.rendering.texture import layers
 from spinemed.phantom.rendering.tissues import SEEN, Tissue, TissueMap
 
 _MARROWS: Final[tuple[Tissue, ...]] = (
@@ -73,21 +73,29 @@ def _ct(
     for denser, by in ((Tissue.OEDEMA, 70.0), (Tissue.MODIC_1, 45.0), (Tissue.INFECTED_MARROW, 20.0)):
         hounsfield[denser] = max(density, 30.0) + by
     hounsfield[Tissue.CORTEX] *= 0.75 + 0.25 * look.contrast
-    image, grain = _painted(hounsfield, _CT_GRAINS, tissue)
-    grain *= _texture(rng, "fine", tissue)
-    image += grain
-    _blur(image, look.blur_px)
-    if look.sharpen:
-        smooth = image.copy()
-        _blur(smooth, 0.8)
-        image *= np.float32(1 + look.sharpen)
-        smooth *= np.float32(look.sharpen)
-        image -= smooth
+    fine = layers(rng, "fine", _shape(tissue))
+    image = np.empty(tissue.shape, np.float32)
+    # Slice by slice, so that what is worked on stays in the processor's cache.
+    for number, one in enumerate(image):
+        grain = _painted(hounsfield, _CT_GRAINS, tissue[number], one)
+        grain *= fine(number)
+        one += grain
+        _blur(one, look.blur_px)
+        if look.sharpen:
+            smooth = one.copy()
+            _blur(smooth, 0.8)
+            one *= np.float32(1 + look.sharpen)
+            smooth *= np.float32(look.sharpen)
+            one -= smooth
     if (tissue == Tissue.METAL).any():
         image = metal_in_ct(image, tissue, rng)
-    image += np.float32(look.noise) * _texture(rng, "noise" if look.kernel == "bone" else "grain", tissue)
-    np.rint(image, out=image)
-    return np.clip(image, -1024, 3071, out=image).astype(np.int16)
+    noise = layers(rng, "noise" if look.kernel == "bone" else "grain", _shape(tissue))
+    stored = np.empty(tissue.shape, np.int16)
+    for number, one in enumerate(image):
+        one += np.float32(look.noise) * noise(number)
+        np.rint(one, out=one)
+        stored[number] = np.clip(one, -1024, 3071, out=one)
+    return stored
 
 
 def _mr(
@@ -95,24 +103,32 @@ def _mr(
 ) -> NDArray[np.int16]:
     look, sequence = acquisition.look, acquisition.kind.removesuffix("_axial")
     signal = _signal(anatomy, sequence, look.contrast) * np.float32(look.gain)
-    image, grain = _painted(signal, signal * _MR_GRAINS, tissue)
-    grain *= _texture(rng, "mottled", tissue)
-    image += grain
+    mottled = layers(rng, "mottled", _shape(tissue))
+    image = np.empty(tissue.shape, np.float32)
+    for number, one in enumerate(image):
+        grain = _painted(signal, signal * _MR_GRAINS, tissue[number], one)
+        grain *= mottled(number)
+        one += grain
     if (tissue == Tissue.METAL).any():
         image = metal_in_mr(image, tissue)
-    _blur(image, look.blur_px)
-    image *= sensitivity(anatomy, acquisition)
+    coil = sensitivity(anatomy, acquisition)
     # Noise in the real and in the imaginary part leaves a Rician magnitude.
     noise = np.float32(look.noise * look.gain)
-    imaginary = noise * _texture(rng, "noise", tissue)
-    image += imaginary
-    np.multiply(noise, _texture(rng, "noise", tissue), out=imaginary)
-    imaginary *= imaginary
-    image *= image
-    image += imaginary
-    np.sqrt(image, out=image)
-    np.rint(image, out=image)
-    return np.minimum(image, 4095, out=image).astype(np.int16)
+    real, unreal = layers(rng, "noise", _shape(tissue)), layers(rng, "noise", _shape(tissue))
+    stored = np.empty(tissue.shape, np.int16)
+    for number, one in enumerate(image):
+        _blur(one, look.blur_px)
+        one *= coil
+        imaginary = noise * real(number)
+        one += imaginary
+        np.multiply(noise, unreal(number), out=imaginary)
+        imaginary *= imaginary
+        one *= one
+        one += imaginary
+        np.sqrt(one, out=one)
+        np.rint(one, out=one)
+        stored[number] = np.minimum(one, 4095, out=one)
+    return stored
 
 
 def _signal(anatomy: Anatomy, sequence: str, contrast: float) -> Floats:
@@ -127,24 +143,22 @@ def _signal(anatomy: Anatomy, sequence: str, contrast: float) -> Floats:
     return np.asarray(signal ** np.float32(contrast), np.float32)
 
 
-def _painted(values: Floats, grains: Floats, tissue: TissueMap) -> tuple[Floats, Floats]:
-    """Value and grain of every pixel: both tables looked up with one list of indices."""
+def _painted(values: Floats, grains: Floats, tissue: TissueMap, image: Floats) -> Floats:
+    """The grain of every pixel; the values go into `image`: both tables are looked up with one index."""
     index = tissue.astype(np.intp)
-    return values.take(index), grains.take(index)
+    values.take(index, out=image)
+    return grains.take(index)
 
 
-def _texture(rng: np.random.Generator, weave: str, tissue: TissueMap) -> Floats:
+def _shape(tissue: TissueMap) -> tuple[int, int, int]:
     slices, rows, columns = tissue.shape
-    return field(rng, weave, (slices, rows, columns))  # type: ignore[arg-type]
+    return slices, rows, columns
 
 
 def _blur(image: Floats, sigma_px: float) -> None:
-    """Blur in place with a three-tap kernel of that standard deviation along rows and columns."""
+    """Blur a slice in place with a three-tap kernel of that standard deviation along rows and columns."""
     side = np.float32(min(sigma_px * sigma_px / 2, 1 / 3))
-    for first, last in (
-        (image[:, :-1], image[:, 1:]),
-        (image[:, :, :-1], image[:, :, 1:]),
-    ):
+    for first, last in ((image[:-1], image[1:]), (image[:, :-1], image[:, 1:])):
         step = last - first
         step *= side
         first += step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
@@ -30,12 +30,9 @@ def _structure(owner: int) -> int:
     return known.get(owner, owner if owner <= LAST_VERTEBRA else 0)
 
 
-_MASK_OF_OWNER: Final[NDArray[np.uint8]] = np.array(
-    [owner if owner <= LAST_VERTEBRA else 0 for owner in range(256)], np.uint8
-)
-_STRUCTURE_OF_OWNER: Final[NDArray[np.uint16]] = np.array(
-    [_structure(owner) for owner in range(256)], np.uint16
-)
+_MASK_OF_OWNER: Final[bytes] = bytes(owner if owner <= LAST_VERTEBRA else 0 for owner in range(256))
+# Owners are discs of VerSe labels up to 28, so that all structure numbers fit into a byte.
+_STRUCTURE_OF_OWNER: Final[bytes] = bytes(min(_structure(owner), 255) for owner in range(256))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +45,24 @@ class LabelMaps:
     tissue: TissueMap
     owner: NDArray[np.uint8]
 
-    @property
+    @cached_property
     def vertebra(self) -> NDArray[np.uint8]:
-        """Return the VerSe labels; 0 is no vertebra."""
-        return _MASK_OF_OWNER[self.owner]
+        """Return the VerSe labels; 0 is no vertebra. All series of these maps share the array."""
+        return renamed(self.owner, _MASK_OF_OWNER)
 
-    @property
+    @cached_property
     def structures(self) -> NDArray[np.uint16]:
-        """Return the structure numbers as `RenderedSeries.structures` explains them."""
-        return _STRUCTURE_OF_OWNER[self.owner]
+        """Return the structure numbers as `RenderedSeries.structures` explains them; shared as well."""
+        return renamed(self.owner, _STRUCTURE_OF_OWNER).astype(np.uint16)
+
+
+def renamed(numbers: NDArray[np.uint8], names: bytes) -> NDArray[np.uint8]:
+    """Return the numbers with each replaced by its entry in 256 `names`.
+
+    >>> renamed(np.array([0, 2], np.uint8), bytes([7, 8, 9]) + bytes(253)).tolist()
+    [7, 9]
+    """
+    return np.frombuffer(bytearray(numbers.tobytes()).translate(names), np.uint8).reshape(numbers.shape)
 
 
 def put(numbers: NDArray[np.uint8], value: int, where: NDArray[np.bool_]) -> None:

@@ -16,7 +16,7 @@ from spinemed.level_labels import SCHEMES
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.solids import Array, Flags, Floats, Grid, Lump
 from spinemed.phantom.rendering.radiograph_bodies import body_chords
-from spinemed.phantom.rendering.radiograph_chords import Chords, joined, lump_chords
+from spinemed.phantom.rendering.radiograph_chords import Chords, Whole, counts_of, joined, lump_chords
 from spinemed.phantom.rendering.radiograph_lesions import dent_lump, eaten_pedicle, lesion_lump
 from spinemed.phantom.rendering.radiograph_tubes import Tube, tube_chords
 
@@ -98,13 +98,23 @@ def _add_bodies(bone: Array, silhouettes: NDArray[np.uint8], anatomy: Anatomy, g
     ill = np.array([bool(part.body.dents or (part.shape and part.shape.lesion)) for part in parts])
     for chords in body_chords(grid, [part.body for part in parts], shell, endplate):
         owner = chords.owner
-        weight = cortex[owner] * (chords.outer - chords.inner) + core[owner] * chords.inner
+        counts = counts_of(owner, len(parts))
+        weight = np.repeat(cortex, counts) * (chords.outer - chords.inner)
+        weight += np.repeat(core, counts) * chords.inner
         if ill[owner].any():
             _change_for_lesions(weight, chords, parts, grid, ill, _cortex(anatomy))
-        bone += np.bincount(chords.place, weights=weight, minlength=len(bone))
+        _add(bone, chords.place, weight)
         # Entries come from below upwards, and of several at one pixel numpy keeps the last.
-        drawn = (chords.outer > _SEEN_MM) & (values[owner] > 0)
-        silhouettes[chords.place[drawn]] = values[owner[drawn]]
+        drawn = np.flatnonzero((chords.outer > _SEEN_MM) & np.repeat(values > 0, counts))
+        silhouettes[chords.place.take(drawn)] = values.take(owner.take(drawn))
+
+
+def _add(bone: Array, place: Whole, weight: Array) -> None:
+    """Add weights at their pixels: first those of one pixel together, then to what is there."""
+    if len(place):
+        first = int(place.min())
+        sums = np.bincount(place - first, weights=weight)
+        bone[first : first + len(sums)] += sums
 
 
 def _body_stuff(anatomy: Anatomy, parts: Sequence[Vertebra]) -> tuple[Array, Array, Floats, Floats]:
@@ -135,7 +145,7 @@ def _infected(disc: PlacedDisc) -> bool:
 
 
 def _change_for_lesions(
-    weight: Floats, chords: Chords, parts: Sequence[Vertebra], grid: Grid, ill: Flags, cortex: float
+    weight: Array, chords: Chords, parts: Sequence[Vertebra], grid: Grid, ill: Flags, cortex: float
 ) -> None:
     """Take away what lesions ate, spongy bone and wall alike, and add what they laid down."""
     for number in np.unique(chords.owner[ill[chords.owner]]):
@@ -170,10 +180,17 @@ def _add_lumps(bone: Array, grid: Grid, lumps: Sequence[tuple[Lump, Stuff]]) -> 
         return
     shell, cortex, core = np.array([stuff for _, stuff in lumps], np.float32).T
     chords = lump_chords(grid, [part for part, _ in lumps], shell)
-    weight = cortex[chords.owner] * (chords.outer - chords.inner) + core[chords.owner] * chords.inner
+    weight = _absorbed(chords, cortex, core)
     # Processes seen end on: their real cortex is thinner at the tip than an ellipsoid's shell.
     weight *= (_LONG_MM / np.maximum(chords.outer, np.float32(_LONG_MM))) ** np.float32(0.7)
-    bone += np.bincount(chords.place, weights=weight, minlength=len(bone))
+    _add(bone, chords.place, weight)
+
+
+def _absorbed(chords: Chords, cortex: Floats, core: Floats) -> Array:
+    """Attenuation of each chord, of cortex and core [solid] in 1/mm."""
+    weight = cortex.take(chords.owner) * (chords.outer - chords.inner)
+    weight += core.take(chords.owner) * chords.inner
+    return np.asarray(weight)
 
 
 def _add_tubes(bone: Array, grid: Grid, tubes: Sequence[tuple[Tube, Stuff]]) -> None:
@@ -181,8 +198,7 @@ def _add_tubes(bone: Array, grid: Grid, tubes: Sequence[tuple[Tube, Stuff]]) -> 
         return
     _, cortex, core = np.array([stuff for _, stuff in tubes], np.float32).T
     chords = tube_chords(grid, [part for part, _ in tubes])
-    weight = cortex[chords.owner] * (chords.outer - chords.inner) + core[chords.owner] * chords.inner
-    bone += np.bincount(chords.place, weights=weight, minlength=len(bone))
+    _add(bone, chords.place, _absorbed(chords, cortex, core))
 
 
 def _arches(anatomy: Anatomy) -> list[tuple[Lump, Stuff]]:

@@ -27,16 +27,24 @@ class Chords(NamedTuple):
 
     owner: Whole
     place: Whole
-    outer: Floats
-    inner: Floats
+    outer: Array
+    inner: Array
 
 
 class PixelList(NamedTuple):
-    """Pixels of several boxes: number of the box, row and column."""
+    """Pixels of several boxes, box after box and row after row: number of the box, row and column.
+
+    `counts` holds how many pixels each box has here. A line is one row of one box: `line_owner` and
+    `line_row` [line] say which, `widths` how many pixels it has.
+    """
 
     owner: Whole
     row: Whole
     column: Whole
+    counts: NDArray[np.intp]
+    line_owner: Whole
+    line_row: Whole
+    widths: Whole
 
 
 def pixel_lists(centres: Array, reaches: Array, shape: tuple[int, int]) -> Iterator[PixelList]:
@@ -50,21 +58,39 @@ def pixel_lists(centres: Array, reaches: Array, shape: tuple[int, int]) -> Itera
     while start < len(boxes):
         filled = np.cumsum(counts[boxes[start:]])
         stop = start + max(int(np.searchsorted(filled, _AT_ONCE, side="right")), 1)
-        some = boxes[start:stop]
-        number = counts[some]
-        owner = np.repeat(some, number)
-        within = np.arange(len(owner), dtype=np.int32) - np.repeat(
-            (np.cumsum(number) - number).astype(np.int32), number
-        )
-        down = within // size[owner, 1]
-        yield PixelList(owner, low[owner, 0] + down, low[owner, 1] + within - down * size[owner, 1])
+        yield _listed(boxes[start:stop], low, size)
         start = stop
+
+
+def _listed(some: Whole, low: Whole, size: Whole) -> PixelList:
+    """The pixels of the boxes numbered `some`, which begin at `low` and are `size` large ([n, 2] both)."""
+    heights, widths = size[some, 0], size[some, 1]
+    line_owner, line_width = np.repeat(some, heights), np.repeat(widths, heights)
+    first = low[some, 0] - (np.cumsum(heights) - heights).astype(np.int32)
+    line_row = np.arange(len(line_owner), dtype=np.int32) + np.repeat(first, heights)
+    ends = np.cumsum(line_width)
+    shift = (np.repeat(low[some, 1], heights) - (ends - line_width)).astype(np.int32)
+    column = np.arange(int(ends[-1]), dtype=np.int32)
+    column += np.repeat(shift, line_width)
+    counts = np.zeros(len(size), np.intp)
+    counts[some] = heights * widths
+    owner, row = np.repeat(line_owner, line_width), np.repeat(line_row, line_width)
+    return PixelList(owner, row, column, counts, line_owner, line_row, line_width)
+
+
+def counts_of(owner: Whole, solids: int) -> NDArray[np.intp]:
+    """Return how often each solid's number stands in a sorted list of owners.
+
+    >>> counts_of(np.array([0, 0, 2], np.int32), 4).tolist()
+    [2, 0, 1, 0]
+    """
+    return np.diff(np.searchsorted(owner, np.arange(solids + 1)))
 
 
 def joined(parts: Sequence[Chords]) -> Chords:
     """Return several lists as one."""
     if not parts:
-        nothing, none = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        nothing, none = np.zeros(0, np.int32), np.zeros(0)
         return Chords(nothing, nothing, none, none)
     return Chords(*(np.concatenate([part[field] for part in parts]) for field in range(4)))
 
@@ -99,16 +125,32 @@ def _ellipsoid_chords(grid: Grid, centres: Array, matrices: Array, inner: Array)
     forms, lengths = _shadow(grid, matrices)
     inner_forms, inner_lengths = _shadow(grid, inner)
     for pixels in pixel_lists(at, _shadow_reach(forms), grid.shape[1:]):
-        owner = pixels.owner
-        down = pixels.row - at[:, 0].astype(np.float32)[owner]
-        across = pixels.column - at[:, 1].astype(np.float32)[owner]
-        products = (down * down, down * across, across * across)
-        outer = _round_chord(products, forms, lengths, owner)
-        hits = outer > 0
-        owner = owner[hits]
-        place = pixels.row[hits] * np.int32(grid.shape[2]) + pixels.column[hits]
-        kept = (products[0][hits], products[1][hits], products[2][hits])
-        yield Chords(owner, place, outer[hits], _round_chord(kept, inner_forms, inner_lengths, owner))
+        down, across = _off_centre(pixels, at)
+        products = (
+            np.repeat(down * down, pixels.widths),
+            np.repeat(down, pixels.widths) * across,
+            across * across,
+        )
+        outer = _round_chord(products, forms, lengths, pixels.counts)
+        hits = np.flatnonzero(outer > 0)
+        owner = pixels.owner.take(hits)
+        kept = (products[0].take(hits), products[1].take(hits), products[2].take(hits))
+        inside = _round_chord(kept, inner_forms, inner_lengths, counts_of(owner, len(at)))
+        yield Chords(owner, places_of(pixels, hits, grid), outer.take(hits), inside)
+
+
+def _off_centre(pixels: PixelList, at: Array) -> tuple[Array, Array]:
+    """How far each line lies below its solid's centre, and each pixel beside it, in pixels."""
+    row, column = at.astype(np.float32).T
+    down: Array = np.subtract(pixels.line_row, row[pixels.line_owner], dtype=np.float64)
+    across: Array = np.subtract(pixels.column, np.repeat(column, pixels.counts), dtype=np.float64)
+    return down, across
+
+
+def places_of(pixels: PixelList, chosen: NDArray[np.intp], grid: Grid) -> Whole:
+    """Return the flat indices in the picture of the pixels numbered `chosen`."""
+    place: Whole = pixels.row.take(chosen) * np.int32(grid.shape[2]) + pixels.column.take(chosen)
+    return place
 
 
 def _shadow(grid: Grid, matrices: Array) -> tuple[Floats, Floats]:
@@ -131,13 +173,16 @@ def _shadow_reach(forms: Floats) -> Array:
 
 
 def _round_chord(
-    products: tuple[Floats, Floats, Floats], forms: Floats, lengths: Floats, owner: Whole
-) -> Floats:
-    form = forms[:, 0][owner] * products[0]
-    form += forms[:, 1][owner] * products[1]
-    form += forms[:, 2][owner] * products[2]
-    chord: Floats = lengths[owner] * np.sqrt(np.maximum(1 - form, 0))
-    return chord
+    products: tuple[Array, Array, Array], forms: Floats, lengths: Floats, counts: NDArray[np.intp]
+) -> Array:
+    form = np.repeat(forms[:, 0], counts) * products[0]
+    for place in (1, 2):
+        form += np.repeat(forms[:, place], counts) * products[place]
+    np.subtract(1, form, out=form)
+    np.clip(form, 0, np.inf, out=form)
+    np.sqrt(form, out=form)
+    form *= np.repeat(lengths, counts)
+    return form
 
 
 def _squared_chords(grid: Grid, centres: Array, matrices: Array, inner: Array) -> Iterator[Chords]:
@@ -150,42 +195,42 @@ def _squared_chords(grid: Grid, centres: Array, matrices: Array, inner: Array) -
     at = projected(grid, centres)
     forms, _ = _shadow(grid, matrices * wider)
     for pixels in pixel_lists(at, _shadow_reach(forms), grid.shape[1:]):
-        owner = pixels.owner
-        down = pixels.row - at[:, 0].astype(np.float32)[owner]
-        across = pixels.column - at[:, 1].astype(np.float32)[owner]
-        start, way = _rays(grid, matrices, owner, down, across)
+        by_line, across = _off_centre(pixels, at)
+        down = np.repeat(by_line, pixels.widths)
+        start, way = _rays(grid, matrices, pixels.counts, down, across)
         ends = _ellipsoid_ends(start, way, wider[:, 0].astype(np.float32))
-        near = ends[1] > ends[0]
-        start, way = [part[near] for part in start], [part[near] for part in way]
-        enter, leave = _squared_ends(start, way, (ends[0][near], ends[1][near]))
-        hits = leave > enter
-        owner = owner[near][hits]
-        place = (pixels.row * np.int32(grid.shape[2]) + pixels.column)[near][hits]
-        enter, leave = enter[hits], leave[hits]
-        start, way = _rays(grid, inner, owner, down[near][hits], across[near][hits])
+        near = np.flatnonzero(ends[1] > ends[0])
+        start, way = [part.take(near) for part in start], [part.take(near) for part in way]
+        enter, leave = _squared_ends(start, way, (ends[0].take(near), ends[1].take(near)))
+        hits = np.flatnonzero(leave > enter)
+        both = near.take(hits)
+        owner, place = pixels.owner.take(both), places_of(pixels, both, grid)
+        enter, leave = enter.take(hits), leave.take(hits)
+        start, way = _rays(grid, inner, counts_of(owner, len(at)), down.take(both), across.take(both))
         first, last = _squared_ends(start, way, (enter, leave))
         yield Chords(owner, place, leave - enter, np.maximum(last - first, 0))
 
 
 def _rays(
-    grid: Grid, matrices: Array, owner: Whole, down: Floats, across: Floats
-) -> tuple[list[Floats], list[Floats]]:
-    """Start and direction of each ray in the lump's own coordinates."""
+    grid: Grid, matrices: Array, counts: NDArray[np.intp], down: Array, across: Array
+) -> tuple[list[Array], list[Floats]]:
+    """Start and direction of each ray in the lump's own coordinates; `counts` rays of each lump in turn."""
     steps = (grid.directions * np.asarray(grid.steps_mm)[:, None]).T
     ray, row, column = np.moveaxis((matrices @ steps).astype(np.float32), 2, 0)
-    way = [ray[:, axis][owner] for axis in range(3)]
-    start = [row[:, axis][owner] * down + column[:, axis][owner] * across for axis in range(3)]
+    way = [np.repeat(ray[:, axis], counts) for axis in range(3)]
+    start = [
+        np.repeat(row[:, axis], counts) * down + np.repeat(column[:, axis], counts) * across
+        for axis in range(3)
+    ]
     return start, way
 
 
-def _squared_ends(
-    start: list[Floats], way: list[Floats], ends: tuple[Floats, Floats]
-) -> tuple[Floats, Floats]:
+def _squared_ends(start: list[Array], way: list[Floats], ends: tuple[Array, Array]) -> tuple[Array, Array]:
     enter = _newton_to_surface(start, way, ends[0], np.float32(-1))
     return enter, _newton_to_surface(start, way, ends[1], np.float32(1))
 
 
-def _ellipsoid_ends(start: list[Floats], way: list[Floats], scale: Floats) -> tuple[Floats, Floats]:
+def _ellipsoid_ends(start: list[Array], way: list[Floats], scale: Floats) -> tuple[Array, Array]:
     """Where the ray enters and leaves |scale * point| < 1; both the same where it misses."""
     a = sum((w * s) ** 2 for w, s in zip(way, scale, strict=True))
     b = sum(p * w * s * s for p, w, s in zip(start, way, scale, strict=True))
@@ -194,7 +239,7 @@ def _ellipsoid_ends(start: list[Floats], way: list[Floats], scale: Floats) -> tu
     return (-b - root) / a, (-b + root) / a
 
 
-def _newton_to_surface(start: list[Floats], way: list[Floats], end: Floats, side: np.float32) -> Floats:
+def _newton_to_surface(start: list[Array], way: list[Floats], end: Array, side: np.float32) -> Array:
     """Walk from outside to the surface; `side` is -1 where the ray enters and 1 where it leaves.
 
     A ray that misses meets no falling slope at last: its ends are then moved past each other.

@@ -88,10 +88,10 @@ def _places(anatomy: Anatomy, coarse: Grid) -> _Place:
     x, y, z = (field[0] for field in coarse.coordinates(coarse.everywhere(), np.eye(3), np.zeros(3)))
     line = anatomy.midline
     at = line.at(z)
-    left = x - _eased(line.body_left)[at]
+    left = x - _eased(line.body_left).take(at)
     front = _eased(line.body_posterior - line.body_half_depth)
     back = _eased(line.canal_posterior + line.canal_half_depth)
-    return _Place(x, z, left, front[at] - y, y - back[at], _cage(anatomy, x, z))
+    return _Place(x, z, left, front.take(at) - y, y - back.take(at), _cage(anatomy, x, z))
 
 
 def _cage(anatomy: Anatomy, x: Floats, z: Floats) -> Floats:

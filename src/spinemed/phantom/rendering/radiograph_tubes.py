@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinemed.phantom.anatomy.solids import Array, Floats, Grid
 from spinemed.phantom.rendering.radiograph_chords import (
     Chords,
     PixelList,
     Whole,
+    counts_of,
     joined,
     pixel_lists,
+    places_of,
     projected,
 )
 
@@ -53,16 +56,19 @@ def tube_chords(grid: Grid, tubes: Sequence[Tube]) -> Chords:
     reach = half + 1.25 * pieces.outer[:, None] / np.asarray(grid.steps_mm[1:])
     found = []
     for box in pixel_lists(at, reach, grid.shape[1:]):
-        pixels = _near_axes(grid, pieces, box)
-        outer, inner = _piece_chords(grid, pieces, pixels.owner, pixels.row, pixels.column)
-        hits = outer > 0
-        place = pixels.row[hits] * np.int32(grid.shape[2]) + pixels.column[hits]
-        found.append(Chords(pieces.owner[pixels.owner[hits]], place, outer[hits], inner[hits]))
+        near = _near_axes(grid, pieces, box)
+        owner = box.owner.take(near)
+        outer, inner = _piece_chords(
+            grid, pieces, box.row.take(near), box.column.take(near), counts_of(owner, len(at))
+        )
+        hits = np.flatnonzero(outer > 0)
+        tube = pieces.owner.take(owner.take(hits))
+        found.append(Chords(tube, places_of(box, near.take(hits), grid), outer.take(hits), inner.take(hits)))
     return joined(found)
 
 
-def _near_axes(grid: Grid, pieces: _Segments, pixels: PixelList) -> PixelList:
-    """The pixels of the boxes that lie no farther from the drawn axis than the radius."""
+def _near_axes(grid: Grid, pieces: _Segments, pixels: PixelList) -> NDArray[np.intp]:
+    """Which pixels of the boxes lie no farther from the drawn axis than the radius."""
     at = projected(grid, pieces.first)
     drawn = projected(grid, pieces.last) - at
     drawn /= np.maximum(np.linalg.norm(drawn, axis=1, keepdims=True), 1e-6)
@@ -70,10 +76,10 @@ def _near_axes(grid: Grid, pieces: _Segments, pixels: PixelList) -> PixelList:
     scale = np.asarray(grid.steps_mm[1]) / pieces.outer
     by_row, by_column = (drawn[:, 1] * scale).astype(np.float32), (-drawn[:, 0] * scale).astype(np.float32)
     shift = (-(by_row * at[:, 0] + by_column * at[:, 1])).astype(np.float32)
-    owner = pixels.owner
-    away = by_row[owner] * pixels.row + by_column[owner] * pixels.column + shift[owner]
-    near = np.abs(away) < 1
-    return PixelList(owner[near], pixels.row[near], pixels.column[near])
+    away = np.repeat(by_row[pixels.line_owner] * pixels.line_row, pixels.widths)
+    away += np.repeat(by_column, pixels.counts) * pixels.column
+    away += np.repeat(shift, pixels.counts)
+    return np.flatnonzero(np.abs(away, out=away) < 1)
 
 
 def _segments(tubes: Sequence[Tube]) -> _Segments:
@@ -105,31 +111,36 @@ def _segments(tubes: Sequence[Tube]) -> _Segments:
 
 
 def _piece_chords(
-    grid: Grid, pieces: _Segments, owner: Whole, row: Whole, column: Whole
-) -> tuple[Floats, Floats]:
-    """The infinite cylinder's interval on the ray, cut by the two mitre planes."""
+    grid: Grid, pieces: _Segments, row: Whole, column: Whole, counts: NDArray[np.intp]
+) -> tuple[Array, Array]:
+    """The infinite cylinder's interval on the ray, cut by the two mitre planes; `counts` pixels a piece."""
     ray = grid.directions[0]
     at = projected(grid, pieces.first)
     step = np.float32(grid.steps_mm[1])
-    down = (row - at[:, 0].astype(np.float32)[owner]) * step
-    across = (column - at[:, 1].astype(np.float32)[owner]) * step
+
+    def of(values: Array) -> Floats:
+        return np.repeat(values.astype(np.float32), counts)
+
+    down = (row - of(at[:, 0])) * step
+    across = (column - of(at[:, 1])) * step
     cosine = pieces.axis @ ray
     sine2 = np.maximum(1 - cosine**2, 1e-4)  # a tube seen exactly end on is taken as half a degree off
     along_row, along_column = pieces.axis @ grid.directions[1], pieces.axis @ grid.directions[2]
-
-    def of(values: Array) -> Floats:
-        return values.astype(np.float32)[owner]
 
     lengthwise = down * of(along_row) + across * of(along_column)
     away2 = down * down + across * across - lengthwise * lengthwise
     middle = lengthwise * of(cosine / sine2)
     low, high = _between_mitres(grid, pieces, down, across, of)
     chords = []
+    squared, slanted = middle * middle, of(1 / sine2)
     for radius in (pieces.outer, pieces.inner):
-        inside = middle * middle - (away2 - of(radius**2)) * of(1 / sine2)
-        half = np.sqrt(np.maximum(inside, 0))
-        chords.append(np.maximum(np.minimum(middle + half, high) - np.maximum(middle - half, low), 0))
-        chords[-1][inside <= 0] = 0
+        inside = squared - (away2 - of(radius**2)) * slanted
+        half = np.sqrt(np.clip(inside, 0, np.inf))
+        chord = np.minimum(middle + half, high)
+        chord -= np.maximum(middle - half, low)
+        np.clip(chord, 0, np.inf, out=chord)
+        chord *= inside > 0
+        chords.append(chord)
     return chords[0], chords[1]
 
 

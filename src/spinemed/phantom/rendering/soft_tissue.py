@@ -78,17 +78,17 @@ def _surroundings(anatomy: Anatomy, grid: Grid) -> Around:
     line = anatomy.midline
     at = line.at(z)
     outline = _outline(anatomy)
-    left = x - line.body_left[at]
-    ahead = outline.front_wall[at] - y
-    behind = y - outline.canal_back[at]
+    left = x - line.body_left.take(at)
+    ahead = outline.front_wall.take(at) - y
+    behind = y - outline.canal_back.take(at)
     aside = np.abs(left)
-    fat, neck = outline.fat_mm[at], outline.neck[at]
+    fat, neck = outline.fat_mm.take(at), outline.neck.take(at)
     # The furrow over the spinous processes, the muscles beside it.
     bulge = 5.0 * np.minimum(aside * np.float32(1 / 32), 1.0) - 4.0 / (1 + (aside * np.float32(1 / 12)) ** 2)
-    back = outline.back[at] + bulge - y
-    half_deep = outline.half_deep[at]
-    across = left * outline.per_half_wide[at]
-    along = (outline.middle[at] - y) / half_deep
+    back = outline.back.take(at) + bulge - y
+    half_deep = outline.half_deep.take(at)
+    across = left * outline.per_half_wide.take(at)
+    along = (outline.middle.take(at) - y) / half_deep
     across *= across
     along *= along
     oval = 1 - np.sqrt(across * across * across + along * along + across * along)
@@ -255,16 +255,24 @@ def _paint_torn(tissue: TissueMap, anatomy: Anatomy, around: Around, between: Fl
 
 def _sharpened(tissue: TissueMap, around: Around, grid: Grid) -> TissueMap:
     """The map at full size; air, skin and fascia follow the surface, which is smooth, at full sharpness."""
-    _, rows, columns = grid.shape
-    full = _enlarged(tissue)[:, :rows, :columns]
-    skin = _doubled(around.skin)[:, :rows, :columns]
-    thick = np.repeat(np.repeat(around.fat_mm, 2, axis=1), 2, axis=2)[:, :rows, :columns]
-    fascia = thick - skin
+    full = np.empty(grid.shape, np.uint8)
+    # Slice by slice, so that what is worked on stays in the processor's cache.
+    for number in range(grid.shape[0]):
+        one = slice(number, number + 1)
+        _sharpened_slices(full[one], tissue[one], around.skin[one], around.fat_mm[one])
+    return full
+
+
+def _sharpened_slices(full: TissueMap, tissue: TissueMap, coarse_skin: Floats, fat_mm: Floats) -> None:
+    _, rows, columns = full.shape
+    full[:] = _enlarged(tissue)[:, :rows, :columns]
+    skin = _doubled(coarse_skin)[:, :rows, :columns]
+    fascia = np.repeat(np.repeat(fat_mm, 2, axis=1), 2, axis=2)[:, :rows, :columns]
+    fascia -= skin
     put(full, Tissue.FAT, (fascia > 0) & (full == Tissue.MUSCLE))
-    put(full, Tissue.FASCIA, np.abs(fascia) < 0.9)
+    put(full, Tissue.FASCIA, np.abs(fascia, out=fascia) < 0.9)
     put(full, Tissue.SKIN, skin <= _SKIN_MM)
     put(full, Tissue.AIR, skin <= 0)
-    return full
 
 
 def _enlarged(coarse: TissueMap) -> TissueMap:
@@ -284,20 +292,24 @@ def _enlarged(coarse: TissueMap) -> TissueMap:
 
 def _doubled(coarse: Floats) -> Floats:
     """A smooth field at twice the rows and columns: each pixel a quarter of a coarse one off its centre."""
-    slices, rows, columns = coarse.shape
-    tall = np.empty((slices, rows, 2, columns), np.float32)
-    tall[:] = (np.float32(0.75) * coarse)[:, :, None]
-    quarter = np.float32(0.25) * coarse
-    tall[:, 1:, 0] += quarter[:, :-1]
-    tall[:, :-1, 1] += quarter[:, 1:]
-    tall[:, 0, 0] += quarter[:, 0]
-    tall[:, -1, 1] += quarter[:, -1]
-    high: Floats = tall.reshape(slices, 2 * rows, columns)
-    full = np.empty((slices, 2 * rows, columns, 2), np.float32)
-    full[:] = (np.float32(0.75) * high)[..., None]
-    quarter = np.float32(0.25) * high
-    full[:, :, 1:, 0] += quarter[:, :, :-1]
-    full[:, :, :-1, 1] += quarter[:, :, 1:]
-    full[:, :, 0, 0] += quarter[:, :, 0]
-    full[:, :, -1, 1] += quarter[:, :, -1]
-    return full.reshape(slices, 2 * rows, 2 * columns)
+    tall = _interleaved(coarse, 1)
+    return _interleaved(tall, 2)
+
+
+def _interleaved(field: Floats, axis: int) -> Floats:
+    """A field [slice, row, column] with two values for each along an axis, a quarter the neighbour's."""
+    quarter = np.float32(0.25) * field
+    before, after = np.float32(0.75) * field, np.float32(0.75) * field
+    head, tail = (_part(axis, span) for span in (slice(1, None), slice(None, -1)))
+    first, last = _part(axis, slice(None, 1)), _part(axis, slice(-1, None))
+    before[head] += quarter[tail]
+    before[first] += quarter[first]
+    after[tail] += quarter[head]
+    after[last] += quarter[last]
+    shape = list(field.shape)
+    shape[axis] *= 2
+    return np.stack([before, after], axis=axis + 1).reshape(shape)
+
+
+def _part(axis: int, span: slice) -> tuple[slice, ...]:
+    return tuple(span if place == axis else slice(None) for place in range(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Final, Literal
 
@@ -35,16 +36,32 @@ def field(rng: np.random.Generator, weave: Weave, shape: tuple[int, int, int]) -
     >>> field(np.random.default_rng(0), "medium", (2, 30, 20)).shape
     (2, 30, 20)
     """
+    layer = layers(rng, weave, shape)
+    if shape[0] == 1:
+        return layer(0)[None]
+    found = np.empty(shape, np.float32)
+    for number in range(shape[0]):
+        found[number] = layer(number)
+    return found
+
+
+def layers(rng: np.random.Generator, weave: Weave, shape: tuple[int, int, int]) -> Callable[[int], Floats]:
+    """Return what gives each slice [row, column] of a `field` by its number; all is drawn at once."""
     bank = _bank(weave)
     if weave in ("noise", "grain"):
-        crops = [_crop(rng, bank, shape[1:]) for _ in range(shape[0])]
-        return crops[0][None] if shape[0] == 1 else np.stack(crops)
+        return [_crop(rng, bank, shape[1:]) for _ in range(shape[0])].__getitem__
     # As many draws for one slice as for many: what is drawn afterwards is the same on every grid.
     first, second = _crop(rng, bank, shape[1:]), _crop(rng, bank, shape[1:])
-    if shape[0] == 1:
-        return first[None]
-    angles = (_TURN * np.arange(shape[0], dtype=np.float32))[:, None, None]
-    turned: Floats = np.cos(angles) * first + np.sin(angles) * second
+    angles = _TURN * np.arange(shape[0], dtype=np.float32)
+    cosines, sines = np.cos(angles), np.sin(angles)
+
+    def turned(number: int) -> Floats:
+        if shape[0] == 1:
+            return first
+        found: Floats = cosines[number] * first
+        found += sines[number] * second
+        return found
+
     return turned
 
 

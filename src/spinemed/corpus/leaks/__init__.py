@@ -1,0 +1,1 @@
+"""Gates against leaks: what two splits, or a corpus and a foreign benchmark, have in common."""

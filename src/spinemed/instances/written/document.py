@@ -1,0 +1,134 @@
+"""A written case as questions see it: its sentences, all that they state, and ideas of what to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from random import Random
+from typing import Final, NamedTuple, TypeVar
+
+from spinemed.instances.written.phrases import key_of, sites_of
+from spinemed.instances.written.stated import Facts, Line, Said, WrittenCase, facts_of, lines_of
+from spinemed.levels import DEFAULT_NUMBERING
+from spinemed.records import Study
+
+Item = TypeVar("Item")
+_LEVELS: Final = tuple(level.value for level in DEFAULT_NUMBERING.levels[1:25])
+_DISCS: Final = tuple(f"{upper}-{lower}" for upper, lower in pairwise(_LEVELS))
+
+
+class Idea(NamedTuple):
+    """A question without words: its fields, the key of its answer, and what the answer rests on.
+
+    Ideas of one `group` have answers of one kind, which can be offered together; `offered`, where given,
+    are the options themselves. The first of `sites` is the one asked about. `rule` is the key of the
+    citation where it is not the kind's own.
+    """
+
+    fields: Mapping[str, str]
+    right: str
+    said: tuple[Said, ...] = ()
+    sites: tuple[str, ...] = ()
+    group: str = ""
+    offered: tuple[str, ...] = ()
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """The sentences of a case that state findings, and the generator that all drawings come from."""
+
+    study: Study
+    lines: tuple[Line, ...]
+    rng: Random = field(repr=False)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Return all that the document states."""
+        return facts_of(self.lines)
+
+    @cached_property
+    def named(self) -> tuple[tuple[str, Said], ...]:
+        """Return abnormal findings that can be called by a phrase, each with the key of it."""
+        return tuple((key, one) for one in self.facts.said if one.abnormal and (key := key_of(one)))
+
+    @cached_property
+    def single(self) -> tuple[tuple[str, Said], ...]:
+        """Return those whose phrase fits one site of the document alone."""
+        return tuple((key, one) for key, one in self.named if len(sites_of(self.facts, key)) == 1)
+
+    @cached_property
+    def sites(self) -> tuple[str, ...]:
+        """Return every site that a sentence states something of, in a fixed order."""
+        return tuple(sorted({one.site for one in self.facts.said}))
+
+    @cached_property
+    def usual_numbering(self) -> bool:
+        """Return whether the spine has twelve thoracic and five lumbar vertebrae, as far as is stated."""
+        stated = any(one.finding.present for one in self.facts.of("transitional"))
+        extra = {"L6", "T13", "L6-S1", "L5-L6", "L4-S1", "T13-L1", "T12-T13"}
+        return (
+            not stated and not extra & set(self.sites) and "transitional_anatomy" not in self.study.conditions
+        )
+
+    def sample(self, items: Sequence[Item], count: int) -> list[Item]:
+        """Return so many items in random order, or all."""
+        return self.rng.sample(items, min(count, len(items)))
+
+    def at_site(self, site: str) -> tuple[Said, ...]:
+        """Return one thing that is said of a site, abnormal if there is one; () where nothing is."""
+        here = [one for one in self.facts.said if one.site == site]
+        return tuple(sorted(here, key=lambda one: not one.abnormal)[:1])
+
+    @cached_property
+    def spared(self) -> frozenset[str]:
+        """Return where nothing new is imagined: metal, fused and infected discs, and their vertebrae."""
+        discs = {
+            one.site for name in ("cage", "bridging", "spondylodiscitis") for one in self.facts.abnormal(name)
+        }
+        bones = {one.site for one in self.facts.abnormal("screws")}
+        bones |= {level for disc in discs for level in disc.split("-")}
+        return frozenset(discs | bones | {disc for disc in _DISCS if set(disc.split("-")) <= bones})
+
+    def places(self, *, discs: bool, low: str, high: str) -> list[str]:
+        """Return the discs or vertebrae between two vertebrae that are spoken of and not spared."""
+        first, last = _LEVELS.index(low), _LEVELS.index(high)
+        usual = _DISCS[first:last] if discs else _LEVELS[first : last + 1]
+        return [site for site in usual if site in self.sites and site not in self.spared]
+
+
+def document_of(case: WrittenCase, rng: Random) -> Document:
+    """Return the document of a case."""
+    return Document(case.study, lines_of(case), rng)
+
+
+def vertebrae() -> tuple[str, ...]:
+    """Return C2 to S1 of the usual numbering."""
+    return _LEVELS
+
+
+def discs() -> tuple[str, ...]:
+    """Return C2-C3 to L5-S1 of the usual numbering."""
+    return _DISCS
+
+
+def shifted(site: str, steps: int) -> str:
+    """Return the site so many places further down, "" beyond C2 and S1.
+
+    >>> shifted("L4-L5", -2), shifted("L5", 1), shifted("S1", 1)
+    ('L2-L3', 'S1', '')
+    """
+    row = _DISCS if "-" in site else _LEVELS
+    place = row.index(site) + steps if site in row else -1
+    return row[place] if 0 <= place < len(row) else ""
+
+
+def unlike(keys: Sequence[tuple[str, Said]]) -> Iterator[tuple[str, Said]]:
+    """Yield the first finding of each site."""
+    seen: set[str] = set()
+    for key, one in keys:
+        if one.site not in seen:
+            seen.add(one.site)
+            yield key, one
