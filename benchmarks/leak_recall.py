@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from leak_changes import PICTURE_CHANGES, TEXT_CHANGES, shouted
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -39,10 +40,9 @@ from spinemed.corpus.leaks.contents import contents_of
 from spinemed.corpus.leaks.gate import TEXT_ALIKE, leaks_within
 from spinemed.corpus.leaks.near_texts import MARGIN, near_pairs
 from spinemed.corpus.leaks.pictures import NEAR, grey_of, hashes_of, near_pictures, picture_hash
-from spinemed.corpus.leaks.same_picture import ALIKE, likeness, thumbnail
+from spinemed.corpus.leaks.same_picture import ALIKE, ALIKE_WHERE_CLOSE, CLOSE, is_copy, likeness, thumbnail
 from spinemed.corpus.leaks.signatures import MINIMA, facts_in, jaccard, signatures
 from spinemed.corpus.rows import features
-from spinemed.imaging.pictures import draw_ring
 from spinemed.instances.written.ask import ask_written
 from spinemed.phantom.written.case import written_case
 from spinemed.records import Instance
@@ -63,74 +63,6 @@ RULES = (
 Greys = NDArray[np.uint8]
 
 
-def as_jpeg(grey: Greys) -> Greys:
-    """Return the picture after JPEG at quality 70."""
-    stream = io.BytesIO()
-    Image.fromarray(grey).save(stream, "JPEG", quality=70)
-    return np.asarray(Image.open(stream))
-
-
-def smaller(grey: Greys) -> Greys:
-    """Return the picture at nine tenths of its size."""
-    size = (round(grey.shape[1] * 0.9), round(grey.shape[0] * 0.9))
-    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
-
-
-def brighter(grey: Greys) -> Greys:
-    """Return the picture ten grey levels brighter."""
-    return np.minimum(grey.astype(np.int16) + 10, 255).astype(np.uint8)
-
-
-def ringed(grey: Greys) -> Greys:
-    """Return the picture with a ring in its middle third."""
-    height, width = grey.shape
-    return draw_ring(grey, width * 0.45, height * 0.55, 0.12 * width)
-
-
-PICTURE_CHANGES: dict[str, Callable[[Greys], Greys]] = {
-    "jpeg_70": as_jpeg,
-    "nine_tenths": smaller,
-    "ten_greys_brighter": brighter,
-    "three_pixels_off_each_edge": lambda grey: grey[3:-3, 3:-3],
-    "three_pixels_off_the_left": lambda grey: grey[:, 3:],
-    "ring": ringed,
-    "all_but_ring": lambda grey: as_jpeg(smaller(brighter(grey[3:-3, 3:-3]))),
-}
-
-
-def shouted(text: str) -> str:
-    """Return the text with other case and punctuation."""
-    text = re.sub(r"(?<!\d)[.,](?!\d)", " ;", text.upper())
-    return text.replace("，", "、").replace("：", " ").replace("。", "；")
-
-
-def shuffled(text: str) -> str:
-    """Return the text with the sentences of every line in another order."""
-    draw = random.Random(text)
-    lines = []
-    for line in text.split("\n"):
-        parts = [part for part in re.split(r"(?<=[.!?])\s+|(?<=[。；])", line) if part]
-        draw.shuffle(parts)
-        lines.append(("" if "。" in line else " ").join(parts))
-    return "\n".join(lines)
-
-
-def renumbered(text: str) -> str:
-    """Return the text with one number one higher."""
-    found = list(re.finditer(r"\d+", text))
-    if not found:
-        return text
-    one = random.Random(text).choice(found)
-    return f"{text[: one.start()]}{int(one[0]) + 1}{text[one.end() :]}"
-
-
-TEXT_CHANGES: dict[str, Callable[[str], str]] = {
-    "case_and_punctuation": shouted,
-    "sentences_shuffled": shuffled,
-    "a_number_changed_must_not_count": renumbered,
-}
-
-
 def main() -> None:
     """Measure, print and write the result."""
     parser = argparse.ArgumentParser(
@@ -147,6 +79,7 @@ def main() -> None:
     result = {
         "near_bits": NEAR,
         "least_likeness": ALIKE,
+        "least_likeness_within_bits": {str(CLOSE): ALIKE_WHERE_CLOSE},
         "least_jaccard": TEXT_ALIKE,
         "phantom_pictures": picture_figures(shown, every=8),
         "real_pictures": picture_figures(real_pictures(arguments.real), every=1),
@@ -207,7 +140,8 @@ def picture_figures(shown: Sequence[tuple[str, bytes]], every: int) -> dict[str,
         // 2,
         "of_these_near_by_hash": int(within.sum()),
         "of_these_called_the_same": sum(
-            value >= ALIKE for value, near in zip(alike, within, strict=True) if near
+            apart <= NEAR and is_copy(apart, value)
+            for apart, value in zip(bits[others].tolist(), alike, strict=True)
         ),
         "least_bits": int(bits[others].min()) if others else None,
         "greatest_likeness_up_to_20_bits_farther": round(max(alike), 3) if alike else None,
@@ -226,10 +160,11 @@ def recall(
         bits.append(int(apart[0]))
         alike.append(likeness(thumb, thumbnail(copy)))
     near = np.array(bits) <= NEAR
+    found = near & np.array([is_copy(*pair) for pair in zip(bits, alike, strict=True)])
     return {
         "copies": len(greys),
         "near_by_hash": round(float(near.mean()), 4),
-        "found": round(float((near & (np.array(alike) >= ALIKE)).mean()), 4),
+        "found": round(float(found.mean()), 4),
         "bits_p99": float(np.percentile(bits, 99)),
         "least_likeness": round(min(alike), 3),
     }

@@ -116,10 +116,11 @@ class SeriesFiles:
 
     @cached_property
     def shuttered(self) -> NDArray[np.bool_]:
-        """Where a film is black or within 4 pixels of that: what the collimator cuts reaches into it."""
+        """Where a film is in its collimator's shadow, dark and without noise, or within 4 pixels of it."""
         pixels = self._read[0][0]
-        dark, bright = np.percentile(pixels, (0.5, 99))
-        near = pixels < dark + 0.06 * (bright - dark)
+        near = pixels < np.median(pixels)
+        for axis in (0, 1):
+            near = near & (pixels == np.roll(pixels, 1, axis)) & (pixels == np.roll(pixels, 2, axis))
         for axis in (0, 1):
             near = np.any([np.roll(near, step, axis) for step in range(-4, 5)], axis=0)
         return near

@@ -154,7 +154,8 @@ def measure_datasets_streaming(store: Path, told: Measured) -> None:
     told.first()
     told.rate("in_order", opened(decode=False))
     told.rate("shuffled", opened(decode=False).shuffle(seed=0, buffer_size=BUFFER))
-    told.rate("shuffled_decoded", opened(decode=True).shuffle(seed=0, buffer_size=BUFFER))
+    told.rate("shuffled_decoded_by_datasets", opened(decode=True).shuffle(seed=0, buffer_size=BUFFER))
+    told.rate("shuffled_decoded", map(_seen, opened(decode=False).shuffle(seed=0, buffer_size=BUFFER)))
     told.told["shuffle_mixes"] = _mixing(
         row["id"] for row in opened(False).shuffle(seed=0, buffer_size=BUFFER)
     )

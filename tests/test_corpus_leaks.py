@@ -3,138 +3,23 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-import random
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from numpy.typing import NDArray
+from leak_fixture import CHANGES, Row, chinese, corpus, jpeg, png, row, rows_of, sentences, slice_of, smaller
 from PIL import Image
-from scipy import ndimage
 
 from spinemed.corpus.leaks.contents import Prepared, contents_of
-from spinemed.corpus.leaks.duplicates import (
-    drop_across_splits,
-    drop_pictures_across_splits,
-    duplicates,
-    largest_groups,
-)
+from spinemed.corpus.leaks.duplicates import drop_across_splits, drop_pictures_across_splits
 from spinemed.corpus.leaks.gate import SHOWN, check
-from spinemed.corpus.leaks.near_texts import near_pairs, same_words, verified
-from spinemed.corpus.leaks.pictures import grey_of, hashes_of, near_pictures, picture_hash
-from spinemed.corpus.leaks.same_picture import ALIKE, likeness, thumbnail
-from spinemed.corpus.leaks.signatures import (
-    MINIMA,
-    facts_in,
-    jaccard,
-    overlap,
-    shingle_sets,
-    signatures,
-    words_in,
-)
+from spinemed.corpus.leaks.pictures import hashes_of, picture_hash
+from spinemed.corpus.leaks.signatures import jaccard, signatures
 from spinemed.corpus.rows import features
 from spinemed.errors import ConfigError, LeakError, SourceError
-from spinemed.imaging.pictures import draw_ring
-
-Row = dict[str, Any]
-Greys = NDArray[np.uint8]
-
-WORDS = "the disc vertebra signal canal nerve root height plate bone edema loss sac slip view margin"
-
-
-def sentences(seed: int, count: int = 6) -> str:
-    """Return a text whose words and numbers its seed decides."""
-    draw = random.Random(seed)
-    return " ".join(
-        f"At L{draw.randint(1, 5)} {' '.join(draw.choices(WORDS.split(), k=9))} {draw.randint(1, 99)} mm."
-        for _ in range(count)
-    )
-
-
-def chinese(seed: int) -> str:
-    """Return a Chinese text that its seed decides."""
-    draw = random.Random(seed)
-    return "。".join(
-        "".join(draw.choices("椎间盘突出压迫神经根硬膜囊信号减低高度丢失", k=14)) for _ in range(5)
-    )
-
-
-def slice_of(seed: int) -> Greys:
-    """Return a grey picture with structure at several scales."""
-    draw = np.random.default_rng(seed)
-    coarse = ndimage.gaussian_filter(draw.normal(size=(256, 128)), 9) * 25
-    fine = ndimage.gaussian_filter(draw.normal(size=(256, 128)), 2.5) * 5
-    return np.asarray(np.clip(110 + 60 * (coarse + fine), 0, 255), np.uint8)
-
-
-def png(picture: Greys) -> bytes:
-    """Return a picture as PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "png")
-    return stream.getvalue()
-
-
-def jpeg(picture: Greys) -> Greys:
-    """Return a picture after JPEG at quality 70."""
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "jpeg", quality=70)
-    return np.asarray(Image.open(stream))
-
-
-def smaller(picture: Greys) -> Greys:
-    """Return a picture at nine tenths of its size."""
-    size = (round(picture.shape[1] * 0.9), round(picture.shape[0] * 0.9))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
-
-
-CHANGES: dict[str, Callable[[Greys], Greys]] = {
-    "jpeg": jpeg,
-    "smaller": smaller,
-    "brighter": lambda picture: np.minimum(picture.astype(int) + 10, 255).astype(np.uint8),
-    "cropped": lambda picture: picture[3:-3, 3:-3],
-    "one edge gone": lambda picture: picture[:, 3:],
-    "ringed": lambda picture: draw_ring(picture, 60.0, 120.0, 20.0),
-}
-
-
-def row(patient: str, text: str = "", picture: bytes = b"", document: str = "", **changed: Any) -> Row:
-    """Return a row of the config open: a text, or a picture with a question that all share."""
-    said = text or "Which level is marked?"
-    made: Row = dict.fromkeys(features("open"))
-    made |= {
-        "id": f"{patient}-{abs(hash((text, picture))) % 10**9}",
-        "patient": patient,
-        "study": f"study of {patient}",
-        "source": "made",
-        "images": [{"bytes": picture, "path": "a.png"}] if picture else [],
-        "messages": [{"role": "user", "content": said}, {"role": "assistant", "content": "As said."}],
-        "quote": {"document": document, "start": 0, "end": 3, "text": "abc"} if document else None,
-    }
-    return made | changed
-
-
-def corpus(folder: Path, **splits: list[Row]) -> Path:
-    """Write rows of splits in the published format and return the folder."""
-    for split, rows in splits.items():
-        path = folder / "data" / "open" / f"{split}-00000-of-00004.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(rows, schema=features("open").arrow_schema), path)
-    return folder
-
-
-def rows_of(first: int, count: int) -> list[Row]:
-    """Return rows of patients numbered from `first`, a text and a picture each."""
-    rows = [row(f"patient {n}", sentences(n), document=f"report {n}") for n in range(first, first + count)]
-    return rows + [row(f"patient {n}", picture=png(slice_of(n))) for n in range(first, first + count)]
 
 
 def reasons(folder: Path, *against: Path) -> dict[str, int]:
@@ -303,100 +188,6 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
             check(wrong, [against])
 
 
-def test_signatures_are_the_same_in_every_process_and_estimate_the_jaccard_index() -> None:
-    texts = [sentences(n) for n in range(60)]
-    found = signatures(texts)
-    program = (
-        "import sys; from spinemed.corpus.leaks.signatures import signatures; "
-        "print(signatures([sys.argv[1]]).tobytes().hex())"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", program, texts[0]], check=True, capture_output=True, text=True
-    )
-    assert said.stdout.strip() == found[0].tobytes().hex()
-    changed = [text.replace("disc", "plate") for text in texts]
-    estimates = (signatures(changed)[:, :MINIMA] == found[:, :MINIMA]).mean(axis=1)
-    exact = [jaccard(one, other) for one, other in zip(texts, changed, strict=True)]
-    assert abs(float(np.mean(estimates - exact))) < 0.02
-    assert float(np.std(estimates - exact)) < 0.09
-    assert signatures([]).shape == (0, 64) and signatures(["", " . "]).tolist()[0][0] == 0xFFFFFFFF
-
-
-def test_facts_are_numbers_sides_and_negations_in_any_order() -> None:
-    facts = facts_in(
-        signatures(["left 3.5 mm at L4", "at L4: 3.5 mm, left", "right 3.5 mm at L4", "left 35 mm at L4"])
-    ).tolist()
-    assert facts[0] == facts[1] and len(set(facts)) == 3
-    zh = facts_in(signatures(["左侧腰4突出", "腰４左突出", "右侧腰4突出"])).tolist()
-    assert zh[0] == zh[1] != zh[2]
-    segment = signatures(["canal at T10-11 and L4-5", "canal at T10/T11 and L4–L5"])
-    assert (segment[0] == segment[1]).all()
-    assert words_in(signatures(["A b", "a  B!"])).tolist()[0] == words_in(signatures(["a b"])).tolist()[0]
-
-
-def test_near_pairs_agree_with_comparing_every_pair() -> None:
-    draw = random.Random(3)
-    texts = []
-    for n in range(60):
-        words = sentences(n, 5).split()
-        texts.append(" ".join(words))
-        for place in draw.sample(range(len(words)), draw.randint(0, 6)):
-            words[place] = "other"
-        texts.append(" ".join(words))
-    sets = shingle_sets(texts)
-    for same_facts in (False, True):
-        found = signatures(texts)
-        facts = facts_in(found)
-        wanted = [
-            [a, b]
-            for a in range(len(texts))
-            for b in range(a + 1, len(texts))
-            if words_in(found)[a] != words_in(found)[b]
-            and overlap(sets[a], sets[b]) >= 0.6
-            and (not same_facts or facts[a] == facts[b])
-        ]
-        got = near_pairs(found, 0.6, texts.__getitem__, same_facts=same_facts).tolist()
-        assert len(wanted) > 10 and got == wanted
-    halves = np.arange(len(texts)) % 2
-    assert all(halves[a] != halves[b] for a, b in near_pairs(signatures(texts), 0.6, groups=halves))
-    assert verified(np.array([[0, 2]]), 0.9, texts.__getitem__).tolist() == []
-    with pytest.raises(ValueError, match="threshold 0"):
-        near_pairs(found, 0)
-
-
-def test_thousands_of_look_alikes_do_not_count_squared() -> None:
-    draw = np.random.default_rng(0)
-    base = draw.integers(0, 2**32, 64, dtype=np.uint32)
-    found = np.where(
-        draw.random((3000, 64)) < 0.95, base, draw.integers(0, 2**32, (3000, 64), dtype=np.uint32)
-    )
-    found = found.astype(np.uint32)
-    found[:, 60:62] = draw.integers(0, 2**32, (3000, 2))
-    pairs = near_pairs(found, 0.8, same_facts=False)
-    assert len(pairs) < 1_700_000
-    assert len(largest_groups(found)[0]) > 2900
-
-
-def test_duplicates_count_repeats_by_label_and_keys_keep_pictures_apart() -> None:
-    told = sentences(0, 8)
-    texts = [
-        told,
-        told.upper(),
-        told + " As before.",
-        re.sub(r"\d+ mm", "777 mm", told, count=1),
-        sentences(9),
-    ]
-    found = signatures(texts)
-    rates = duplicates(found, {"task": ["open", "choice", "open", "open", "open"]})
-    assert (rates["exact"], rates["exact task=choice"], rates["exact task=open"]) == (0.2, 1.0, 0.0)
-    assert rates["jaccard_0.8"] == 0.6 and rates["same_facts_0.8"] == 0.4
-    assert rates["jaccard_0.9"] <= rates["jaccard_0.8"]
-    assert largest_groups(found) == [[0, 1, 2, 3]]
-    apart = duplicates(found, {}, keys=np.arange(5, dtype=np.uint64))
-    assert set(apart.values()) == {0.0} and set(duplicates(found[:0], {}).values()) == {0.0}
-    assert [rows.tolist() for rows in same_words(found)] == [[0, 1]]
-
-
 def test_what_is_dropped_leaves_no_wording_in_two_splits(tmp_path: Path) -> None:
     told = [sentences(n, 8) for n in range(4)]
     texts = [
@@ -423,19 +214,6 @@ def test_what_is_dropped_leaves_no_wording_in_two_splits(tmp_path: Path) -> None
         drop_across_splits(signatures(texts[:1]), ["dev"])
 
 
-def test_near_pictures_agree_with_comparing_every_pair_and_a_ring_is_filled() -> None:
-    pictures = [slice_of(n) for n in range(12)]
-    hashes = hashes_of([picture_hash(one) for one in [*pictures, *(jpeg(one) for one in pictures)]])
-    pairs, bits = near_pictures(hashes)
-    assert pairs.tolist() == [[n, n + 12] for n in range(12)] and bits.max() < 20
-    across, _ = near_pictures(hashes[:12], hashes[12:])
-    assert across.tolist() == [[n, n] for n in range(12)]
-    assert near_pictures(hashes[:0])[0].shape == (0, 2)
-    ringed = draw_ring(pictures[0], 60.0, 120.0, 20.0)
-    assert np.abs(grey_of(ringed).astype(int) - pictures[0]).mean() < 1
-    assert picture_hash(png(pictures[0])) == picture_hash(pictures[0])
-
-
 def test_of_two_pictures_that_look_the_same_one_split_keeps_its_own() -> None:
     pictures = [png(slice_of(1)), png(jpeg(slice_of(1))), png(slice_of(2)), png(smaller(slice_of(1)))]
     hashes = hashes_of([picture_hash(one) for one in pictures])
@@ -445,10 +223,3 @@ def test_of_two_pictures_that_look_the_same_one_split_keeps_its_own() -> None:
         (["train"] * 4, [False] * 4),
     ):
         assert drop_pictures_across_splits(hashes, splits, pictures.__getitem__).tolist() == gone
-
-
-def test_likeness_tells_copies_from_others_and_knows_flat_pictures() -> None:
-    flat, one = thumbnail(np.full((90, 60), 7, np.uint8)), thumbnail(slice_of(1))
-    assert likeness(flat, flat) == 1.0 and likeness(flat, one) == 0.0
-    assert likeness(one, thumbnail(CHANGES["cropped"](slice_of(1)))) > ALIKE
-    assert max(likeness(one, thumbnail(slice_of(n))) for n in range(2, 8)) < 0.6

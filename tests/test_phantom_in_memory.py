@@ -58,10 +58,6 @@ def test_the_record_is_that_of_the_written_study_with_its_conditions(both: tuple
     drawn, study = both
     assert placeless(drawn.study) == placeless(study)
     assert study.conditions in {("metastasis",), ("healthy",)}
-        ("disc_herniation", "metastasis"),
-        ("metastasis", "disc_herniation"),
-        ("healthy",),
-    }
     assert not drawn.study.series[0].image.is_absolute()
 
 
@@ -122,7 +118,7 @@ def test_a_study_names_its_conditions_in_a_file_of_its_own_that_must_be_whole(tm
 
 
 def test_a_referral_asks_for_some_of_the_series_by_the_patients_seed_alone() -> None:
-    patients = [sample_patient(seed) for seed in range(400)]
+    patients = [sample_patient(seed) for seed in range(200)]
     asked = [kinds_for(patient, [REFERRAL]) for patient in patients]
     assert asked == [kinds_for(patient, [REFERRAL]) for patient in patients]
     for kinds in asked:
@@ -142,7 +138,7 @@ def test_every_condition_can_be_referred_and_gets_series_that_show_it() -> None:
     wanted = {"scoliosis": "xr_full_ap", "spondylolisthesis": "xr_flexion", "traumatic_fracture": "ct"}
     wanted |= {"metastasis": "stir", "cervical_myelopathy": "t2", "disc_herniation": "t2_axial"}
     for condition in known_conditions():
-        kinds = [referral_kinds(sample_patient(seed, [condition])) for seed in range(60)]
+        kinds = [referral_kinds(sample_patient(seed, [condition])) for seed in range(30)]
         assert len(set(kinds)) >= 3, condition
         shown = sum(wanted.get(condition, "t1") in one for one in kinds)
         assert shown >= 0.1 * len(kinds), condition

@@ -21,7 +21,6 @@ from spinemed.corpus.units import CASEBOOK, Unit, group_of, read_units
 from spinemed.instances import Asking
 from spinemed.instances.balance import offer_of
 from spinemed.instances.draft import STEP as LEVEL_STEP
-from spinemed.instances.written.ask import meaning_of
 from spinemed.records import Instance, content_id
 
 
@@ -134,14 +133,11 @@ def _for_the_plan(instance: Instance, grades: dict[str, str]) -> Row:
         row["_words"] = content_id([message.content for message in instance.messages])
     if instance.kind == "height_loss" and not of_case:
         row["_grade"] = grades[instance.findings[0]]
-    elif of_case and instance.task == "choice" and (instance.pictures or _is_written(instance)):
-        offer = meaning_of(instance) if _is_written(instance) else offer_of(instance)
+    elif of_case and instance.task == "choice" and instance.pictures:
+        # Text questions draw their options first and which of them is right then: they are balanced already.
+        offer = offer_of(instance)
         row |= {"_right": offer.right, "_others": list(offer.others), "_few": offer.has_few_answers}
     return row
-
-
-def _is_written(instance: Instance) -> bool:
-    return instance.provenance.source == CASEBOOK
 
 
 def _sign(tables: Tables) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,19 +34,21 @@ _SLICE_SCHEMA: Final = pa.schema([("series", pa.string()), ("digest", pa.string(
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
+@cache
 def draft_schema(table: str) -> pa.Schema:
     """Return the columns of a table of drafts: those published, without images, and those of the plan."""
     if table == PICTURES:
         return _PICTURE_SCHEMA
     if table == SLICES:
         return _SLICE_SCHEMA
-    published = published_schema(table)  # type: ignore[arg-type]
+    published = published_schema(table)
     fields = [field for field in published if field.name != "images"]
     if table in QUESTION_CONFIGS:
         fields += [pa.field(name, kind) for name, kind in PLAN_COLUMNS.items()]
     return pa.schema(fields)
 
 
+@cache
 def published_schema(config: Config) -> pa.Schema:
     """Return the Arrow schema of a published config."""
     return features(config).arrow_schema

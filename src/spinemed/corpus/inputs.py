@@ -67,8 +67,8 @@ def units_of(
 
     Without sources, phantoms are drawn: written to `beside`/phantom-studies first, where those already there
     are kept, or left to the tasks where they stay in memory. ConfigError for a phantom whose seed is not
-    in `seeds`. A study that comes again under another patient is a Reject. Patients and sources that an earlier
-    release withdrew give no unit.
+    in `seeds`. A study that comes again under another patient is a Reject. Patients and sources that an
+    earlier release withdrew give no unit.
     """
     gone = read_tombstones(config.withdrawn)
     known: dict[tuple[str, str], str] = {}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from datatrove.pipeline.base import PipelineStep
 
 from spinemed.corpus.balance import GradeBalance
@@ -17,7 +18,12 @@ from spinemed.corpus.bench_draw import Candidate, drawn
 from spinemed.corpus.config import BuildConfig
 from spinemed.corpus.drafts import PICTURES, SLICES, read_draft
 from spinemed.corpus.leaks.contents import said
-from spinemed.corpus.leaks.duplicates import drop_across_splits, duplicates
+from spinemed.corpus.leaks.duplicates import (
+    drop_across_splits,
+    drop_pictures_across_splits,
+    duplicates,
+)
+from spinemed.corpus.leaks.pictures import hashes_of
 from spinemed.corpus.leaks.signatures import Signatures, from_bytes
 from spinemed.corpus.mix import THINNED, chance_of, shortfalls, thinned
 from spinemed.corpus.rows import QUESTION_CONFIGS, Row
@@ -120,6 +126,16 @@ class _Items:
         messages = self._open[1]["messages"][self.places[place]].as_py()
         return said(messages)
 
+    def png(self, picture: str) -> bytes:
+        """Return the bytes of a picture; KeyError for one that no task drew."""
+        for folder in self._folders:
+            drawn = read_draft(folder, PICTURES)
+            place = -1 if drawn is None else int(pc.index(drawn["id"], picture).as_py())
+            if drawn is not None and place >= 0:
+                png: bytes = drawn["png"][place].as_py()
+                return png
+        raise KeyError(picture)
+
     def column(self, name: str) -> list[Any]:
         """Return one column as plain values."""
         return [] if self.table is None else self.table[name].to_pylist()
@@ -149,7 +165,8 @@ class _Judge:
         self._thin()
         self._balance(lambda split: split == BENCHMARK)
         self._draw_benchmark()
-        self._apart()
+        self._words_apart()
+        self._pictures_apart()
         self._balance(lambda split: split != BENCHMARK)
         self._count()
 
@@ -257,7 +274,25 @@ class _Judge:
         places = [int(place) for place in np.flatnonzero(self.stays) if found[place] is not None]
         return places, from_bytes([found[place] for place in places])
 
-    def _apart(self) -> None:
+    def _pictures_apart(self) -> None:
+        """Leave out what shows a picture that looks like one in another split."""
+        shown = self._items.column("_pictures")
+        places = sorted(
+            {(self.splits[place], one) for place in np.flatnonzero(self.stays) for one in shown[place]}
+        )
+        names = [one for _, one in places]
+        dropped = drop_pictures_across_splits(
+            hashes_of([self._items.pictures[one] for one in names]),
+            [split for split, _ in places],
+            lambda number: self._items.png(names[number]),
+        )
+        gone = {places[number] for number in np.flatnonzero(dropped)}
+        for place in np.flatnonzero(self.stays) if gone else ():
+            if any((self.splits[place], one) in gone for one in shown[place]):
+                reason = f"{self._kinds[place]}: a picture like one of another split"
+                self._refuse(int(place), "near", reason)
+
+    def _words_apart(self) -> None:
         """Leave out text whose words, or nearly the same words with the same facts, are in another split."""
         places, signed = self._signed()
         rules = self._items.column("_rule")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,7 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
     }
 
 
+@cache
 def _leaves(schema: pa.Schema) -> list[str]:
     """Return the paths of all primitive columns as Parquet names them."""
     sink = pa.BufferOutputStream()

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import SimpleITK as sitk  # noqa: N813  the field's name
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spinemed.errors import SourceError
 from spinemed.facts import find
@@ -80,8 +81,12 @@ def rows_of(given: Study | Drawn, asking: Asking) -> StudyRows:
 
 
 def one_thread() -> None:
-    """Keep a worker process to one thread: workers share the processors already."""
+    """Keep this process to one thread: workers share the processors, and sums keep their order.
+
+    numpy's BLAS splits sums among its threads, so that their number would change the last bits.
+    """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    threadpool_limits(1)
 
 
 def _stated(given: Study | Drawn) -> tuple[tuple[Finding, ...], tuple[Reject, ...]]:
@@ -174,7 +179,7 @@ def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking, variant: bool)
         measured = [finding for finding in measured if finding.site != SACRUM]
     if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
-    _take(rows, ask(rows.study, one.series, one.volume, measured, asking))
+    _take(rows, ask(rows.study, one.series, one.volume, measured, asking, one))
 
 
 def _ask_case(rows: StudyRows, read: Sequence[CaseSeries], asking: Asking) -> None:

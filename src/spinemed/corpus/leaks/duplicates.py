@@ -14,7 +14,7 @@ from spinemed.corpus.leaks.contents import SPLITS
 from spinemed.corpus.leaks.gate import TEXT_ALIKE
 from spinemed.corpus.leaks.near_texts import MARGIN, near_pairs, same_words, verified
 from spinemed.corpus.leaks.pictures import Greys, near_pictures
-from spinemed.corpus.leaks.same_picture import ALIKE, likeness, thumbnail
+from spinemed.corpus.leaks.same_picture import is_copy, likeness, thumbnail
 from spinemed.corpus.leaks.signatures import Signatures, words_in
 from spinemed.errors import ConfigError
 
@@ -106,13 +106,26 @@ def drop_pictures_across_splits(
     []
     """
     ranks = _ranks(splits)
-    pairs = near_pictures(hashes)[0]
-    pairs = pairs[ranks[pairs[:, 0]] != ranks[pairs[:, 1]]]
+    pairs, bits = _near_across(hashes, ranks)
     small = {row: thumbnail(picture(row)) for row in sorted(set(pairs.ravel().tolist()))}
-    alike = [likeness(small[a], small[b]) >= ALIKE for a, b in pairs.tolist()]
+    copies = [
+        is_copy(apart, likeness(small[a], small[b]))
+        for (a, b), apart in zip(pairs.tolist(), bits.tolist(), strict=True)
+    ]
     dropped = np.zeros(len(ranks), bool)
-    _give_way(pairs[np.array(alike, bool)], ranks, dropped)
+    _give_way(pairs[np.array(copies, bool)], ranks, dropped)
     return dropped
+
+
+def _near_across(hashes: Greys, ranks: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return pairs of near pictures of different splits, and their bits; each split against higher ones."""
+    pairs, bits = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
+    for rank in range(len(SPLITS) - 1):
+        mine, theirs = np.flatnonzero(ranks == rank), np.flatnonzero(ranks > rank)
+        near, apart = near_pictures(hashes[mine], hashes[theirs])
+        pairs.append(np.stack([mine[near[:, 0]], theirs[near[:, 1]]], axis=1))
+        bits.append(apart)
+    return np.concatenate(pairs), np.concatenate(bits)
 
 
 def _ranks(splits: Sequence[str]) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ from spinemed.corpus.leaks.contents import (
 from spinemed.corpus.leaks.foreign import Foreign, foreign_of, is_corpus
 from spinemed.corpus.leaks.near_texts import MARGIN, near_pairs, same_words, verified
 from spinemed.corpus.leaks.pictures import hashes_of, near_pictures
-from spinemed.corpus.leaks.same_picture import ALIKE, likeness
+from spinemed.corpus.leaks.same_picture import is_copy, likeness
 from spinemed.corpus.leaks.signatures import Signatures, from_bytes, signatures
 from spinemed.errors import LeakError
 
@@ -32,6 +32,10 @@ benchmarks/leak_recall.py: no two written cases reach it, most texts do with all
 SHOWN: Final = 20
 KEPT_APART: Final = "spinebench"
 """The split that is not compared with foreign benchmarks: nobody trains on it."""
+
+
+Near = tuple[str, str, int]
+"""SHA-256 of two pictures and the bits between their hashes."""
 
 
 class Leak(NamedTuple):
@@ -93,7 +97,7 @@ def leaks_against(contents: Contents, folder: Path, other: Path) -> list[Leak]:
         for what in sorted(set(_outside(mine)) & set(others)):
             found.append(Leak(rule, what, str(_outside(mine)[what]), str(next(iter(others[what].values())))))
     ours = sorted(_outside(contents.pictures))
-    pairs = [(a, b) for a, b in _near(contents, theirs, ours, sorted(theirs.pictures)) if a != b]
+    pairs = [pair for pair in _near(contents, theirs, ours, sorted(theirs.pictures)) if pair[0] != pair[1]]
     found += [
         Leak(
             "picture that looks like one in a benchmark",
@@ -136,12 +140,12 @@ def _looks(contents: Contents) -> list[Leak]:
         split: sorted(digest for digest, places in contents.pictures.items() if split in places)
         for split in sorted({split for places in contents.pictures.values() for split in places})
     }
-    pairs: list[tuple[str, str]] = []
+    pairs: list[Near] = []
     names = list(by_split)
     for place, split in enumerate(names):
         for other in names[place + 1 :]:
             pairs += _near(contents, contents, by_split[split], by_split[other])
-    different = sorted({(min(a, b), max(a, b)) for a, b in pairs if a != b})
+    different = sorted({(min(a, b), max(a, b), bits) for a, b, bits in pairs if a != b})
     return [
         Leak(
             "picture that looks the same in two splits",
@@ -157,27 +161,23 @@ def _apart(first: Mapping[str, Place], second: Mapping[str, Place]) -> tuple[Pla
     return next((a, b) for a in first.values() for b in second.values() if a.split != b.split)
 
 
-def _near(
-    mine: Contents, theirs: Contents, first: Sequence[str], second: Sequence[str]
-) -> list[tuple[str, str]]:
-    """Return pairs of digests whose hashes are near."""
-    pairs, _ = near_pictures(
+def _near(mine: Contents, theirs: Contents, first: Sequence[str], second: Sequence[str]) -> list[Near]:
+    """Return pairs of digests whose hashes are near, and their bits."""
+    pairs, bits = near_pictures(
         hashes_of([mine.hashes[digest] for digest in first]),
         hashes_of([theirs.hashes[digest] for digest in second]),
     )
-    return [(first[a], second[b]) for a, b in pairs.tolist()]
+    return [(first[a], second[b], apart) for (a, b), apart in zip(pairs.tolist(), bits.tolist(), strict=True)]
 
 
-def _alike(
-    mine: Contents, theirs: Contents, pairs: Sequence[tuple[str, str]]
-) -> Iterator[tuple[str, str, float]]:
+def _alike(mine: Contents, theirs: Contents, pairs: Sequence[Near]) -> Iterator[tuple[str, str, float]]:
     """Yield the pairs that show the same image, with their likeness."""
-    small = thumbnails_of(mine, {a for a, _ in pairs})
+    small = thumbnails_of(mine, {a for a, _, _ in pairs})
     others = small if theirs is mine else {}
-    others = others | thumbnails_of(theirs, {b for _, b in pairs})
-    for a, b in pairs:
+    others = others | thumbnails_of(theirs, {b for _, b, _ in pairs})
+    for a, b, bits in pairs:
         alike = likeness(small[a], others[b])
-        if alike >= ALIKE:
+        if is_copy(bits, alike):
             yield a, b, alike
 
 

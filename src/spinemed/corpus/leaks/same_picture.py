@@ -14,7 +14,11 @@ from spinemed.corpus.leaks.pictures import Greys, grey_of
 Thumbnail = NDArray[np.float64]
 
 ALIKE: Final = 0.95
-"""Least correlation of fine structure of two copies of one picture; benchmarks/leak_recall.py measures it."""
+"""Least correlation of fine structure of two copies of one picture whose hashes are somewhat apart; that of
+different patients was up to 0.88 (benchmarks/leak_recall.py)."""
+ALIKE_WHERE_CLOSE: Final = 0.85
+CLOSE: Final = 32
+"""Within so many bits no two patients were found (51 at least), so a filled ring may cost more likeness."""
 
 _SIDE: Final = 64
 _STEPS: Final = 12
@@ -26,6 +30,15 @@ def thumbnail(picture: bytes | Greys) -> Thumbnail:
     """Return a picture, without drawn rings, as 64 x 64 mean grey values."""
     small = Image.fromarray(grey_of(picture)).convert("F").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     return np.asarray(small, np.float64)
+
+
+def is_copy(bits: int, alike: float) -> bool:
+    """Tell whether two pictures show the same image, by the bits of their hashes and their likeness.
+
+    >>> is_copy(20, 0.9), is_copy(50, 0.9), is_copy(50, 0.97)
+    (True, False, True)
+    """
+    return alike >= (ALIKE_WHERE_CLOSE if bits <= CLOSE else ALIKE)
 
 
 def likeness(first: Thumbnail, second: Thumbnail) -> float:

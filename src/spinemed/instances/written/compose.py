@@ -215,16 +215,7 @@ def _instance(
     else:
         sentence = document.rng.choice(question.open.of(language)).format(answer=plain)
         turn, answer, reply = text, plain, sentence[0].upper() + sentence[1:]
-    findings = tuple(dict.fromkeys(said.finding.id for said in idea.said))
-    provenance = Provenance.model_construct(
-        source=study.source,
-        licence=study.licence,
-        synthetic=study.synthetic,
-        step=STEP,
-        locator=None,
-        quote=_quote(document, one),
-        parents=findings,
-    )
+    provenance = _provenance(document, one)
     return Instance.model_construct(
         id=content_id(one.kind, language, study.id, turn, reply),
         task=task,
@@ -240,7 +231,7 @@ def _instance(
         ),
         pictures=(),
         sites=idea.sites,
-        findings=findings,
+        findings=provenance.parents,
         study=study.id,
         patient=study.patient,
         modality="text",
@@ -248,6 +239,19 @@ def _instance(
         provenance=provenance,
         gates=GATES,
         template=f"{one.kind}/{language}/{wording}",
+    )
+
+
+def _provenance(document: Document, one: Drawn) -> Provenance:
+    study = document.study
+    return Provenance.model_construct(
+        source=study.source,
+        licence=study.licence,
+        synthetic=study.synthetic,
+        step=STEP,
+        locator=None,
+        quote=_quote(document, one),
+        parents=tuple(dict.fromkeys(said.finding.id for said in one.idea.said)),
     )
 
 
