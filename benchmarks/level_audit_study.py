@@ -120,7 +120,7 @@ class SeriesFiles:
         pixels = self._read[0][0]
         near = pixels < np.median(pixels)
         for axis in (0, 1):
-            near = near & (pixels == np.roll(pixels, 1, axis)) & (pixels == np.roll(pixels, 2, axis))
+            near = np.all([near, *(pixels == np.roll(pixels, step, axis) for step in (1, 2, 3))], axis=0)
         for axis in (0, 1):
             near = np.any([np.roll(near, step, axis) for step in range(-4, 5)], axis=0)
         return near

@@ -19,6 +19,7 @@ EDGE_MM: Final = 1.2
 """A body's edge nearer to the picture's edge than this may be read as inside or as cut."""
 _LEAST_PIXELS: Final = 20
 _SHALLOW_MM: Final = 4.0
+_SHUTTERED: Final = 0.03
 
 
 class NotCheckedError(Exception):
@@ -92,10 +93,7 @@ class Shown:
 
         A film ends where its collimator does.
         """
-        if (
-            self.files.is_film
-            and np.count_nonzero(self.files.shuttered & (self.labels == number_of(level))) > 10
-        ):
+        if self.files.is_film and self.files.shuttered[self.labels == number_of(level)].mean() > _SHUTTERED:
             return -np.inf
         body, (top, left, bottom, right) = self.bodies[level], self.window
         rows, columns = self.labels.shape

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from spinemed.corpus.lookup import SHARD, write_lookup
 from spinemed.corpus.manifest import Manifest, file_entries, read_manifest, write_manifest
 from spinemed.corpus.merkle import merkle_root
+from spinemed.corpus.publish import MANIFEST
 from spinemed.corpus.release_info import ReleaseInfo
 from spinemed.corpus.rows import Config, features
 from spinemed.corpus.shards import TableWriter, shard_name
@@ -137,14 +138,14 @@ def chunks(folder: Path) -> Counter[tuple[bytes, int]]:
     return found
 
 
-def new_bytes(store: Counter[tuple[bytes, int]], folder: Path) -> dict[str, int]:
-    """Return by kind of file how many bytes of chunks a store lacks for a folder."""
+def new_bytes(store: Counter[tuple[bytes, int]], folder: Path, files: Iterable[str]) -> dict[str, int]:
+    """Return by kind of file how many bytes of chunks a store lacks for some files of a folder."""
     found: Counter[str] = Counter()
     known = set(store)
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or not path.stat().st_size:
+    for file in sorted(files):
+        path = folder / file
+        if not path.stat().st_size:
             continue
-        file = path.relative_to(folder).as_posix()
         name = file.split("/")[1] if SHARD.fullmatch(file) else file
         content = np.fromfile(path, np.uint8)
         for start, stop in cuts(content):
@@ -311,7 +312,7 @@ def measured(folder: Path, share: float, repeats: int, is_made: bool) -> dict[st
             started = time.process_time()
             done = withdraw(folder, stones, Path(scratch, "next"), finished if is_made else None)
             seconds = time.process_time() - started
-            changed = new_bytes(store, Path(scratch, "next"))
+            changed = new_bytes(store, Path(scratch, "next"), [*done.changed, MANIFEST])
         files = sum(done.changed.values())
         draws.append(
             {
@@ -326,7 +327,9 @@ def measured(folder: Path, share: float, repeats: int, is_made: bool) -> dict[st
         )
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         shuffled(folder, Path(scratch, "next"))
-        again = sum(new_bytes(store, Path(scratch, "next")).values())
+        place = Path(scratch, "next")
+        mixed = [path.relative_to(place).as_posix() for path in place.rglob("*.parquet")]
+        again = sum(new_bytes(store, place, mixed).values())
     stored = sum(size for _, size in store)
     return {
         "bytes": total,

@@ -39,6 +39,31 @@ def test_every_table_adds_up_to_the_instances(counts: Counts) -> None:
     assert level_by_condition(counts).rows == {"L4": [24]}
 
 
+def test_levels_are_shown_from_above_downwards_whatever_the_numbering() -> None:
+    spine = [
+        "C7",
+        "C7-T1",
+        "T12",
+        "T12-T13",
+        "T12-L1",
+        "T13",
+        "T13-L1",
+        "L1",
+        "L5",
+        "L5-L6",
+        "L5-S1",
+        "L6",
+        "S1",
+    ]
+    cells = {(level, "train"): 1 for level in [*reversed(spine), "", "all"]}
+    assert stats._ordered("level", cells) == [*spine, "all", ""]
+    assert stats._ordered("side", {("left", "x"): 1, ("", "x"): 9, ("right", "x"): 2}) == [
+        "right",
+        "left",
+        "",
+    ]
+
+
 def test_the_command_writes_a_page_and_a_plot_and_a_csv_of_each_table(
     release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from spinemed.corpus.counts import Cells, Counts
-from spinemed.errors import SpinemedError
-from spinemed.levels import Site
+from spinemed.levels import Level, Site
 
 DIMENSIONS: Final = ("task", "axis", "level", "side", "modality", "language", "condition", "source")
 """What instances are counted by, a table and a plot each."""
@@ -83,9 +82,11 @@ def _height(text: str) -> tuple[int, float, str]:
     if not text:
         return 2, 0, ""
     try:
-        return 0, Site.parse(text).middle(), text
-    except (SpinemedError, ValueError):
+        site = Site.parse(text)
+    except ValueError:
         return 1, 0, text
+    order = list(Level)
+    return 0, order.index(site.upper) + (order.index(site.lower) / 100 if site.lower else 0), text
 
 
 def write_stats(counts: Counts, name: str, out: Path) -> list[Path]:
