@@ -175,8 +175,8 @@ def test_the_columns_stand_in_the_agreed_order(phantom_corpus: Path) -> None:
         "messages",
     ]
     whose = ["sites", "study", "patient", "split", "source", "synthetic", "licence"]
-    where = ["series", "plane", "slice_index", "box", "marker", "spacing_mm", "quote", "findings"]
-    agreed = [*asked, *whose, *where, "gates", "template", "language", "id"]
+    where = ["series", "plane", "slice_index", "box", "window", "turn", "marker", "spacing_mm", "quote"]
+    agreed = [*asked, *whose, *where, "findings", "gates", "template", "language", "id"]
     for config in QUESTIONS:
         path = next((phantom_corpus / "data" / config).glob("*.parquet"))
         columns = [name for name in agreed if config == "choice" or name != "options"]

@@ -194,7 +194,7 @@ class Marker(Record):
 class Picture(Record):
     """One PNG that instances show: a window of one slice on square pixels, with or without a marker.
 
-    `left` and `top` are the window's corner in the slice (pixels of the slice, may be fractions or negative).
+    `left` to `bottom` are the window in the slice (pixels of the slice, may be fractions or negative).
     """
 
     id: str = Field(description="SHA-256 of the PNG bytes")
@@ -206,6 +206,8 @@ class Picture(Record):
     height: int
     left: float = 0.0
     top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
     view: str = ""
     marker: Marker | None = None
     locator: Locator

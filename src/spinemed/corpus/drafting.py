@@ -97,12 +97,8 @@ def _add(tables: Tables, rows: StudyRows, config: BuildConfig) -> None:
     used: set[str] = set()
     for instance in rows.instances:
         pictures = [rows.pictures[identity] for identity in instance.pictures]
-        row = question_row(instance, [], split, _side_of(instance, sides), study.conditions)
+        row = question_row(instance, pictures, split, _side_of(instance, sides), study.conditions)
         del row["images"]
-        if pictures:
-            first = pictures[0]
-            row["marker"] = None if first.marker is None else first.marker.model_dump()
-            row["spacing_mm"] = first.spacing_mm
         row |= _for_the_plan(instance, grades)
         row["_group"] = group
         row["_pictures"] = list(instance.pictures)

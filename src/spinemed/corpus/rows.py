@@ -15,8 +15,10 @@ CONFIGS: tuple[Config, ...] = (*QUESTION_CONFIGS, "studies", "findings", "reject
 Row = dict[str, Any]
 """One row on its way into Parquet; its keys and types are those of `features`."""
 
+_TURNED = "turned "
 _TEXT, _WHOLE, _REAL, _FLAG = Value("string"), Value("int32"), Value("float64"), Value("bool")
 _BOX = {"left": _WHOLE, "top": _WHOLE, "right": _WHOLE, "bottom": _WHOLE}
+_WINDOW = {"left": _REAL, "top": _REAL, "right": _REAL, "bottom": _REAL}
 _QUOTE = {"document": _TEXT, "start": _WHOLE, "end": _WHOLE, "text": _TEXT}
 
 
@@ -40,9 +42,10 @@ def question_row(
 ) -> Row:
     """Return the row of an instance in the config named as its task, with its pictures in order.
 
-    `level` is the site asked about; `series` to `spacing_mm` describe the first picture, `box` that site
-    in pixels of its slice. They are empty where no picture is shown; `quote` names the words instead.
-    `side` is that of what is asked about, `conditions` are those of the study.
+    `level` is the site asked about; `series` to `spacing_mm` describe the first picture: `box` is that site in
+    pixels of its slice, `window` what the picture shows of the slice before its `turn`. They are empty where
+    no picture is shown; `quote` names the words instead. `side` is that of what is asked about, `conditions`
+    are those of the study.
     """
     provenance, locator = instance.provenance, instance.provenance.locator
     first = pictures[0] if pictures else None
@@ -70,6 +73,8 @@ def question_row(
         "plane": "" if locator is None else locator.plane,
         "slice_index": None if locator is None else locator.slice_index,
         "box": None if locator is None else locator.box.model_dump(),
+        "window": None if first is None else _window(first),
+        "turn": None if first is None else turn_of(first),
         "marker": None if first is None or first.marker is None else first.marker.model_dump(),
         "spacing_mm": None if first is None else first.spacing_mm,
         "quote": None if provenance.quote is None else provenance.quote.model_dump(),
@@ -82,6 +87,15 @@ def question_row(
     if instance.task != "choice":
         del row["options"]
     return row
+
+
+def turn_of(picture: Picture) -> int:
+    """Return by how many degrees a picture was turned counter-clockwise: 0, 90, 180 or 270."""
+    return int(picture.view.removeprefix(_TURNED)) if picture.view.startswith(_TURNED) else 0
+
+
+def _window(picture: Picture) -> dict[str, float]:
+    return {side: getattr(picture, side) for side in _WINDOW}
 
 
 def study_row(study: Study, split: Split) -> Row:
@@ -157,6 +171,8 @@ def _question_columns(choice: bool) -> dict[str, Any]:
         **dict.fromkeys(("licence", "series", "plane"), _TEXT),
         "slice_index": _WHOLE,
         "box": _BOX,
+        "window": _WINDOW,
+        "turn": _WHOLE,
         "marker": {"column": _REAL, "row": _REAL, "radius": _REAL},
         "spacing_mm": _REAL,
         "quote": _QUOTE,

@@ -23,6 +23,13 @@ _IMAGE_BYTES = "images.list.element.bytes"
 _PLAIN = frozenset(
     {"id", "messages.list.element.content"}
 )  # every row has its own: a dictionary saves nothing
+_ZSTD_LEVEL = 7
+_LONG = frozenset(
+    {"images", "question", "answer", "options", "messages", "quote", "findings", "text", "template"}
+    | {"gates", "sites", "conditions", "detail", "slice_id", "series"}
+)
+"""Columns without statistics: these would change the footer of a file with every row that is withdrawn."""
+
 # The same chunk sizes as datasets' own writer: a withdrawn row moves few bytes of a shard.
 _CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 
@@ -164,9 +171,10 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
         "use_dictionary": [leaf for leaf in leaves if leaf not in _PLAIN],
         "dictionary_pagesize_limit": 2**30,
         "compression": {leaf: "NONE" if leaf == _IMAGE_BYTES else "ZSTD" for leaf in leaves},
+        "compression_level": {leaf: _ZSTD_LEVEL for leaf in leaves if leaf != _IMAGE_BYTES},
         "use_content_defined_chunking": _CHUNKING,
         "write_page_index": True,
-        "write_statistics": [leaf for leaf in leaves if leaf != _IMAGE_BYTES],
+        "write_statistics": [leaf for leaf in leaves if leaf.partition(".")[0] not in _LONG],
     }
 
 

@@ -185,6 +185,8 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
         height=frame.height_px,
         left=round(frame.left_mm / scene.spacing_mm[1], 3),
         top=round(frame.top_mm / scene.spacing_mm[0], 3),
+        right=round(frame.right_mm / scene.spacing_mm[1], 3),
+        bottom=round(frame.bottom_mm / scene.spacing_mm[0], 3),
         marker=marker,
         locator=locator,
         png=png,

@@ -92,6 +92,16 @@ class Frame:
             max(right - left, 1),
         )
 
+    @property
+    def right_mm(self) -> float:
+        """Return the posterior edge."""
+        return self.left_mm + self.width_px * self.pixel_mm
+
+    @property
+    def bottom_mm(self) -> float:
+        """Return the lower edge."""
+        return self.top_mm + self.height_px * self.pixel_mm
+
     def pixel_of(self, row_mm: float, column_mm: float) -> tuple[float, float]:
         """Return (row, column) in the picture; the middle of the first pixel is (0, 0)."""
         return (
@@ -281,6 +291,8 @@ def shoot(
         height=pixels.shape[0],
         left=round(frame.left_mm / cut.spacing_mm[1], 3),
         top=round(frame.top_mm / cut.spacing_mm[0], 3),
+        right=round(frame.right_mm / cut.spacing_mm[1], 3),
+        bottom=round(frame.bottom_mm / cut.spacing_mm[0], 3),
         view=f"turned {turn}" if turn else case.series.view,
         marker=marker,
         locator=locator.model_copy(update={"slice_index": cut.index, "plane": cut.plane})
