@@ -54,7 +54,7 @@ def compare_writers(corpus: Path, scratch: Path) -> dict[str, Any]:
     from datasets import Dataset
 
     from spinemed.corpus.rows import features
-    from spinemed.corpus.shards import ShardWriter
+    from spinemed.corpus.stages.shards import ShardWriter
 
     rows = [
         row

@@ -50,7 +50,7 @@ class Loop:
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Yield rows with PIL images."""
         from spinemed.corpus.config import BuildConfig
-        from spinemed.corpus.task import rows_of
+        from spinemed.corpus.stages.task import rows_of
         from spinemed.sources import phantom
 
         asking = BuildConfig().asking

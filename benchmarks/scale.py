@@ -121,8 +121,8 @@ def built(share: float, workers: int, folder: Path) -> dict[str, Any]:
 def profiled(studies: int) -> dict[str, float]:
     """Return the share of the time of drafts that each part of the library took, own time by folder."""
     from spinemed.corpus.config import load_config
-    from spinemed.corpus.drafting import drafted
-    from spinemed.corpus.inputs import units_of
+    from spinemed.corpus.stages.drafting import drafted
+    from spinemed.corpus.stages.inputs import units_of
 
     config = load_config(SETTINGS)
     config = config.model_copy(

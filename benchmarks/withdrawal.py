@@ -30,16 +30,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spinemed.corpus.lookup import SHARD, write_lookup
-from spinemed.corpus.manifest import Manifest, file_entries, read_manifest, write_manifest
-from spinemed.corpus.merkle import merkle_root
-from spinemed.corpus.publish import MANIFEST
-from spinemed.corpus.release_info import ReleaseInfo
+from spinemed.corpus.card.release_info import ReleaseInfo
+from spinemed.corpus.releases.lookup import SHARD, write_lookup
+from spinemed.corpus.releases.manifest import Manifest, file_entries, read_manifest, write_manifest
+from spinemed.corpus.releases.merkle import merkle_root
+from spinemed.corpus.releases.publish import MANIFEST
+from spinemed.corpus.releases.tombstones import TOMBSTONES, Tombstone
+from spinemed.corpus.releases.withdraw import withdraw
 from spinemed.corpus.rows import Config, features
-from spinemed.corpus.shards import TableWriter, shard_name
-from spinemed.corpus.tombstones import TOMBSTONES, Tombstone
-from spinemed.corpus.units import bucket_of, group_of
-from spinemed.corpus.withdraw import withdraw
+from spinemed.corpus.stages.shards import TableWriter, shard_name
+from spinemed.corpus.stages.units import bucket_of, group_of
 from spinemed.records import content_id
 
 RESULTS = Path(__file__).parent / "results" / "withdrawal.json"

@@ -9,7 +9,7 @@ import pytest
 
 from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.publish import MANIFEST
+from spinemed.corpus.releases.publish import MANIFEST
 from spinemed.phantom.export.study import write_studies
 
 PHANTOMS = 8

@@ -14,17 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from spinemed.corpus.card import write_card
+from spinemed.corpus.card.card import write_card
+from spinemed.corpus.card.release_info import ReleaseInfo
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import counts_of
-from spinemed.corpus.lookup import write_lookup
-from spinemed.corpus.manifest import Manifest, file_entries, read_manifest, write_manifest
-from spinemed.corpus.merkle import merkle_root
-from spinemed.corpus.release_info import ReleaseInfo
+from spinemed.corpus.releases.counts import counts_of
+from spinemed.corpus.releases.lookup import write_lookup
+from spinemed.corpus.releases.manifest import Manifest, file_entries, read_manifest, write_manifest
+from spinemed.corpus.releases.merkle import merkle_root
+from spinemed.corpus.releases.tombstones import TOMBSTONES, Tombstones, write_tombstones
 from spinemed.corpus.rows import CONFIGS, QUESTION_CONFIGS, features
-from spinemed.corpus.shards import TableWriter, shard_name
-from spinemed.corpus.tombstones import TOMBSTONES, Tombstones, write_tombstones
-from spinemed.corpus.units import bucket_of, group_of
+from spinemed.corpus.stages.shards import TableWriter, shard_name
+from spinemed.corpus.stages.units import bucket_of, group_of
 from spinemed.records import content_id
 
 Row = dict[str, Any]

@@ -23,8 +23,8 @@ from typer.testing import CliRunner
 from spinemed.cli import app, main
 from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig, Phantoms
-from spinemed.corpus.manifest import file_sha256, read_manifest
-from spinemed.corpus.task import rows_of
+from spinemed.corpus.releases.manifest import file_sha256, read_manifest
+from spinemed.corpus.stages.task import rows_of
 from spinemed.errors import ConfigError, OutputError, SourceError
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import read_mask, read_volume

@@ -12,14 +12,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from spinemed.corpus.card import CARD, card_faults, write_card
-from spinemed.corpus.card_tables import card_numbers, expected_numbers
+from spinemed.corpus.card.card import CARD, card_faults, write_card
+from spinemed.corpus.card.licences import TERMS, expression, hub_licence, is_redistributable
+from spinemed.corpus.card.release_info import Creator, ReleaseInfo
+from spinemed.corpus.card.strip import STRIP, chosen, write_strip
+from spinemed.corpus.card.tables import card_numbers, expected_numbers
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import Counts, counts_of
-from spinemed.corpus.licences import TERMS, expression, hub_licence, is_redistributable
-from spinemed.corpus.mix import Mix
-from spinemed.corpus.release_info import Creator, ReleaseInfo
-from spinemed.corpus.strip import STRIP, chosen, write_strip
+from spinemed.corpus.releases.counts import Counts, counts_of
+from spinemed.corpus.stages.mix import Mix
 from spinemed.errors import OutputError, SourceError
 
 MIX = Mix(total=30, targets={"task": {"open": 3}, "condition": {"scoliosis": 20}})

@@ -11,11 +11,11 @@ from typing import Any
 import card_fixture
 import pytest
 
+from spinemed.corpus.card.croissant import CROISSANT, check_croissant, write_croissant
+from spinemed.corpus.card.datacite import DATACITE, read_datacite, write_datacite
+from spinemed.corpus.card.release_info import Creator, ReleaseInfo
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import counts_of
-from spinemed.corpus.croissant import CROISSANT, check_croissant, write_croissant
-from spinemed.corpus.datacite import DATACITE, read_datacite, write_datacite
-from spinemed.corpus.release_info import Creator, ReleaseInfo
+from spinemed.corpus.releases.counts import counts_of
 from spinemed.corpus.rows import CONFIGS, features
 from spinemed.errors import OutputError
 

@@ -15,15 +15,21 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from spinemed.corpus.bench_draw import BenchDraw, Candidate, drawn
 from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig, Phantoms, Shares, Written
-from spinemed.corpus.drafting import DraftStep
-from spinemed.corpus.executors import ExecutorSettings, Stage, executor_of, executor_settings, slurm_script
-from spinemed.corpus.manifest import read_manifest
-from spinemed.corpus.mix import Mix, chance_of, shortfalls, thinned
-from spinemed.corpus.remote import fetch_drafts, send_input
-from spinemed.corpus.units import Unit, bucket_of, tasks_of
+from spinemed.corpus.releases.manifest import read_manifest
+from spinemed.corpus.stages.bench_draw import BenchDraw, Candidate, drawn
+from spinemed.corpus.stages.drafting import DraftStep
+from spinemed.corpus.stages.executors import (
+    ExecutorSettings,
+    Stage,
+    executor_of,
+    executor_settings,
+    slurm_script,
+)
+from spinemed.corpus.stages.mix import Mix, chance_of, shortfalls, thinned
+from spinemed.corpus.stages.remote import fetch_drafts, send_input
+from spinemed.corpus.stages.units import Unit, bucket_of, tasks_of
 from spinemed.errors import ConfigError, OutputError, SourceError
 
 SMALL = BuildConfig(
@@ -114,7 +120,7 @@ def test_the_slurm_script_runs_the_pickled_pipeline_as_an_array(tmp_path: Path) 
 
 def test_tasks_on_other_machines_leave_the_same_drafts(tmp_path: Path) -> None:
     """The step that a Job runs, on a shared folder named by a URL."""
-    from spinemed.corpus.stages import prepared
+    from spinemed.corpus.stages.work import prepared
 
     config = SMALL.model_copy(update={"phantoms": Phantoms(count=1, kinds=("xr_lat",), write=False)})
     work = prepared(config, {}, tmp_path / "corpus", range(800_000), 1, lambda _: None)
@@ -181,7 +187,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_two_builds_of_one_place_do_not_meet(tmp_path: Path) -> None:
-    from spinemed.corpus.stages import locked
+    from spinemed.corpus.stages.work import locked
 
     with (
         locked(tmp_path / "corpus"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spinemed.corpus.publish import MANIFEST, published
+from spinemed.corpus.releases.publish import MANIFEST, published
 from spinemed.errors import OutputError
 
 

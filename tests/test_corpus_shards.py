@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from spinemed.corpus import shards
 from spinemed.corpus.rows import Row, features
-from spinemed.corpus.shards import ShardWriter
+from spinemed.corpus.stages import shards
+from spinemed.corpus.stages.shards import ShardWriter
 
 
 def question(picture: int, number: int) -> Row:

@@ -19,13 +19,13 @@ from typer.testing import CliRunner
 
 from spinemed import hub, hub_refusals
 from spinemed.cli import push as command
+from spinemed.corpus.card.croissant import write_croissant
+from spinemed.corpus.card.datacite import write_datacite
+from spinemed.corpus.card.release_info import ReleaseInfo
+from spinemed.corpus.card.strip import write_strip
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import counts_of
-from spinemed.corpus.croissant import write_croissant
-from spinemed.corpus.datacite import write_datacite
-from spinemed.corpus.release_info import ReleaseInfo
-from spinemed.corpus.strip import write_strip
-from spinemed.corpus.tombstones import TOMBSTONES
+from spinemed.corpus.releases.counts import counts_of
+from spinemed.corpus.releases.tombstones import TOMBSTONES
 from spinemed.errors import OutputError
 from spinemed.hub import plan_lines, push, upload_plan
 from spinemed.hub_refusals import card_refusals, licence_refusals, refusals

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinemed.corpus.task import StudyRows, rows_of
+from spinemed.corpus.stages.task import StudyRows, rows_of
 from spinemed.facts.case import CaseFacts
 from spinemed.imaging.volume import Volume
 from spinemed.instances import Asking, change_truth

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinemed.corpus.task import StudyRows, rows_of
+from spinemed.corpus.stages.task import StudyRows, rows_of
 from spinemed.errors import ConfigError
 from spinemed.imaging.radiograph import Radiograph, read_radiograph
 from spinemed.imaging.volume import Volume, read_mask, read_volume

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from spinemed.corpus.manifest import FileEntry, Manifest, file_entries
-from spinemed.corpus.merkle import EMPTY, merkle_root
+from spinemed.corpus.releases.manifest import FileEntry, Manifest, file_entries
+from spinemed.corpus.releases.merkle import EMPTY, merkle_root
 from spinemed.errors import OutputError
 
 DIGEST = hashlib.sha256(b"").hexdigest()

@@ -12,9 +12,9 @@ from release_fixture import write_release
 from typer.testing import CliRunner
 
 from spinemed.cli.release import app
-from spinemed.corpus import stats
-from spinemed.corpus.counts import Counts, counts_of
-from spinemed.corpus.stats import DIMENSIONS, level_by_condition, table_by
+from spinemed.corpus.releases import stats
+from spinemed.corpus.releases.counts import Counts, counts_of
+from spinemed.corpus.releases.stats import DIMENSIONS, level_by_condition, table_by
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from release_fixture import CITATION, QUOTED, png, rehashed, write_release
 from typer.testing import CliRunner
 
 from spinemed.cli.release import app
-from spinemed.corpus import lookup
-from spinemed.corpus.lookup import Lookup, lookup_table, write_lookup
-from spinemed.corpus.originals import original
-from spinemed.corpus.trace import Trace, Tracer
-from spinemed.corpus.trace_files import with_box
-from spinemed.corpus.trace_lines import lines, write_trace
+from spinemed.corpus.releases import lookup
+from spinemed.corpus.releases.lookup import Lookup, lookup_table, write_lookup
+from spinemed.corpus.releases.originals import original
+from spinemed.corpus.releases.trace import Trace, Tracer
+from spinemed.corpus.releases.trace_files import with_box
+from spinemed.corpus.releases.trace_lines import lines, write_trace
 from spinemed.errors import OutputError
 
 

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from release_fixture import png, rehashed, rewritten, write_release
 
-from spinemed.corpus.manifest import read_manifest, write_manifest
-from spinemed.corpus.tombstones import Tombstone, Tombstones, write_tombstones
-from spinemed.corpus.units import bucket_of
-from spinemed.corpus.verify import CHECKS, Verdict, as_json, lines, verify
-from spinemed.corpus.verify_bucket import buckets_of, merged, seen_in_bucket
+from spinemed.corpus.releases.manifest import read_manifest, write_manifest
+from spinemed.corpus.releases.tombstones import Tombstone, Tombstones, write_tombstones
+from spinemed.corpus.releases.verify import CHECKS, Verdict, as_json, lines, verify
+from spinemed.corpus.releases.verify_bucket import buckets_of, merged, seen_in_bucket
+from spinemed.corpus.stages.units import bucket_of
 from spinemed.errors import OutputError
 
 Row = dict[str, Any]
@@ -333,7 +333,7 @@ def test_a_file_without_page_index_and_a_row_group_that_is_too_large_are_faults(
     pq.write_table(pq.read_table(path), path)
     rehashed(release)
     assert "has no page index" in told(release)["row groups"]
-    monkeypatch.setattr("spinemed.corpus.verify_bucket.GROUP_BYTES", 1000)
+    monkeypatch.setattr("spinemed.corpus.releases.verify_bucket.GROUP_BYTES", 1000)
     assert "more than 100 MB" in told(release)["row groups"]
 
 

@@ -13,13 +13,19 @@ from release_fixture import finish, rows_of_patients, write_data, write_release
 from typer.testing import CliRunner
 
 from spinemed.cli.release import app
-from spinemed.corpus import withdraw as module
-from spinemed.corpus.diff import as_json, difference, lines
-from spinemed.corpus.manifest import Manifest, read_manifest
-from spinemed.corpus.release_info import ReleaseInfo
-from spinemed.corpus.tombstones import Tombstone, Tombstones, read_tombstones, tombstones_of, write_tombstones
-from spinemed.corpus.verify import verify
-from spinemed.corpus.withdraw import withdraw
+from spinemed.corpus.card.release_info import ReleaseInfo
+from spinemed.corpus.releases import withdraw as module
+from spinemed.corpus.releases.diff import as_json, difference, lines
+from spinemed.corpus.releases.manifest import Manifest, read_manifest
+from spinemed.corpus.releases.tombstones import (
+    Tombstone,
+    Tombstones,
+    read_tombstones,
+    tombstones_of,
+    write_tombstones,
+)
+from spinemed.corpus.releases.verify import verify
+from spinemed.corpus.releases.withdraw import withdraw
 from spinemed.errors import ConfigError, OutputError
 
 DAY = "2027-01-31"

@@ -11,14 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
-from spinemed.corpus.card import CARD
-from spinemed.corpus.croissant import CROISSANT
-from spinemed.corpus.datacite import DATACITE, read_datacite
-from spinemed.corpus.lookup import LOOKUP
-from spinemed.corpus.manifest import Manifest, read_manifest
-from spinemed.corpus.publish import MANIFEST
-from spinemed.corpus.strip import STRIP
-from spinemed.corpus.tombstones import TOMBSTONES
+from spinemed.corpus.card.card import CARD
+from spinemed.corpus.card.croissant import CROISSANT
+from spinemed.corpus.card.datacite import DATACITE, read_datacite
+from spinemed.corpus.card.strip import STRIP
+from spinemed.corpus.releases.lookup import LOOKUP
+from spinemed.corpus.releases.manifest import Manifest, read_manifest
+from spinemed.corpus.releases.publish import MANIFEST
+from spinemed.corpus.releases.tombstones import TOMBSTONES
 from spinemed.errors import OutputError, SpinemedError
 
 OURS: Final = (CARD, CROISSANT, DATACITE, MANIFEST, STRIP, LOOKUP, TOMBSTONES)

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from spinemed.corpus.card import CARD
-from spinemed.corpus.counts import PICTURE_BYTES, parquet_files
-from spinemed.corpus.croissant import CROISSANT, check_croissant
-from spinemed.corpus.datacite import read_datacite
-from spinemed.corpus.licences import TERMS, is_redistributable
+from spinemed.corpus.card.card import CARD
+from spinemed.corpus.card.croissant import CROISSANT, check_croissant
+from spinemed.corpus.card.datacite import read_datacite
+from spinemed.corpus.card.licences import TERMS, is_redistributable
+from spinemed.corpus.releases.counts import PICTURE_BYTES, parquet_files
+from spinemed.corpus.releases.verify import lines, verify
 from spinemed.corpus.rows import QUESTION_CONFIGS
-from spinemed.corpus.verify import lines, verify
 from spinemed.errors import OutputError
 
 _SIZES = re.compile(r"^(n<1K|1K<n<10K|10K<n<100K|100K<n<1M|1M<n<10M|n>10M)$")

@@ -155,7 +155,7 @@ def build(
     from spinemed.corpus import report
     from spinemed.corpus.build import build as build_corpus
     from spinemed.corpus.config import load_config, overridden
-    from spinemed.corpus.executors import executor_settings
+    from spinemed.corpus.stages.executors import executor_settings
 
     settings = overridden(load_config(config), source or [], phantoms, seed, label_scheme, written)
     where = executor_settings(executor_config, executor, workers)

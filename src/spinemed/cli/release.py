@@ -38,8 +38,8 @@ def trace(
 
     cut -f1 ids.tsv | spinemed trace - --json > traces.jsonl
     """
-    from spinemed.corpus.trace import Tracer
-    from spinemed.corpus.trace_lines import lines, write_trace
+    from spinemed.corpus.releases.trace import Tracer
+    from spinemed.corpus.releases.trace_lines import lines, write_trace
 
     if ids == ["-"]:
         ids = [line.strip() for line in sys.stdin if line.strip()]
@@ -69,9 +69,9 @@ def verify(
 
     spinemed verify spinemed-450k --json > verdict.json
     """
-    from spinemed.corpus.verify import as_json as plain
-    from spinemed.corpus.verify import lines
-    from spinemed.corpus.verify import verify as verified
+    from spinemed.corpus.releases.verify import as_json as plain
+    from spinemed.corpus.releases.verify import lines
+    from spinemed.corpus.releases.verify import verify as verified
 
     verdict = verified(corpus, workers, say=_say)
     typer.echo(json.dumps(plain(verdict), indent=1) if as_json else "\n".join(lines(verdict, corpus)))
@@ -89,8 +89,8 @@ def stats(
 
     Examples: spinemed stats spinemed-450k --out stats
     """
-    from spinemed.corpus.counts import counts_of
-    from spinemed.corpus.stats import DIMENSIONS, lines, table_by, write_stats
+    from spinemed.corpus.releases.counts import counts_of
+    from spinemed.corpus.releases.stats import DIMENSIONS, lines, table_by, write_stats
 
     counts = counts_of(corpus)
     written = write_stats(counts, corpus.absolute().name, out)
@@ -123,10 +123,10 @@ def withdraw(
     Examples: spinemed withdraw spinemed-450k --patient phantom-000007 --reason "asked for" --date 2027-01-31
     --out spinemed-450k-1.1
     """
-    from spinemed.corpus.tombstones import tombstones_of
-    from spinemed.corpus.withdraw import as_json as plain
-    from spinemed.corpus.withdraw import lines
-    from spinemed.corpus.withdraw import withdraw as withdrawn
+    from spinemed.corpus.releases.tombstones import tombstones_of
+    from spinemed.corpus.releases.withdraw import as_json as plain
+    from spinemed.corpus.releases.withdraw import lines
+    from spinemed.corpus.releases.withdraw import withdraw as withdrawn
 
     keys = {"patient": patient or [], "source": source or [], "id": identity or []}
     done = withdrawn(corpus, tombstones_of(keys, reason, date), out, say=_say)
@@ -143,8 +143,8 @@ def diff(
 
     Examples: spinemed diff spinemed-450k spinemed-450k-1.1
     """
-    from spinemed.corpus.diff import as_json as plain
-    from spinemed.corpus.diff import difference, lines
+    from spinemed.corpus.releases.diff import as_json as plain
+    from spinemed.corpus.releases.diff import difference, lines
 
     found = difference(old, new)
     typer.echo(json.dumps(plain(found), indent=1, ensure_ascii=False) if as_json else "\n".join(lines(found)))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.executors import ExecutorSettings
-from spinemed.corpus.inputs import fingerprints
-from spinemed.corpus.manifest import Manifest, is_current, read_manifest
-from spinemed.corpus.publish import check_place, clean_up, explained
-from spinemed.corpus.stages import discarded_if_refused, locked, prepared, run_stages, stages_of
+from spinemed.corpus.releases.manifest import Manifest, is_current, read_manifest
+from spinemed.corpus.releases.publish import check_place, clean_up, explained
+from spinemed.corpus.stages.executors import ExecutorSettings
+from spinemed.corpus.stages.inputs import fingerprints
+from spinemed.corpus.stages.work import discarded_if_refused, locked, prepared, run_stages, stages_of
 from spinemed.errors import ConfigError, OutputError
 from spinemed.phantom.patient.seeds import CORPUS, check_seeds
 

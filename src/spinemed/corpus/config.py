@@ -9,9 +9,9 @@ from typing import Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from spinemed.corpus.bench_draw import BenchDraw
-from spinemed.corpus.mix import Mix
-from spinemed.corpus.release_info import ReleaseInfo
+from spinemed.corpus.card.release_info import ReleaseInfo
+from spinemed.corpus.stages.bench_draw import BenchDraw
+from spinemed.corpus.stages.mix import Mix
 from spinemed.errors import ConfigError
 from spinemed.instances import Asking
 from spinemed.records import Record

@@ -42,10 +42,10 @@ def question_row(
 ) -> Row:
     """Return the row of an instance in the config named as its task, with its pictures in order.
 
-    `level` is the site asked about; `series` to `spacing_mm` describe the first picture: `box` is that site in
-    pixels of its slice, `window` what the picture shows of the slice before its `turn`. They are empty where
-    no picture is shown; `quote` names the words instead. `side` is that of what is asked about, `conditions`
-    are those of the study.
+    `level` is the site asked about; `series` to `spacing_mm` describe the first picture: `box` is that site
+    in pixels of its slice, `window` what the picture shows of the slice before its `turn`. They are empty
+    where no picture is shown; `quote` names the words instead. `side` is that of what is asked about,
+    `conditions` are those of the study.
     """
     provenance, locator = instance.provenance, instance.provenance.locator
     first = pictures[0] if pictures else None

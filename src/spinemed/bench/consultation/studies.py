@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from spinemed.bench.consultation.cases import ConsultationCase, consultation_cases
-from spinemed.corpus.task import only_file, rows_of
+from spinemed.corpus.stages.task import only_file, rows_of
 from spinemed.errors import SourceError
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.stated import hidden_by

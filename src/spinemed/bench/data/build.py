@@ -18,8 +18,8 @@ from spinemed.bench.data.settings import BenchSettings
 from spinemed.bench.data.strata import Candidate, candidates
 from spinemed.bench.items import place_in_order, rows, shards
 from spinemed.bench.leaks import Seen, near_pictures, record_of, seen_corpus
-from spinemed.corpus.manifest import code_version, fingerprint, package_versions, read_manifest
-from spinemed.corpus.publish import published
+from spinemed.corpus.releases.manifest import code_version, fingerprint, package_versions, read_manifest
+from spinemed.corpus.releases.publish import published
 from spinemed.errors import OutputError, SourceError
 from spinemed.phantom.patient.seeds import check_patients
 from spinemed.phantom.patient.stream import GENERATOR_VERSION

@@ -13,7 +13,7 @@ from spinemed.bench.data.columns import ITEM_CONFIGS
 from spinemed.bench.data.overlap import TEMPLATE_PATIENTS, RunIndex, said
 from spinemed.bench.items import rows
 from spinemed.bench.leaks import CONFIGS, Seen, near_pictures
-from spinemed.corpus.manifest import read_manifest
+from spinemed.corpus.releases.manifest import read_manifest
 from spinemed.errors import SourceError
 from spinemed.records import Record, content_id
 from spinemed.sources import SOURCES

@@ -15,7 +15,7 @@ from spinemed.bench.data.columns import columns_of
 from spinemed.bench.data.frozen import Frozen, FrozenItem, item_sha256, whole_sha256, write_frozen
 from spinemed.bench.data.publishing import detectable_of
 from spinemed.bench.data.strata import region_of
-from spinemed.corpus.manifest import (
+from spinemed.corpus.releases.manifest import (
     FileEntry,
     Manifest,
     code_version,
@@ -25,10 +25,10 @@ from spinemed.corpus.manifest import (
     package_versions,
     write_manifest,
 )
-from spinemed.corpus.merkle import merkle_root
-from spinemed.corpus.publish import published
+from spinemed.corpus.releases.merkle import merkle_root
+from spinemed.corpus.releases.publish import published
 from spinemed.corpus.rows import Row, reject_row
-from spinemed.corpus.shards import ShardWriter
+from spinemed.corpus.stages.shards import ShardWriter
 from spinemed.errors import ConfigError, SourceError
 from spinemed.records import Reject
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from spinemed.bench.data.columns import ITEM_CONFIGS, columns_of
 from spinemed.bench.items import rows
-from spinemed.corpus.manifest import file_sha256
+from spinemed.corpus.releases.manifest import file_sha256
 from spinemed.errors import SourceError
 from spinemed.records import Record
 

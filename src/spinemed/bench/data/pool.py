@@ -10,7 +10,7 @@ from spinemed.bench.data.seeds import first_patient
 from spinemed.bench.data.settings import BenchSettings
 from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig, Phantoms, Shares
-from spinemed.corpus.inputs import PHANTOM_FOLDER
+from spinemed.corpus.stages.inputs import PHANTOM_FOLDER
 from spinemed.phantom.patient.seeds import ANY, FRESH, PUBLISHED
 
 

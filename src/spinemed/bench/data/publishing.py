@@ -15,9 +15,9 @@ from spinemed.bench.data.inspect_rows import EVAL_FILE, eval_yaml, write_inspect
 from spinemed.bench.data.settings import BenchSettings
 from spinemed.bench.data.strata import Candidate
 from spinemed.bench.items import place_in_order, rows
-from spinemed.corpus.manifest import FileEntry, Manifest, file_entries, file_sums, write_manifest
-from spinemed.corpus.merkle import merkle_root
-from spinemed.corpus.shards import ShardWriter
+from spinemed.corpus.releases.manifest import FileEntry, Manifest, file_entries, file_sums, write_manifest
+from spinemed.corpus.releases.merkle import merkle_root
+from spinemed.corpus.stages.shards import ShardWriter
 from spinemed.power import design_effect, detectable_difference
 
 SPLIT = "test"

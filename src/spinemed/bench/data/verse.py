@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spinemed.corpus.rows import Row, question_row
-from spinemed.corpus.task import rows_of
+from spinemed.corpus.stages.task import rows_of
 from spinemed.instances import Asking
 from spinemed.records import Reject
 from spinemed.sources import verse

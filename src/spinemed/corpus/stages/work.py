@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spinemed.corpus.assembly import BUCKETS, UNREAD, ShardStep
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.drafting import DraftStep
-from spinemed.corpus.executors import ExecutorSettings, Stage, executor_of, finished
-from spinemed.corpus.inputs import units_of
-from spinemed.corpus.manifest import code_version, package_versions
-from spinemed.corpus.plan import PlanStep
-from spinemed.corpus.publish import explained
-from spinemed.corpus.release import ReleaseStep
-from spinemed.corpus.remote import fetch_drafts, send_input
-from spinemed.corpus.units import tasks_of, write_tasks
+from spinemed.corpus.releases.manifest import code_version, package_versions
+from spinemed.corpus.releases.publish import explained
+from spinemed.corpus.stages.assembly import BUCKETS, UNREAD, ShardStep
+from spinemed.corpus.stages.drafting import DraftStep
+from spinemed.corpus.stages.executors import ExecutorSettings, Stage, executor_of, finished
+from spinemed.corpus.stages.inputs import units_of
+from spinemed.corpus.stages.plan import PlanStep
+from spinemed.corpus.stages.release import ReleaseStep
+from spinemed.corpus.stages.remote import fetch_drafts, send_input
+from spinemed.corpus.stages.units import tasks_of, write_tasks
 from spinemed.errors import ConfigError, OutputError, SpinemedError
 from spinemed.records import Reject, content_id
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spinemed.corpus.licences import is_redistributable, origin_of
-from spinemed.corpus.lookup import LOOKUP, QUESTIONS, Lookup, Place, readable
-from spinemed.corpus.manifest import Manifest, file_sha256, read_manifest
-from spinemed.corpus.originals import original
-from spinemed.corpus.publish import MANIFEST
-from spinemed.corpus.trace_files import pictures_of
+from spinemed.corpus.card.licences import is_redistributable, origin_of
+from spinemed.corpus.releases.lookup import LOOKUP, QUESTIONS, Lookup, Place, readable
+from spinemed.corpus.releases.manifest import Manifest, file_sha256, read_manifest
+from spinemed.corpus.releases.originals import original
+from spinemed.corpus.releases.publish import MANIFEST
+from spinemed.corpus.releases.trace_files import pictures_of
 from spinemed.errors import OutputError
 
 REVIEWS: Final = "reviews.jsonl"

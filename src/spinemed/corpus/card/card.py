@@ -10,14 +10,16 @@ from typing import Any
 
 import yaml
 
-from spinemed.corpus.card_tables import (
+from spinemed.corpus.card.licences import hub_licence
+from spinemed.corpus.card.release_info import ReleaseInfo
+from spinemed.corpus.card.tables import (
     Numbers,
     card_numbers,
     expected_numbers,
     sentences_of,
     tables_of,
 )
-from spinemed.corpus.card_words import (
+from spinemed.corpus.card.words import (
     WRITTEN,
     Holding,
     citation,
@@ -27,12 +29,10 @@ from spinemed.corpus.card_words import (
     origin,
 )
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import Counts, parquet_files
-from spinemed.corpus.licences import hub_licence
-from spinemed.corpus.manifest import file_sha256
-from spinemed.corpus.mix import Mix
-from spinemed.corpus.release_info import ReleaseInfo
-from spinemed.corpus.tombstones import TOMBSTONES
+from spinemed.corpus.releases.counts import Counts, parquet_files
+from spinemed.corpus.releases.manifest import file_sha256
+from spinemed.corpus.releases.tombstones import TOMBSTONES
+from spinemed.corpus.stages.mix import Mix
 from spinemed.records import content_id
 
 CARD = "README.md"
@@ -95,7 +95,7 @@ def _text(
     shortfalls: Mapping[str, int],
     duplicates: Mapping[str, float],
 ) -> str:
-    template = Template(files("spinemed.corpus").joinpath("card.md").read_text(encoding="utf-8"))
+    template = Template(files("spinemed.corpus.card").joinpath("card.md").read_text(encoding="utf-8"))
     sentences = sentences_of(counts, withdrawals(folder))
     said = Holding.of(counts)
     return template.substitute(

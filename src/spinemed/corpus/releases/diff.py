@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
-from spinemed.corpus.lookup import SHARD, readable
-from spinemed.corpus.manifest import Manifest, read_manifest
-from spinemed.corpus.publish import MANIFEST
-from spinemed.corpus.tombstones import TOMBSTONES, Tombstone, read_tombstones
+from spinemed.corpus.releases.lookup import SHARD, readable
+from spinemed.corpus.releases.manifest import Manifest, read_manifest
+from spinemed.corpus.releases.publish import MANIFEST
+from spinemed.corpus.releases.tombstones import TOMBSTONES, Tombstone, read_tombstones
 from spinemed.errors import OutputError
 from spinemed.records import content_id
 

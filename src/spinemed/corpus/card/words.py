@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spinemed.corpus.counts import Counts
-from spinemed.corpus.release_info import ReleaseInfo
+from spinemed.corpus.card.release_info import ReleaseInfo
+from spinemed.corpus.releases.counts import Counts
 
 DESCRIPTION = (
     "Questions, consultations and reports about the spine, level by level, with answers that follow from "

@@ -9,16 +9,16 @@ from typing import Any
 
 from datatrove.pipeline.base import PipelineStep
 
-from spinemed.corpus.card import write_card
+from spinemed.corpus.card.card import write_card
+from spinemed.corpus.card.croissant import write_croissant
+from spinemed.corpus.card.datacite import write_datacite
+from spinemed.corpus.card.strip import write_strip
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import Counts, counts_of
-from spinemed.corpus.croissant import write_croissant
-from spinemed.corpus.datacite import write_datacite
-from spinemed.corpus.drafts import PICTURES, read_draft
 from spinemed.corpus.leaks.contents import Prepared
 from spinemed.corpus.leaks.gate import check
-from spinemed.corpus.lookup import write_lookup
-from spinemed.corpus.manifest import (
+from spinemed.corpus.releases.counts import Counts, counts_of
+from spinemed.corpus.releases.lookup import write_lookup
+from spinemed.corpus.releases.manifest import (
     Manifest,
     code_version,
     file_entries,
@@ -26,12 +26,12 @@ from spinemed.corpus.manifest import (
     settings_of,
     write_manifest,
 )
-from spinemed.corpus.merkle import merkle_root
-from spinemed.corpus.plan import SUMMARY
-from spinemed.corpus.publish import swap
+from spinemed.corpus.releases.merkle import merkle_root
+from spinemed.corpus.releases.publish import swap
+from spinemed.corpus.releases.tombstones import TOMBSTONES, read_tombstones
 from spinemed.corpus.rows import QUESTION_CONFIGS
-from spinemed.corpus.strip import write_strip
-from spinemed.corpus.tombstones import TOMBSTONES, read_tombstones
+from spinemed.corpus.stages.drafts import PICTURES, read_draft
+from spinemed.corpus.stages.plan import SUMMARY
 from spinemed.errors import SourceError
 from spinemed.records import Record
 

@@ -17,12 +17,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spinemed.corpus.lookup import LOOKUP, QUESTIONS, SHARD, readable
-from spinemed.corpus.manifest import FileEntry, Manifest, file_sha256, read_manifest
-from spinemed.corpus.merkle import merkle_root
-from spinemed.corpus.publish import MANIFEST
-from spinemed.corpus.tombstones import TOMBSTONES, Tombstones, read_tombstones
-from spinemed.corpus.verify_bucket import Fault, Seen, buckets_of, merged, seen_in_bucket
+from spinemed.corpus.releases.lookup import LOOKUP, QUESTIONS, SHARD, readable
+from spinemed.corpus.releases.manifest import FileEntry, Manifest, file_sha256, read_manifest
+from spinemed.corpus.releases.merkle import merkle_root
+from spinemed.corpus.releases.publish import MANIFEST
+from spinemed.corpus.releases.tombstones import TOMBSTONES, Tombstones, read_tombstones
+from spinemed.corpus.releases.verify_bucket import Fault, Seen, buckets_of, merged, seen_in_bucket
 from spinemed.errors import OutputError
 
 CHECKS: Final = (
@@ -60,7 +60,7 @@ def verify(folder: Path, workers: int = 2, say: Callable[[str], None] = _LOG.inf
     Rows are judged in files whose hashes agree; where some do not, checks over the whole are left out and
     named. OutputError where there is no manifest that can be read.
     """
-    from spinemed.corpus.verify_whole import judge_counts, judge_lookup, judge_splits
+    from spinemed.corpus.releases.verify_whole import judge_counts, judge_lookup, judge_splits
 
     manifest = read_manifest(folder)
     if manifest is None:

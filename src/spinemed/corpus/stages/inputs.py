@@ -9,9 +9,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from spinemed.corpus.config import BuildConfig, Phantoms
-from spinemed.corpus.manifest import fingerprint
-from spinemed.corpus.tombstones import read_tombstones
-from spinemed.corpus.units import CASEBOOK, PHANTOM, Unit
+from spinemed.corpus.releases.manifest import fingerprint
+from spinemed.corpus.releases.tombstones import read_tombstones
+from spinemed.corpus.stages.units import CASEBOOK, PHANTOM, Unit
 from spinemed.errors import ConfigError, SourceError
 from spinemed.phantom.patient.seeds import check_patients, phantom_name, written_patient
 from spinemed.records import Reject, Study

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
-from spinemed.corpus.counts import PICTURE_PATH, parquet_files
+from spinemed.corpus.releases.counts import PICTURE_PATH, parquet_files
 from spinemed.corpus.rows import Row
 
 STRIP = "strip.png"

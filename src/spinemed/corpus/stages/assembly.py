@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datatrove.pipeline.base import PipelineStep
 
-from spinemed.corpus.drafts import PICTURES, published_schema, read_draft, table_of
-from spinemed.corpus.plan import SUMMARY, kept_rows
 from spinemed.corpus.rows import QUESTION_CONFIGS, Config
-from spinemed.corpus.shards import TableWriter, shard_name
 from spinemed.corpus.splits import SPLITS
+from spinemed.corpus.stages.drafts import PICTURES, published_schema, read_draft, table_of
+from spinemed.corpus.stages.plan import SUMMARY, kept_rows
+from spinemed.corpus.stages.shards import TableWriter, shard_name
 
 REJECT_SPLIT: Final = "rejects"
 BUCKETS: Final = "buckets.json"

@@ -13,10 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datatrove.pipeline.base import PipelineStep
 
-from spinemed.corpus.balance import GradeBalance
-from spinemed.corpus.bench_draw import Candidate, drawn
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.drafts import PICTURES, SLICES, read_draft
 from spinemed.corpus.leaks.contents import said
 from spinemed.corpus.leaks.duplicates import (
     drop_across_splits,
@@ -25,9 +22,12 @@ from spinemed.corpus.leaks.duplicates import (
 )
 from spinemed.corpus.leaks.pictures import hashes_of
 from spinemed.corpus.leaks.signatures import Signatures, from_bytes
-from spinemed.corpus.mix import THINNED, chance_of, shortfalls, thinned
+from spinemed.corpus.releases.tombstones import read_tombstones
 from spinemed.corpus.rows import QUESTION_CONFIGS, Row
-from spinemed.corpus.tombstones import read_tombstones
+from spinemed.corpus.stages.balance import GradeBalance
+from spinemed.corpus.stages.bench_draw import Candidate, drawn
+from spinemed.corpus.stages.drafts import PICTURES, SLICES, read_draft
+from spinemed.corpus.stages.mix import THINNED, chance_of, shortfalls, thinned
 from spinemed.instances.balance import Offer, PairBalance
 from spinemed.records import Reject, Split
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from spinemed.corpus.licences import is_redistributable
-from spinemed.corpus.tombstones import Tombstones
-from spinemed.corpus.units import bucket_of, group_of
+from spinemed.corpus.card.licences import is_redistributable
+from spinemed.corpus.releases.tombstones import Tombstones
+from spinemed.corpus.stages.units import bucket_of, group_of
 from spinemed.errors import SourceError
 from spinemed.records import content_id
 

@@ -14,12 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
-from spinemed.corpus.lookup import QUESTIONS, SHARD, readable
-from spinemed.corpus.manifest import Manifest, file_sha256, read_manifest
-from spinemed.corpus.publish import MANIFEST, published
-from spinemed.corpus.release_info import ReleaseInfo
-from spinemed.corpus.shards import TableWriter
-from spinemed.corpus.tombstones import TOMBSTONES, Tombstone, Tombstones, read_tombstones, write_tombstones
+from spinemed.corpus.card.release_info import ReleaseInfo
+from spinemed.corpus.releases.lookup import QUESTIONS, SHARD, readable
+from spinemed.corpus.releases.manifest import Manifest, file_sha256, read_manifest
+from spinemed.corpus.releases.publish import MANIFEST, published
+from spinemed.corpus.releases.tombstones import (
+    TOMBSTONES,
+    Tombstone,
+    Tombstones,
+    read_tombstones,
+    write_tombstones,
+)
+from spinemed.corpus.stages.shards import TableWriter
 from spinemed.errors import OutputError
 
 Finish = Callable[[Path, Manifest, ReleaseInfo], Manifest]
@@ -242,7 +248,7 @@ def _next(before: Manifest, date: str) -> ReleaseInfo:
 def _finished(folder: Path, before: Manifest, release: ReleaseInfo) -> Manifest:
     """Finish a release as a build does; what made the rows is stated as before."""
     from spinemed.corpus.config import BuildConfig, checked
-    from spinemed.corpus.release import Made, finish
+    from spinemed.corpus.stages.release import Made, finish
 
     settings = {**before.settings, "release": release.model_dump(mode="json")}
     made = Made(

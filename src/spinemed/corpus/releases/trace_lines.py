@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spinemed.corpus.trace import Trace
+from spinemed.corpus.releases.trace import Trace
 
 
 def write_trace(trace: Trace, out: Path) -> list[Path]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from datasets import Image, List, Value
 
-from spinemed.corpus.card_words import (
+from spinemed.corpus.card.licences import licence_url, origin_of
+from spinemed.corpus.card.release_info import Creator, ReleaseInfo
+from spinemed.corpus.card.words import (
     DESCRIPTION,
     MAINTENANCE,
     PROTOCOL,
@@ -23,9 +25,7 @@ from spinemed.corpus.card_words import (
     origin,
 )
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import Counts, parquet_files
-from spinemed.corpus.licences import licence_url, origin_of
-from spinemed.corpus.release_info import Creator, ReleaseInfo
+from spinemed.corpus.releases.counts import Counts, parquet_files
 from spinemed.corpus.rows import CONFIGS, Config, features
 from spinemed.errors import OutputError
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import AfterValidator, Field
 
 import spinemed
-from spinemed.corpus.publish import MANIFEST
+from spinemed.corpus.releases.publish import MANIFEST
 from spinemed.errors import OutputError
 from spinemed.records import Record
 

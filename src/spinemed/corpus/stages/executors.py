@@ -80,7 +80,7 @@ def executor_of(stage: Stage, settings: ExecutorSettings, logs: Path, depends: A
 
 
 def _local(stage: Stage, settings: ExecutorSettings, folder: str) -> Any:
-    from spinemed.corpus.quiet import QuietLocalExecutor
+    from spinemed.corpus.stages.quiet import QuietLocalExecutor
 
     workers = min(settings.workers, stage.tasks)
     return QuietLocalExecutor(list(stage.pipeline), stage.tasks, workers, folder)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from spinemed.corpus.card import CARD, card_faults
+from spinemed.corpus.card.card import CARD, card_faults
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import counts_of
-from spinemed.corpus.lookup import LOOKUP, SCHEMA, SHARD, lookup_table, readable
-from spinemed.corpus.manifest import Manifest
-from spinemed.corpus.publish import MANIFEST
-from spinemed.corpus.verify_bucket import MOST_TOLD, Seen
+from spinemed.corpus.releases.counts import counts_of
+from spinemed.corpus.releases.lookup import LOOKUP, SCHEMA, SHARD, lookup_table, readable
+from spinemed.corpus.releases.manifest import Manifest
+from spinemed.corpus.releases.publish import MANIFEST
+from spinemed.corpus.releases.verify_bucket import MOST_TOLD, Seen
 from spinemed.errors import OutputError, SpinemedError
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationError
 
-from spinemed.corpus.release_info import Date
+from spinemed.corpus.card.release_info import Date
 from spinemed.errors import ConfigError, OutputError
 from spinemed.records import Record
 

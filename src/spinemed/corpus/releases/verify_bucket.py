@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spinemed.corpus.lookup import QUESTIONS, SHARD, UNREADABLE
-from spinemed.corpus.tombstones import Tombstones
-from spinemed.corpus.verify_rows import Bucket, Wrong, sort_key, wrong_in_fact, wrong_in_question
+from spinemed.corpus.releases.lookup import QUESTIONS, SHARD, UNREADABLE
+from spinemed.corpus.releases.tombstones import Tombstones
+from spinemed.corpus.releases.verify_rows import Bucket, Wrong, sort_key, wrong_in_fact, wrong_in_question
 
 PICTURE_BYTES: Final = "images.list.element.bytes"
 PICTURE_PATHS: Final = "images.list.element.path"

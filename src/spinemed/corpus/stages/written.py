@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spinemed.corpus.task import StudyRows
+from spinemed.corpus.stages.task import StudyRows
 from spinemed.instances import Asking
 from spinemed.instances.written.ask import ask_written
 from spinemed.instances.written.clinic import ask_written_clinic

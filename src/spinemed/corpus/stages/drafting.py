@@ -9,15 +9,15 @@ from typing import Any
 from datatrove.pipeline.base import PipelineStep
 
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.drafts import PICTURES, SLICES, Tables, names_of_tables, write_drafts
 from spinemed.corpus.leaks.contents import said
 from spinemed.corpus.leaks.pictures import picture_hash
 from spinemed.corpus.leaks.signatures import signatures
-from spinemed.corpus.remote import is_remote, task_copy
 from spinemed.corpus.rows import Row, finding_row, question_row, reject_row, study_row
 from spinemed.corpus.splits import split_of
-from spinemed.corpus.task import StudyRows, one_thread, rows_of
-from spinemed.corpus.units import CASEBOOK, Unit, group_of, read_units
+from spinemed.corpus.stages.drafts import PICTURES, SLICES, Tables, names_of_tables, write_drafts
+from spinemed.corpus.stages.remote import is_remote, task_copy
+from spinemed.corpus.stages.task import StudyRows, one_thread, rows_of
+from spinemed.corpus.stages.units import CASEBOOK, Unit, group_of, read_units
 from spinemed.instances import Asking
 from spinemed.instances.balance import offer_of
 from spinemed.instances.draft import STEP as LEVEL_STEP
@@ -75,7 +75,7 @@ def rows_of_unit(unit: Unit, config: BuildConfig) -> StudyRows:
     if unit.seed is None:
         raise ValueError(f"unit of {unit.source} has neither a study nor a seed")
     if unit.source == CASEBOOK:
-        from spinemed.corpus.written import written_rows
+        from spinemed.corpus.stages.written import written_rows
 
         return written_rows(unit.seed, asking)
     from spinemed.phantom.export.in_memory import drawn_study

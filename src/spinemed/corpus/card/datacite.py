@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from spinemed.corpus.card_words import DESCRIPTION
+from spinemed.corpus.card.licences import licence_url, origin_of
+from spinemed.corpus.card.release_info import Creator, ReleaseInfo
+from spinemed.corpus.card.words import DESCRIPTION
 from spinemed.corpus.config import BuildConfig
-from spinemed.corpus.counts import Counts
-from spinemed.corpus.licences import licence_url, origin_of
-from spinemed.corpus.release_info import Creator, ReleaseInfo
+from spinemed.corpus.releases.counts import Counts
 from spinemed.errors import OutputError
 from spinemed.records import Record
 

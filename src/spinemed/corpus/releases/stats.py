@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from spinemed.corpus.counts import Cells, Counts
+from spinemed.corpus.releases.counts import Cells, Counts
 from spinemed.levels import Level, Site
 
 DIMENSIONS: Final = ("task", "axis", "level", "side", "modality", "language", "condition", "source")

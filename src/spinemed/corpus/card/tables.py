@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from spinemed.corpus.counts import Cells, Counts
-from spinemed.corpus.licences import origin_of, terms_of
-from spinemed.corpus.mix import Mix
+from spinemed.corpus.card.licences import origin_of, terms_of
+from spinemed.corpus.releases.counts import Cells, Counts
 from spinemed.corpus.rows import CONFIGS, QUESTION_CONFIGS
+from spinemed.corpus.stages.mix import Mix
 from spinemed.levels import Level
 
 _HEADING = re.compile(r"^#+ (.+)$")

@@ -1,0 +1,1 @@
+"""What is written beside the data: card, picture strip, Croissant and DataCite, licences."""

@@ -1,0 +1,1 @@
+"""A published release: manifest, lookup, tombstones; verify, trace, count, withdraw, compare."""
