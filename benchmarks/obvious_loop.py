@@ -50,10 +50,9 @@ class Loop:
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Yield rows with PIL images."""
         from spinemed.corpus.config import BuildConfig
-        from spinemed.corpus.stages.task import rows_of
         from spinemed.sources import phantom
 
-        asking = BuildConfig().asking
+        asking, rows_of = BuildConfig().asking, _asking_function()
         while self.rows < self.wanted:
             place = self.folder / str(self.patients)
             command = [
@@ -101,6 +100,15 @@ class Loop:
         }
 
 
+def _asking_function() -> Any:
+    """The library's function that asks one study; it has moved since the code that `--base` may name."""
+    try:
+        from spinemed.corpus.stages.task import rows_of
+    except ModuleNotFoundError:
+        from spinemed.corpus.task import rows_of  # type: ignore[import-not-found,no-redef]
+    return rows_of
+
+
 def obvious(wanted: int, folder: Path, kinds: str) -> None:
     """Write the rows by `Dataset.from_generator` and `to_parquet`, and print what it took as JSON."""
     from datasets import Dataset, Features, Image, List, Value
@@ -140,7 +148,19 @@ def built(patients: int, folder: Path, kinds: str) -> dict[str, Any]:
     file.write_text(json.dumps(settings), encoding="utf-8")
     out = folder / "corpus"
     _, cost = _timed(
-        [sys.executable, "-m", "spinemed.cli", "build", "--config", str(file), "--out", str(out)], ROOT
+        [
+            sys.executable,
+            "-m",
+            "spinemed.cli",
+            "build",
+            "--config",
+            str(file),
+            "--out",
+            str(out),
+            "--workers",
+            "1",
+        ],
+        ROOT,
     )
     rows = 0
     for config in QUESTIONS:

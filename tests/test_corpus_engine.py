@@ -30,7 +30,7 @@ from spinemed.corpus.stages.executors import (
 from spinemed.corpus.stages.mix import Mix, chance_of, shortfalls, thinned
 from spinemed.corpus.stages.remote import fetch_drafts, send_input
 from spinemed.corpus.stages.units import Unit, bucket_of, tasks_of
-from spinemed.errors import ConfigError, OutputError, SourceError
+from spinemed.errors import ConfigError, SourceError
 
 SMALL = BuildConfig(
     phantoms=Phantoms(count=3, kinds=("t2", "xr_lat"), write=False, later=False),
@@ -189,11 +189,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_two_builds_of_one_place_do_not_meet(tmp_path: Path) -> None:
     from spinemed.corpus.stages.work import locked
 
-    with (
-        locked(tmp_path / "corpus"),
-        pytest.raises(OutputError, match="another process is building here"),
-    ):
-        build(SMALL, tmp_path / "corpus")
+    with locked(tmp_path / "corpus"):
+        other = subprocess.run(
+            command(tmp_path, tmp_path / "corpus"), capture_output=True, encoding="utf-8", check=False
+        )
+    assert other.returncode == 1
+    assert "another process is building here" in other.stderr
     assert not (tmp_path / "corpus").exists()
 
 

@@ -13,7 +13,14 @@ from spinemed.corpus.releases.manifest import Manifest, is_current, read_manifes
 from spinemed.corpus.releases.publish import check_place, clean_up, explained
 from spinemed.corpus.stages.executors import ExecutorSettings
 from spinemed.corpus.stages.inputs import fingerprints
-from spinemed.corpus.stages.work import discarded_if_refused, locked, prepared, run_stages, stages_of
+from spinemed.corpus.stages.work import (
+    discarded_if_refused,
+    locked,
+    prepared,
+    run_stages,
+    stages_of,
+    work_folder,
+)
 from spinemed.errors import ConfigError, OutputError
 from spinemed.phantom.patient.seeds import CORPUS, check_seeds
 
@@ -61,6 +68,7 @@ def build(
     inputs = fingerprints(config)
     earlier = None if force else read_manifest(out)
     if earlier is not None and is_current(earlier, config, inputs, out):
+        shutil.rmtree(work_folder(config, inputs, out), ignore_errors=True)  # killed just after it published
         return Built(out, earlier, up_to_date=True)
     with explained(out), locked(out):
         clean_up(out, say)

@@ -63,9 +63,11 @@ def write_drafts(folder: Path, tables: dict[str, list[Row]]) -> None:
         for name, rows in tables.items():
             if rows:
                 _write(partial / f"{name}.arrow", table_of(rows, draft_schema(name)), name == PICTURES)
-        if folder.exists():
-            return
-        partial.rename(folder)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if not folder.exists():  # a worker of a build that was killed may have been first: the same bytes
+                raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -99,6 +101,12 @@ def read_draft(folder: Path, table: str, columns: Iterable[str] | None = None) -
         options = pa.ipc.IpcReadOptions(included_fields=[names.index(name) for name in columns])
     with pa.ipc.open_file(source, options=options) as reader:
         return reader.read_all()
+
+
+def draft_folders(work: Path) -> list[tuple[int, Path]]:
+    """Return rank and folder of the drafts of all tasks, in the order of the ranks."""
+    found = [(int(path.name), path) for path in (work / "drafts").iterdir() if path.name.isdigit()]
+    return sorted(found)
 
 
 def names_of_tables() -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from spinemed.corpus.releases.tombstones import read_tombstones
 from spinemed.corpus.rows import QUESTION_CONFIGS, Row
 from spinemed.corpus.stages.balance import GradeBalance
 from spinemed.corpus.stages.bench_draw import Candidate, drawn
-from spinemed.corpus.stages.drafts import PICTURES, SLICES, read_draft
+from spinemed.corpus.stages.drafts import PICTURES, SLICES, draft_folders, read_draft
 from spinemed.corpus.stages.mix import THINNED, chance_of, shortfalls, thinned
 from spinemed.instances.balance import Offer, PairBalance
 from spinemed.records import Reject, Split
@@ -89,7 +89,7 @@ class _Items:
     """The light columns of all question drafts, in the order of the build."""
 
     def __init__(self, work: Path) -> None:
-        self._folders = folders = sorted((work / "drafts").iterdir())
+        self._folders = dict(draft_folders(work))
         self._open: tuple[tuple[int, str], Any] = ((-1, ""), None)
         self.ranks: list[int] = []
         self.configs: list[str] = []
@@ -97,7 +97,7 @@ class _Items:
         parts = []
         self.slices: list[tuple[str, str, str]] = []
         self.pictures: dict[str, bytes] = {}
-        for rank, folder in enumerate(folders):
+        for rank, folder in self._folders.items():
             for config in QUESTION_CONFIGS:
                 part = read_draft(folder, config, _COLUMNS)
                 if part is not None:
@@ -128,7 +128,7 @@ class _Items:
 
     def png(self, picture: str) -> bytes:
         """Return the bytes of a picture; KeyError for one that no task drew."""
-        for folder in self._folders:
+        for folder in self._folders.values():
             drawn = read_draft(folder, PICTURES)
             place = -1 if drawn is None else int(pc.index(drawn["id"], picture).as_py())
             if drawn is not None and place >= 0:

@@ -30,7 +30,7 @@ from spinemed.corpus.releases.merkle import merkle_root
 from spinemed.corpus.releases.publish import swap
 from spinemed.corpus.releases.tombstones import TOMBSTONES, read_tombstones
 from spinemed.corpus.rows import QUESTION_CONFIGS
-from spinemed.corpus.stages.drafts import PICTURES, read_draft
+from spinemed.corpus.stages.drafts import PICTURES, draft_folders, read_draft
 from spinemed.corpus.stages.plan import SUMMARY
 from spinemed.errors import SourceError
 from spinemed.records import Record
@@ -74,7 +74,7 @@ def prepared_of(work: Path) -> Prepared:
     """Return the signatures and picture hashes that the tasks of a build have computed."""
     signed: dict[str, bytes] = {}
     hashes: dict[str, bytes] = {}
-    for folder in sorted((work / "drafts").iterdir()):
+    for _, folder in draft_folders(work):
         for config in QUESTION_CONFIGS:
             draft = read_draft(folder, config, ("id", "_signature"))
             if draft is not None:

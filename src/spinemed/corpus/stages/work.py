@@ -45,7 +45,8 @@ def locked(out: Path) -> Iterator[None]:
     path = out.with_name(f".{out.name}.lock")
     with path.open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Not flock: workers of a build that was killed would go on holding it.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise OutputError(
                 f"{out}: another process is building here; wait for it, or choose another --out"
