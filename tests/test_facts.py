@@ -11,11 +11,20 @@ import pytest
 from numpy.typing import NDArray
 
 from spinemed.facts import find
-from spinemed.facts.bodies import bodies, tilts
+from spinemed.facts.bodies import bodies, bodies_and_strays, tilts
+from spinemed.facts.find import in_order
 from spinemed.facts.heights import heights
 from spinemed.facts.normal import expected_ratio
+from spinemed.facts.stated import hidden_by
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
+from spinemed.level_labels import SCHEMES
+from spinemed.phantom.anatomy.measure import kyphosis
+from spinemed.phantom.anatomy.place import place as placed
+from spinemed.phantom.anatomy.solids import Grid
+from spinemed.phantom.patient.sample import sample_patient
+from spinemed.phantom.patient.settings import PatientSettings
+from spinemed.phantom.rendering.labels import paint
 from spinemed.records import Box, Finding, Reject, Series, Study
 from spinemed.sources import SOURCES
 
@@ -126,7 +135,7 @@ def test_a_body_that_the_slice_passes_beside_is_a_reject_and_no_vertebra() -> No
     found = find(study, volume, wide, series)
     seen = {one.site for one in found if isinstance(one, Finding) and one.pathology == "vertebra"}
     assert seen == {"L3", "L4", "S1"}
-    [reject] = [one for one in found if isinstance(one, Reject) and one.id.endswith("/L5")]
+    [reject] = [one for one in found if isinstance(one, Reject) and one.id.endswith("/L5/vertebra")]
     assert reject.reason == "the slice passes beside the middle of this body"
 
 
@@ -228,3 +237,58 @@ def _verse_value(site: str) -> int:
     from spinemed.level_labels import value_of
 
     return int(value_of("verse", site))
+
+
+def arc(bend_deg: float, values: range = range(8, 22)) -> Labels:
+    """Return a column of blocks of 30 x 20 mm, 24 mm apart, that bends forwards by so much at each."""
+    labels = np.zeros((420, 420), np.uint8)
+    rows, columns = np.indices(labels.shape).astype(float)
+    row, column, angle = 395.0, 330.0, 0.0
+    for value in reversed(values):
+        back = (columns - column) * math.cos(angle) - (rows - row) * math.sin(angle)
+        down = (columns - column) * math.sin(angle) + (rows - row) * math.cos(angle)
+        labels[(np.abs(back) <= 15) & (np.abs(down) <= 10)] = value
+        angle += math.radians(bend_deg if value < 18 else 0)
+        row, column = row - 24 * math.cos(angle), column - 24 * math.sin(angle)
+    return labels
+
+
+@pytest.mark.parametrize("bend_deg", [0, 5, 9])
+def test_a_spine_that_bends_until_it_runs_level_loses_none_of_its_bodies(bend_deg: float) -> None:
+    seen, strays = bodies_and_strays(arc(bend_deg), (1.0, 1.0))
+    assert not strays
+    assert len(seen) == 14
+    assert in_order(seen)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_vertebrae_met_in_their_spinous_processes_alone_are_rejects(length: int) -> None:
+    labels = np.zeros((420, 140), np.uint8)
+    for place, value in enumerate(range(8, 22)):
+        left = 85 if 5 <= place < 5 + length else 30
+        labels[5 + 28 * place : 27 + 28 * place, left : left + 30] = value
+    names = SCHEMES["verse"]
+    findings, rejects = found_in(labels)
+    astray = [names[value] for value in range(13, 13 + length)]
+    assert not set(astray) & {one.site for one in findings}
+    said = [one.id.split("/")[-2] for one in rejects if "out of line" in one.reason]
+    assert said == astray
+    assert {(one.site, one.pathology) for one in hidden_by(rejects)} >= {(one, "vertebra") for one in astray}
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_a_phantom_bent_by_over_80_degrees_shows_every_thoracic_body(seed: int) -> None:
+    """The neck hangs over: what is taken for a body there and lies out of line is told as left out."""
+    anatomy = placed(sample_patient(seed, [], settings=PatientSettings(kyphosis_deg=88.0)))
+    assert kyphosis(anatomy) > 80
+    bones = [bone for bone in anatomy.vertebrae if bone.level[0] == "T"]
+    points = np.array([bone.body.pose.origin_mm for bone in bones])
+    high, wide = int(np.ptp(points[:, 2])) + 120, int(np.ptp(points[:, 1])) + 150
+    origin = np.array([points[:, 0].mean(), points[:, 1].min() - 60, points[:, 2].max() + 60])
+    directions = np.array([[-1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
+    grid = Grid(origin, directions, (1.0, 1.0, 1.0), (1, high, wide))
+    labels = paint(anatomy, grid).vertebra[0]
+    seen, strays = bodies_and_strays(labels, (1.0, 1.0))
+    assert {bone.level for bone in bones} <= {body.site for body in seen if body.whole}
+    assert {body.site for body in strays} <= {"C2", "C3"}
+    assert in_order(seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import clinic_fixture as MADE
@@ -114,6 +115,26 @@ def test_no_operation_is_offered_at_a_level_that_is_not_seen_whole() -> None:
     assert stances == {"conserve"}
 
 
+def _keyed(facts: CaseFacts) -> Callable[[int], Case]:
+    def made(key: int) -> Case:
+        case = case_of(facts, str(key), "en")
+        assert isinstance(case, Case)
+        return case
+
+    return made
+
+
+def test_an_osteophyte_alone_leads_no_text_and_stands_behind_other_wear() -> None:
+    large = ("L4", "osteophyte", {"grade": "large"})
+    alone = case_of(MADE.case([large], kinds=("t2", "ct")), "1", "en")
+    assert isinstance(alone, Reject)
+    assert "osteophytes alone" in alone.reason
+    worn = ("L2-L3", "disc_degeneration", {"grade": "3"})
+    led = some_case(MADE.case([large, worn], kinds=("t2", "ct"))).problem.finding
+    assert led is not None
+    assert led.pathology == "disc_degeneration"
+
+
 def _names(case: Case) -> list[str]:
     return [name for name, _ in cautions(case)]
 
@@ -122,7 +143,10 @@ def test_plans_do_not_leave_out_their_cautions() -> None:
     assert _names(some_case(CASES["central"])) == ["saddle"]
     assert uncleared(some_case(CASES["injury_b2"])) == ["whole_spine_operated"]
     part = MADE.case([], levels=("T11", "T12", "L1", "L2", "L3"))
-    assert _names(some_case(part)) == ["whole_part_any"]
+    [later] = _names(some_case(part))
+    assert later in ("whole_part_later", "whole_part_lasting")
+    names = {(case.clinical.weeks >= 6, *_names(case)) for case in map(_keyed(part), range(30))}
+    assert names == {(False, "whole_part_later"), (True, "whole_part_lasting")}
     worn = ("L4-L5", "disc_degeneration", {"grade": "4"})
     undated = MADE.case([worn, ("L2", "fracture", {"grade": "A1"})], kinds=("t2", "ct"))
     hernia = {"grade": "extrusion", "side": "left", "detail": "subarticular", "value": 7.2, "unit": "mm"}

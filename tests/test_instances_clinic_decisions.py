@@ -91,8 +91,25 @@ def test_a_narrow_canal_that_decides_and_is_not_graded_is_not_passed_over(
     unsaid = replace(facts, hidden=frozenset({Hidden("1.2.t2", site, "canal_stenosis")}))
     refused = case_of(unsaid, "k", "en")
     assert isinstance(refused, Reject) and f"canal_stenosis is there at {site}" in refused.reason
-    elsewhere = replace(facts, hidden=frozenset({Hidden("1.2.t2", "L2-L3", "canal_stenosis")}))
+    elsewhere = replace(facts, hidden=frozenset({Hidden("1.2.t2", "L2-L3", "canal_stenosis", "", "mild")}))
     assert isinstance(case_of(elsewhere, "k", "en"), Case)
+
+
+@pytest.mark.parametrize(
+    ("grade", "refused"), [("none", False), ("mild", False), ("moderate", True), ("", True)]
+)
+def test_a_harmless_reading_is_not_given_beside_a_narrow_canal_in_view(grade: str, refused: bool) -> None:
+    facts = replace(CASES["worn"], hidden=frozenset({Hidden("1.2.t2", "L2-L3", "canal_stenosis", "", grade)}))
+    assert isinstance(case_of(facts, "k", "en"), Reject) == refused
+    # CT does not show the canal, and no series holds C4.
+    beyond = Hidden("1.2.t2", "C4-C5", "canal_stenosis", "", "severe")
+    assert isinstance(case_of(replace(facts, hidden=frozenset({beyond})), "k", "en"), Case)
+
+
+@pytest.mark.parametrize(("grade", "refused"), [("0", False), ("1", True)])
+def test_a_slip_in_view_that_no_series_measures_withholds_the_text(grade: str, refused: bool) -> None:
+    facts = replace(CASES["extrusion"], hidden=frozenset({Hidden("1.2.t2", "L2-L3", "slip", "", grade)}))
+    assert isinstance(case_of(facts, "k", "en"), Reject) == refused
 
 
 def test_a_slip_is_judged_by_its_largest_value_in_any_position() -> None:

@@ -12,14 +12,16 @@ from clinic_fixture import EN, ZH, some_case
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
 from spinemed.instances.clinic import Draft, consultation, report
-from spinemed.instances.clinic.consultation import cautions, explanation, further
-from spinemed.instances.clinic.describe import sentence
+from spinemed.instances.clinic.consultation import cautions, explanation, further, is_irritated
+from spinemed.instances.clinic.describe import normal_sentences, sentence
 from spinemed.instances.clinic.gate import Support, clauses
 from spinemed.instances.clinic.lexicon import DETAIL_WORDS, PATHOLOGY_WORDS
+from spinemed.instances.clinic.pictures import axial_sites
 from spinemed.instances.clinic.series_names import modalities
 from spinemed.instances.clinic.wording import LANGUAGES, Language, Style, phrases
 from spinemed.level_grammar import parse_levels
-from spinemed.records import Reject
+from spinemed.levels import Level
+from spinemed.records import Finding, Reject
 
 CASES = MADE.cases()
 HERNIA = {"grade": "protrusion", "side": "left", "detail": "subarticular", "value": 4.0, "unit": "mm"}
@@ -28,6 +30,12 @@ HERNIA = {"grade": "protrusion", "side": "left", "detail": "subarticular", "valu
 def _text(draft: Draft | Reject) -> str:
     assert isinstance(draft, Draft)
     return "\n".join(message.content for message in draft.messages)
+
+
+def _turned(one: Finding) -> Finding:
+    """Return a finding of the axial series with its place in an axial slice."""
+    plane = "axial" if one.evidence.series.endswith("axial") else "sagittal"
+    return one.model_copy(update={"evidence": one.evidence.model_copy(update={"plane": plane})})
 
 
 @pytest.mark.parametrize(("site", "zone"), [("C5-C6", "paracentral"), ("L4-L5", "subarticular")])
@@ -74,10 +82,25 @@ def test_segments_beside_an_extra_vertebra_stand_in_a_range_that_reads_back(
 )
 def test_a_film_in_flexion_is_named_as_such(language: Language, name: str) -> None:
     facts = CASES["operated"]
+    style = MADE.EN if language == "en" else MADE.ZH
     film = MADE.series_of("full_ap").model_copy(update={"view": "LAT", "posture": "flexion"})
     study = facts.study.model_copy(update={"series": (*facts.study.series, film)})
     shown = facts.findings[0].model_copy(update={"evidence": MADE.locator(film.uid)})
-    assert name in modalities(CaseFacts(study, (*facts.findings, shown)), language)
+    assert name in modalities(CaseFacts(study, (*facts.findings, shown)), style, {})
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("en", "axial T2-weighted MRI through L4/5"), ("zh", "经L4/5的MRI T2加权轴位")],
+)
+def test_the_request_says_which_level_an_axial_slice_runs_through(language: Language, name: str) -> None:
+    facts = MADE.case([("L4-L5", "canal_stenosis", MADE.NARROW)], kinds=("t2", "t2_axial"), age_band="60-69")
+    facts = replace(facts, findings=tuple(map(_turned, facts.findings)))
+    written = some_case(facts)
+    style = MADE.EN if language == "en" else MADE.ZH
+    sites = axial_sites(written.facts, written.problem)
+    assert sites == {"1.2.t2_axial": ("L4-L5",)}
+    assert name in modalities(facts, style, sites).replace("L4-L5", "L4/5")
 
 
 @pytest.mark.parametrize(
@@ -155,3 +178,31 @@ def test_an_infection_waits_for_the_germ_only_while_the_patient_is_stable() -> N
         phrase = phrases()[name]
         assert all("stable" in text and re.search("at once|must not wait", text) for text in phrase.en)
         assert all("稳定" in text and re.search("立即用|马上用", text) for text in phrase.zh)
+
+
+@pytest.mark.parametrize(("grade", "irritated"), [("mild", True), ("severe", False)])
+def test_a_root_with_mildly_little_room_is_irritated_and_not_compressed(grade: str, irritated: bool) -> None:
+    disc = {"grade": "protrusion", "side": "left", "detail": "subarticular", "value": 4.0}
+    beside = ("L4-L5", "recess_stenosis", {"grade": grade, "side": "left"})
+    case = some_case(MADE.case([("L4-L5", "herniation", disc), beside]), act="herniation.conservative")
+    assert is_irritated(case) == irritated
+    assert bool(re.search("irritate", explanation(case))) == irritated
+
+
+def test_six_weeks_are_asked_by_sport_alone() -> None:
+    for name in ("rule.herniation", "rule.herniation_urgent"):
+        for language in LANGUAGES:
+            for text in phrases()[name].wordings(language):
+                assert not re.search(r"SPORT[^,;，；]{0,14}GIRFT", text)
+
+
+@pytest.mark.parametrize(("sites", "denied"), [(("T4", "T7", "T10"), False), (("T4", "T5", "T6"), True)])
+def test_beside_a_curve_bony_spurs_are_denied_of_a_whole_run_alone(
+    sites: tuple[str, ...], denied: bool
+) -> None:
+    one = MADE.case([]).findings[0]
+    spur = {"pathology": "osteophyte", "present": False}
+    normal = [one.model_copy(update={"site": site, **spur}) for site in sites]
+    bent = one.model_copy(update={"site": "T8", "pathology": "scoliosis"})
+    said = normal_sentences(normal, EN, "k", (*normal, bent), None, [Level.T6])
+    assert bool(said) == denied

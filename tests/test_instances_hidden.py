@@ -88,6 +88,9 @@ def test_rejects_say_what_is_held_back_of_which_series() -> None:
     ids = ("s/1.2/L4-L5/slip/", "s/1.2/L3/height_loss/", "s/1.2", "s/1.2/L3", "s/1.2/L3/no such")
     rejects = [Reject(id=one, source="t", step="visibility", reason="r") for one in ids]
     assert hidden_by(rejects) == {Hidden("1.2", "L4-L5", "slip"), Hidden("1.2", "L3", "height_loss")}
+    reason = "L4-L5 left recess_stenosis severe: it covers 3 pixels"
+    graded = rejects[0].model_copy(update={"id": "s/1.2/L4-L5/recess_stenosis/left", "reason": reason})
+    assert hidden_by([graded]) == {Hidden("1.2", "L4-L5", "recess_stenosis", "left", "severe")}
 
 
 def search(case: Case, kind: Kind, pathology: str, site: str, view: str) -> int:

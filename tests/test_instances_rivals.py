@@ -10,7 +10,7 @@ from case_fixture import Fabricated
 from test_instances_hidden import changed, held_back, of_view, put, quiet, right, whole
 
 from spinemed.facts.case import Hidden
-from spinemed.instances.ask_levels import level_drafts, strip_of, told_by
+from spinemed.instances.ask_levels import _is_told_apart, level_drafts, strip_of, told_by
 from spinemed.instances.ask_plans import plan_drafts
 from spinemed.instances.ask_text import text_draft
 from spinemed.instances.drafts import Case, the_right
@@ -114,6 +114,23 @@ def test_a_foramen_held_back_forbids_a_free_recess_unless_another_series_shows_i
     unsaid = tuple(one for one in case.facts.findings if one.pathology != "foraminal_stenosis")
     unsaid_case = replace(hidden, facts=replace(hidden.facts, findings=unsaid))
     assert right(unsaid_case, "recess_side", ("L3-L4",), series) is None
+
+
+@pytest.mark.parametrize("kind", ["herniation_side", "herniation_zone"])
+def test_no_herniation_is_keyed_between_open_foramina_alone(kind: Kind) -> None:
+    case = changed(quiet(), lambda one: _narrow(one, "recess_stenosis", "none", grade="0"))
+    series = next(one for one in case.series if one.series.uid.endswith("t2_axial L3-L4"))
+    assert right(case, kind, ("L3-L4",), series) == "none"
+    narrow = changed(case, lambda one: _narrow(one, "foraminal_stenosis", "right", grade="1"))
+    assert right(narrow, kind, ("L3-L4",), series) is None
+    beside = changed(narrow, put("L3-L4", "herniation", grade="protrusion", detail="central", side="central"))
+    assert right(beside, kind, ("L3-L4",), series) == "central"
+
+
+def test_no_ring_marks_an_upper_thoracic_body_on_a_frontal_film() -> None:
+    levels = ("C7", "T1", "T6", "T7", "L5")
+    assert [one for one in levels if _is_told_apart(one, "XR frontal")] == ["T7", "L5"]
+    assert all(_is_told_apart(one, "CT sagittal") for one in levels)
 
 
 def test_the_vertebra_that_a_question_names_is_not_its_answer() -> None:
@@ -276,3 +293,41 @@ def test_an_item_writes_levels_in_one_notation(language: str) -> None:
 def test_questions_that_may_be_asked_without_options_name_their_scale(kind: Kind, scale: str) -> None:
     for sentence in (*templates()[kind].en, *templates()[kind].zh):
         assert scale in sentence
+
+
+def test_a_retrolisthesis_has_no_meyerding_grade() -> None:
+    def grade(**slip: object) -> str | None:
+        case = changed(quiet(), put("L4-L5", "slip", grade="1", **slip))
+        answer = the_right(case, "slip_grade", ("L4-L5",), ("0", "1", "2", "3"), (_film(case),), {})
+        return None if answer is None else answer[0]
+
+    assert grade(value=16.0, detail="isthmic") == "1"
+    assert grade(value=-16.0) is None
+    assert grade(value=16.0, detail="retrolisthesis") is None
+
+
+def _film(case: Case) -> Shown:
+    return replace(whole(of_view(case, "XR lateral")), ring=None)
+
+
+def test_whole_bodies_are_not_counted_where_one_may_be_in_view_that_is_not_stated() -> None:
+    case = quiet()
+    series = of_view(case, "CT sagittal")
+    shown = between(series, "T11", "L3")
+    pool = ("4", "5", "6")
+
+    def count(site: str) -> str | None:
+        unseen = held_back(case, Hidden(series.series.uid, site, "vertebra"))
+        answer = the_right(unseen, "count_in_view", (), pool, (shown,), {})
+        return None if answer is None else answer[0]
+
+    assert count("T6") == "5"  # far above the window
+    assert count("C1") == "5"
+    gone = changed(case, lambda one: one)
+    gone = replace(
+        gone,
+        facts=replace(gone.facts, findings=tuple(one for one in gone.facts.findings if one.site != "T12")),
+    )
+    hidden = held_back(gone, Hidden(series.series.uid, "T12", "vertebra"))
+    assert the_right(gone, "count_in_view", (), pool, (shown,), {}) is not None
+    assert the_right(hidden, "count_in_view", (), pool, (shown,), {}) is None

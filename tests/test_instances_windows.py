@@ -125,3 +125,30 @@ def test_a_neighbour_whose_box_overlaps_is_cut_as_far_as_any() -> None:
     bottoms = [window.bottom_mm for window in drawn if window is not None]
     assert bottoms
     assert max(bottoms) <= 316 + 0.6 * 24
+
+
+def test_a_run_ends_before_a_vertebra_behind_which_nothing_is_known() -> None:
+    """T8 is whole in the picture and not stated: with it T9 may not be called the topmost whole vertebra."""
+    sites = ["T9", "T10", "T11", "T12", "L1"]
+    assert chain(column(sites)).sites == tuple(sites)
+    known = chain_of(column(sites), (1.0, 1.0), unseen=["T8"])
+    assert known is not None
+    assert known.sites == ("T10", "T11", "T12", "L1")
+    assert known.ceiling == 60 + 24
+    gap = [*column(["C5", "C6", "C7"], top=0, height=12), *column(sites, top=160)]
+    found = chain(gap)
+    assert found.sites == ("T10", "T11", "T12", "L1")
+    assert found.ceiling == 160 + 24
+
+
+def test_a_run_between_c2_and_the_sacrum_keeps_its_ends() -> None:
+    found = chain([*column(["L3", "L4", "L5"]), body("S1", 150, 175)])
+    assert found.sites == ("L3", "L4", "L5")
+    assert found.sacrum is not None
+    assert chain([body("C1", 40, 50), *column(["C2", "C3", "C4"])]).sites == ("C2", "C3", "C4")
+    four = [*column(["L2", "L3", "L4"]), body("S1", 150, 175)]
+    assert chain(four).sites == ("L2", "L3", "L4")
+    lost = chain_of(four, (1.0, 1.0), unseen=["L5"])
+    assert lost is not None
+    assert lost.sites == ("L2", "L3")
+    assert chain([*column(["T11", "T12", "T13"]), body("L1", 150, 174)]).sites == ("T11", "T12")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from spinemed.facts.case import Hidden
 from spinemed.facts.stated import hidden_by
 from spinemed.phantom.anatomy.parts import Anatomy, Vertebra
 from spinemed.phantom.anatomy.place import place
@@ -238,6 +237,27 @@ def test_a_narrow_foramen_is_held_back_with_its_side_where_a_series_cannot_grade
                     continue
                 for side, lost in zip(("left", "right"), disc.shape.narrowing.foramen, strict=True):
                     if lost > 0.25:
-                        assert Hidden(series.uid, site, "foraminal_stenosis", side) in hidden
+                        assert (series.uid, site, "foraminal_stenosis", side) in {one[:4] for one in hidden}
                         sides.add(side)
     assert sides == {"left", "right"}
+
+
+@pytest.mark.parametrize("kind", ["ct", "xr_lat"])
+def test_a_large_osteophyte_stands_out_by_two_millimetres_and_three_pixels(kind: str) -> None:
+    called = small = 0
+    for seed in range(8):
+        for series, found in stated(seed, "disc_degeneration", kind):
+            claims = [one for one in found if isinstance(one, Finding) and one.pathology == "osteophyte"]
+            named = {one.site for one in claims if one.present}
+            for bone in series.anatomy.vertebrae:
+                beak_mm = 0.09 * bone.body.osteophyte * bone.body.half_depth
+                if bone.body.osteophyte < visibility().osteophyte_large:
+                    assert bone.level not in named
+                elif beak_mm < 2.0:
+                    small += 1
+                    assert bone.level not in {one.site for one in claims}
+                else:
+                    called += bone.level in named
+            assert all((one.pixels or 0) >= 12 for one in claims)
+    assert small
+    assert called or kind == "ct"  # three of its pixels are more than most beaks here

@@ -21,6 +21,7 @@ from spinemed.phantom.written.fact import Draws, Exam, Fact
 from spinemed.phantom.written.facts import facts_of
 from spinemed.phantom.written.lint import faults
 from spinemed.phantom.written.measured import Spine
+from spinemed.phantom.written.sentences import Voice, stated
 from spinemed.phantom.written.wording import FILES, phrases
 from spinemed.records import Finding, Study
 
@@ -219,3 +220,12 @@ def test_a_rendered_series_states_the_same() -> None:
         if fact.value is not None and seen.value is not None:
             assert abs(fact.value - seen.value) <= (fact.error or 0) + (seen.error or 0), (fact, seen)
     assert compared > 20
+
+
+def test_of_several_discs_a_singular_name_keeps_a_singular_verb() -> None:
+    facts = [fact for fact in everything(sample_patient(3, ["disc_degeneration"])) if fact.method == "mr"]
+    worn = [replace(one, grade="4") for one in facts if one.pathology == "disc_degeneration"][:2]
+    texts = {stated(worn, Voice("en", "canonical", Draws(seed))).text for seed in range(300)}
+    assert any("there is disc degeneration" in text for text in texts)
+    assert not any("there are disc degeneration" in text for text in texts)
+    assert any(text.startswith("The discs at") and " are degenerated" in text for text in texts)

@@ -11,18 +11,19 @@ from typing import Any
 import pytest
 
 from spinemed.errors import ConfigError
+from spinemed.facts.planning.sources import CITATIONS
 from spinemed.instances.asking import Asking
 from spinemed.instances.written import KINDS, ask_written, meaning_of, question_of
 from spinemed.instances.written import compose as composing
 from spinemed.instances.written.ask_levels import curve_site, recounted
-from spinemed.instances.written.ask_scores import tlics_total
+from spinemed.instances.written.ask_scores import injury_scores, noms_plan, tlics_total
 from spinemed.instances.written.document import Document, document_of
 from spinemed.instances.written.gate import fault_of
 from spinemed.instances.written.lint import faults
 from spinemed.instances.written.phrases import meaning, phrase, sites_of
 from spinemed.instances.written.stated import facts_of, lines_of
 from spinemed.instances.written.templates import questions
-from spinemed.instances.written.wording import answer_key
+from spinemed.instances.written.wording import answer_key, answer_text
 from spinemed.phantom.written import written_case
 from spinemed.records import Box, Finding, Instance, Locator, Reject, Study
 
@@ -297,3 +298,61 @@ def test_which_answer_is_right_does_not_depend_on_which_are_offered() -> None:
     for counts in right.values():
         expected = sum(counts.values()) / 3
         assert sum((count - expected) ** 2 / expected for count in counts.values()) < 14
+
+
+def test_a_question_with_several_right_answers_is_never_open(asked: list[Instance]) -> None:
+    lists = {kind for kind, question in questions().items() if question.choice_only}
+    assert lists == {"written_status_finding", "written_status_level", "written_pairing", "written_fused"}
+    tasks = Counter(one.task for one in asked if one.kind in lists)
+    assert tasks["choice"] > 10
+    assert not tasks["open"]
+
+
+def test_the_gate_refuses_an_open_question_that_two_findings_answer() -> None:
+    facts, text = document(EXAMPLE).facts, "What is seen at {} according to the text?"
+    shown = {"L1": "fresh fracture of AO type A3", "L5-S1": "disc degeneration of Pfirrmann grade IV"}
+    found = {}
+    for site, words in shown.items():
+        key = meaning(words, "en")
+        asked = text.format(site)
+        found[site] = fault_of("written_site_finding", "en", asked, {"site": site}, (words,), key, facts)
+    assert "several answers" in found["L1"]
+    assert found["L5-S1"] == ""
+
+
+@pytest.mark.parametrize(("key", "text"), [("1", "1 point"), ("11", "11 points"), ("21", "21 points")])
+def test_one_point_is_not_plural_and_read_back(key: str, text: str) -> None:
+    assert answer_text("written_tlics", "en", key, "canonical") == text
+    assert answer_key("written_tlics", "en", text) == key
+
+
+def test_before_radiosurgery_decompression_with_and_without_stabilisation_is_one_answer() -> None:
+    plans = {
+        noms_plan({"escc": escc, "sensitive": "no", "unstable": unstable})
+        for escc in "23"
+        for unstable in ("yes", "no")
+    }
+    assert plans == {"decompression_then_radiosurgery"}
+    assert noms_plan({"escc": "1a", "sensitive": "no", "unstable": "yes"}) == "radiosurgery+stabilise"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "scored"),
+    [((), False), (("osteoporotic_fracture",), False), (("traumatic_fracture",), True),
+     (("traumatic_fracture", "osteoporotic_fracture"), False)],
+)  # fmt: skip
+def test_scores_of_injuries_are_asked_of_injuries_alone(conditions: tuple[str, ...], scored: bool) -> None:
+    hurt = case(("Fresh fracture of L1, AO type A3.", [FRACTURE]), conditions=conditions)
+    assert bool(list(injury_scores(document(hurt)))) == scored
+    missing = {idea.fields["score"] for idea in KINDS["written_missing"].ideas(document(hurt))}
+    assert missing == ({"tlics"} if scored else set())
+
+
+def test_a_count_quotes_a_level_that_counts() -> None:
+    told = case(("No fracture of L2.", [WHOLE]), ("Fresh fracture of L1, AO type A3.", [FRACTURE]))
+    assert [idea.sites for idea in KINDS["written_count"].ideas(document(told))] == [("L1", "L2")]
+
+
+def test_kinds_of_a_rule_quote_the_paper() -> None:
+    for name in ("modic", "pfirrmann", "lee", "ao", "schizas"):
+        assert question_of(f"written_{name}_rule").rule in CITATIONS

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from spinemed.level_labels import SCHEMES
+from spinemed.levels import Level
 from spinemed.records import Box
 
 SACRUM = "S1"
@@ -21,6 +23,13 @@ _SLIVER = 0.25
 _JOINED = 1.9
 _NECK = 0.55
 _COMPARABLE = 0.4
+_LEAST_OFF_MM = 15.0
+_MORE_ROOM = 0.25
+
+_Point = tuple[float, float, float]
+"""Row and column in mm, and the level's order."""
+_Line = tuple[int, float, tuple[int, ...]]
+"""How many bodies a line holds, the negative length of its steps for each level, and their places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +62,15 @@ def bodies(labels: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> list[B
     `labels` is [row, column], row 0 cranial, column 0 anterior; `spacing_mm` is (row, column). A body is
     the most anterior connected component of its label that is not a sliver; posterior elements are left
     out. The sacrum's body is its upper 25 mm. Labels without a body in the slice (only a spinous process,
-    say) are left out; an empty slice gives an empty list.
+    say) are left out, and so are strays; an empty slice gives an empty list.
     """
+    return bodies_and_strays(labels, spacing_mm)[0]
+
+
+def bodies_and_strays(
+    labels: NDArray[np.uint8], spacing_mm: tuple[float, float]
+) -> tuple[list[Body], list[Body]]:
+    """Return the bodies of a slice as `bodies` does, and those left out: out of line or far too small."""
     names = SCHEMES["verse"]
     found = []
     for value, where in enumerate(ndimage.find_objects(labels), start=1):
@@ -63,8 +79,11 @@ def bodies(labels: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> list[B
         body = _body(names[value], labels, value, where, spacing_mm)
         if body is not None:
             found.append(body)
-    found.sort(key=lambda body: body.row)
-    return _without_strays(found, spacing_mm)
+    found.sort(key=lambda body: Level(body.site).order)
+    astray = _strays(found, spacing_mm)
+    return [body for body in found if body.site not in astray], [
+        body for body in found if body.site in astray
+    ]
 
 
 def whole_body(picture: NDArray[np.uint8], value: int) -> Body | None:
@@ -93,7 +112,7 @@ def tilts(seen: Sequence[Body], spacing_mm: tuple[float, float]) -> list[float]:
     for place in range(len(seen)):
         upper, lower = centres[max(0, place - 1)], centres[min(len(seen) - 1, place + 1)]
         down, back = lower[0] - upper[0], lower[1] - upper[1]
-        angles.append(math.atan2(-back, down) if down > 0 else 0.0)
+        angles.append(math.atan2(-back, down))
     return angles
 
 
@@ -159,22 +178,72 @@ def _without_arch(component: NDArray[np.bool_], spacing_mm: tuple[float, float])
     return kept
 
 
-def _without_strays(found: Sequence[Body], spacing_mm: tuple[float, float]) -> list[Body]:
-    """Return the bodies that lie in line with their neighbours and are of comparable size.
+def _strays(found: Sequence[Body], spacing_mm: tuple[float, float]) -> set[str]:
+    """Return the levels of bodies that lie out of line with their neighbours, or are far too small.
 
-    A vertebra that the slice meets in its spinous process alone lies a body's depth behind the others.
+    A vertebra that the slice meets in its spinous process alone lies a body's depth beside the line through
+    its neighbours, however the spine bends and leans.
     """
-    kept = []
+    in_line = _in_line(found, spacing_mm)
+    astray = {body.site for body in found if body.site != SACRUM and body.site not in in_line}
     for place, body in enumerate(found):
-        near = [other for other in found[max(0, place - 2) : place + 3] if other is not body]
-        if not near or body.site == SACRUM:
-            kept.append(body)
-            continue
-        depth = float(np.median([other.box.right - other.box.left for other in near]))
-        off_mm = abs(body.column - float(np.median([other.column for other in near]))) * spacing_mm[1]
-        area = float(np.median([other.pixels.sum() for other in near]))
-        if off_mm <= max(depth * spacing_mm[1], 15.0) and (
-            body.pixels.sum() >= _COMPARABLE * area or not body.whole
-        ):
-            kept.append(body)
-    return kept
+        near = [*found[max(0, place - 2) : place], *found[place + 1 : place + 3]]
+        if near and body.site != SACRUM and body.whole:
+            area = float(np.median([other.pixels.sum() for other in near]))
+            if body.pixels.sum() < _COMPARABLE * area:
+                astray.add(body.site)
+    return astray
+
+
+def _in_line(found: Sequence[Body], spacing_mm: tuple[float, float]) -> set[str]:
+    """Return the levels of the most bodies that follow each other in a line, of several such the closest.
+
+    Of three that follow each other, the first and the last lie near the line through the other two: within
+    a body's depth, or a quarter more for each level between. Two are compared by their columns.
+    """
+    if len(found) < 3:
+        apart = len(found) == 2 and abs(found[0].column - found[1].column) * spacing_mm[1] > max(
+            _LEAST_OFF_MM, _depth(found, 0) * spacing_mm[1]
+        )
+        return set() if apart else {body.site for body in found}
+    points = [
+        (body.row * spacing_mm[0], body.column * spacing_mm[1], float(Level(body.site).order))
+        for body in found
+    ]
+    room_mm = [max(_LEAST_OFF_MM, _depth(found, place) * spacing_mm[1]) for place in range(len(found))]
+    best: dict[tuple[int, int], _Line] = {}
+    chosen: _Line
+    for here, last in combinations(range(len(points)), 2):
+        step = math.dist(points[here][:2], points[last][:2]) / (points[last][2] - points[here][2])
+        chosen = (2, -step, (here, last))
+        for before in range(here):
+            line = best[before, here]
+            if line[:2] > (chosen[0] - 1, chosen[1] + step) and _follow(
+                points[before], points[here], points[last], room_mm[here]
+            ):
+                chosen = (line[0] + 1, line[1] - step, (*line[2], last))
+        best[here, last] = chosen
+    return {found[place].site for place in max(best.values())[2]}
+
+
+def _follow(first: _Point, middle: _Point, last: _Point, room_mm: float) -> bool:
+    """Return whether the first and the last of three bodies lie near the line through the other two."""
+    return all(
+        _distance(end, middle, other) <= room_mm * (1 + _MORE_ROOM * (abs(end[2] - middle[2]) - 1))
+        for end, other in ((first, last), (last, first))
+    )
+
+
+def _distance(point: _Point, first: _Point, second: _Point) -> float:
+    """Return the distance of a point from the line through two others; from the first if they are one."""
+    down, back = second[0] - first[0], second[1] - first[1]
+    length = math.hypot(down, back)
+    if length == 0:
+        return math.dist(point[:2], first[:2])
+    return abs((point[0] - first[0]) * back - (point[1] - first[1]) * down) / length
+
+
+def _depth(found: Sequence[Body], place: int) -> float:
+    """Return the usual depth of the bodies next to one, in columns."""
+    near = found[max(0, place - 2) : place + 3]
+    return float(np.median([body.box.right - body.box.left for body in near]))

@@ -12,13 +12,14 @@ from spinemed.records import Finding, Pathology, Study
 class Hidden(NamedTuple):
     """What a source holds back of one series: it may be there, but is not seen well enough to be stated.
 
-    `side` is "" where it has none.
+    `side` is "" where it has none, `grade` where it has none or the source does not tell it.
     """
 
     series: str
     site: str
     pathology: str
     side: str = ""
+    grade: str = ""
 
 
 @dataclass(frozen=True)

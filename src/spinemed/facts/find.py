@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.errors import SourceError
-from spinemed.facts.bodies import Body, bodies, tilts
+from spinemed.facts.bodies import Body, bodies_and_strays, tilts
 from spinemed.facts.heights import Heights, heights
 from spinemed.facts.measure_losses import losses_of
 from spinemed.facts.normal import (
@@ -43,17 +43,25 @@ _PRIOR_NEIGHBOURS = 4.0
 _REACH = 4
 _ASIDE_SHARE = 0.65
 """Of the half width: a slice further from the middle of a body does not show it as a body."""
+_STEEPEST = math.radians(60)
+_LEANS = "the body leans too far for its heights to be measured"
 _STEP = "facts"
+_BESIDE = "the slice passes beside the middle of this body"
+_ASTRAY = "the slice shows this vertebra out of line with its neighbours, or far too small beside them"
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What a mask shows before it is known whose it is: the best sagittal slice, its bodies, those aside."""
+    """What a mask shows before it is known whose it is: the best sagittal slice, its bodies, those aside.
+
+    `strays` are levels whose whole label in this slice lies out of line with the others, or is far too small.
+    """
 
     index: int
     seen: list[Body]
     aside: set[str]
     sizes: dict[str, Heights | str]
+    strays: tuple[str, ...] = ()
 
 
 def look(mask: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> Looked | None:
@@ -65,7 +73,8 @@ def look(mask: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> Looked | N
         return None
     fronts = body_fronts(mask)
     index = nearest_slice(fronts, mask.shape[2])
-    seen, names = bodies(sagittal(mask, index), spacing_mm), SCHEMES["verse"]
+    seen, strays = bodies_and_strays(sagittal(mask, index), spacing_mm)
+    names = SCHEMES["verse"]
     # A slice passes some bodies too far from their middle to show them: in a curved spine.
     aside = {
         names[value]
@@ -76,8 +85,19 @@ def look(mask: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> Looked | N
     tilt = dict(zip((body.site for body in kept), tilts(kept, spacing_mm), strict=True))
     fine = max(spacing_mm) <= COARSEST_MM and in_order(seen)
     measured = [body for body in kept if fine and body.whole and body.site in MEASURED_LEVELS]
-    sizes = {body.site: _measured(body, spacing_mm, tilt[body.site]) for body in measured}
-    return Looked(index, seen, aside, sizes)
+    sizes = {
+        body.site: _measured(body, spacing_mm, tilt[body.site])
+        if abs(tilt[body.site]) <= _STEEPEST
+        else _LEANS
+        for body in measured
+    }
+    return Looked(
+        index,
+        seen,
+        aside,
+        sizes,
+        tuple(body.site for body in strays if body.whole and body.site not in aside),
+    )
 
 
 def find(
@@ -106,8 +126,9 @@ def find(
         fix = "check the label scheme and the orientation in the header of the mask"
         return [_reject(study, place, "the levels of the mask do not run from head to foot", fix)]
     found: list[Finding | Reject] = [
-        _reject(study, f"{place}/{site}", "the slice passes beside the middle of this body", "none needed")
-        for site in sorted(aside, key=Level)
+        _reject(study, f"{place}/{site}/vertebra", reason, "none needed")
+        for sites, reason in ((aside, _BESIDE), (looked.strays, _ASTRAY))
+        for site in sorted(sites, key=Level)
     ]
     seen = [body for body in seen if body.site not in aside]
     for body in seen:
@@ -118,9 +139,12 @@ def find(
 
 
 def in_order(seen: Sequence[Body]) -> bool:
-    """Return whether bodies sorted from the head down have levels in cranio-caudal order."""
-    levels = [Level(body.site) for body in seen]
-    return all(upper < lower for upper, lower in pairwise(levels))
+    """Return whether each body, in the order of levels, lies below the last, or beside it rather than above.
+
+    In severe kyphosis the spine runs almost level, and rises a little before it descends.
+    """
+    steps = [(lower.row - upper.row, abs(lower.column - upper.column)) for upper, lower in pairwise(seen)]
+    return all(down > 0 or -down < aside for down, aside in steps)
 
 
 def _height_losses(

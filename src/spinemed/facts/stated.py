@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar, get_args
 
@@ -46,10 +46,20 @@ def stated_rejects(study: Study) -> tuple[Reject, ...]:
 def hidden_by(rejects: Iterable[Reject]) -> frozenset[Hidden]:
     """Return what rejects hold back of a series, from their ids `study/series/site/pathology/side`.
 
+    The grade stands in the reason, behind the pathology and before the colon, as in "L4-L5 slip 2: why".
     Rejects of whole series or sites name no pathology and hide none.
     """
-    parts = [reject.id.split("/") for reject in rejects]
-    return frozenset(Hidden(*one[1:5]) for one in parts if len(one) > 3 and one[3] in get_args(Pathology))
+    parts = [(reject.id.split("/"), reject.reason.split(":")[0].split()) for reject in rejects]
+    return frozenset(
+        Hidden(one[1], one[2], one[3], "".join(one[4:5]), _behind(one[3], said))
+        for one, said in parts
+        if len(one) > 3 and one[3] in get_args(Pathology)
+    )
+
+
+def _behind(pathology: str, said: Sequence[str]) -> str:
+    """Return the word that follows a pathology, "" where there is none."""
+    return said[said.index(pathology) + 1] if pathology in said[:-1] else ""
 
 
 def _lines(file: Path, kind: type[_Line]) -> tuple[_Line, ...]:

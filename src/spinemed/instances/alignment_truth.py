@@ -20,6 +20,18 @@ _AT_LIMIT_MM: Final = 2.0
 """An apex is told from the vertebra across the limit of its region by lying this much further out."""
 
 
+def slip_grade(premise: Premise, key: str) -> bool | None:
+    """Return whether the slip of the marked segment has the Meyerding grade `key`, off its cuts.
+
+    Meyerding grades forward slips: not stated for a retrolisthesis.
+    """
+    stated = premise.stated("slip", premise.site)
+    if any(one.detail == "retrolisthesis" or (one.present and (one.value or 0.0) < 0) for one in stated):
+        return None
+    grades = {one.grade or "0" for one in stated}
+    return key in grades if len(grades) == 1 and all(is_clear(one) for one in stated) else None
+
+
 def pars(premise: Premise, key: str) -> bool | None:
     """Return whether the marked vertebra has a pars defect, a clear slip, both or none."""
     segment = f"{premise.site}-{next_below(premise.site)}"

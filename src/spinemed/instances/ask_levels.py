@@ -30,6 +30,7 @@ from spinemed.instances.shots import (
 )
 from spinemed.instances.windows import Window, draw_window, windows_open
 from spinemed.instances.wordings import Anchor
+from spinemed.levels import Level
 from spinemed.records import Finding, Kind
 
 VIEWS: Final = ("CT sagittal", "T1 sagittal", "T2 sagittal", "STIR sagittal", "XR lateral", "XR frontal")
@@ -43,6 +44,9 @@ OFF_SHARE: Final = 0.25
 _CLEAR_OF_FILMS: Final = 0.25
 """Endplates of frontal films lean: a whole vertebra keeps this share of a body's height from the edge."""
 _SACRUM: Final = "S1"
+_FRONTAL: Final = "XR frontal"
+_HIGHEST_ON_FRONTAL: Final = Level.T7
+"""Above it a round back projects the pedicles of frontal films a level higher: no ring marks a body there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +78,24 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
         return None
     cut = slice_of(series, whole[0].evidence.plane, usual_slice(whole))
     bodies = [one for one in bodies if is_shown(series, one, cut.index)]
-    chain = chain_of(bodies, cut.spacing_mm) or chain_beside_cut(bodies, cut.spacing_mm, cut.grey.shape[0])
+    unseen = [one.site for one in case.known.hidden("vertebra") if one.series == series.series.uid]
+    chain = chain_of(bodies, cut.spacing_mm, unseen) or chain_beside_cut(
+        bodies, cut.spacing_mm, cut.grey.shape[0]
+    )
     if chain is None:
         return None
     if chain.sacrum is not None and case.known.variant:
         chain = replace(chain, sacrum=None)
-    if view == "XR frontal":
+    if view == _FRONTAL:
         chain = replace(chain, clear_mm=_CLEAR_OF_FILMS * max(span.height for span in chain.spans))
-    return Strip(series, cut, chain, anchor_groups(chain, cut.size_mm[0]))
+    groups = anchor_groups(chain, cut.size_mm[0])
+    marked = {place: anchor for place, anchor in groups.items() if _is_told_apart(chain.sites[place], view)}
+    return Strip(series, cut, chain, marked) if marked else None
+
+
+def _is_told_apart(site: str, view: str) -> bool:
+    """Return whether a view shows which body a ring on a vertebra marks."""
+    return view != _FRONTAL or Level(site) >= _HIGHEST_ON_FRONTAL
 
 
 def is_shown(series: CaseSeries, body: Finding, index: int, share: float = OFF_SHARE) -> bool:
@@ -316,7 +330,8 @@ def _if_told(
 ) -> Draft | None:
     site = strip.chain.sites[index]
     near = [one for one in strip.chain.sites if one != "C2"]
-    if window is None or len(near) < OPTIONS or site not in near:
+    apart = _is_told_apart(site, view_of(strip.series.series))
+    if window is None or len(near) < OPTIONS or site not in near or not apart:
         return None
     shown = outline(strip.series, strip.cut, frame_of(window).within(strip.cut), place_of(strip.series, site))
     offered = (*option_set(near, site, rng), "cannot_tell")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -111,12 +111,16 @@ def countable(findings: Iterable[Finding], view: str) -> list[Finding]:
     return [one for one in findings if not (one.site == _FIRST and view.startswith("STIR"))]
 
 
-def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Chain | None:
+def chain_of(
+    findings: Sequence[Finding], spacing_mm: tuple[float, float], unseen: Collection[str] = ()
+) -> Chain | None:
     """Return the chain that `vertebra` findings of one slice form, None where fewer than two follow.
 
     `spacing_mm` is (row, column). Levels must follow each other in the numbering 7-12-5-5: a T13, an L6
     or a missing label ends a run, and so does a sliver. The run that ends at L5 above the sacrum wins, then
-    the one that begins at C2, then the longest.
+    the one that begins at C2, then the longest. At an end where the next level is missing though one farther
+    on is seen, or where it is one of `unseen` (labelled, but not stated), the picture may show a vertebra
+    that nothing is known of: the run is one shorter there, and what it lost bounds the windows.
     """
     seen = _without_slivers({one.site: one for one in findings if one.pathology == "vertebra"})
     ordered = sorted((site for site in seen if site != SACRUM), key=Level)
@@ -126,6 +130,7 @@ def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Ch
     on_sacrum = SACRUM in seen and ordered[-1] == _LAST
     from_c2 = next((run for run in runs if run[0] == _FIRST), None)
     run = runs[-1] if on_sacrum else from_c2 or max(runs, key=len)
+    run = _known_at_ends(run, {one.site for one in findings if _is_body(one)}, unseen)
     if len(run) < 2:
         return None
     spans = tuple(_span(seen[site], spacing_mm) for site in run)
@@ -134,6 +139,23 @@ def chain_of(findings: Sequence[Finding], spacing_mm: tuple[float, float]) -> Ch
     over = [span.bottom for span in others if span.site != "C1" and Level(span.site) < Level(run[0])]
     under = [span.top for span in others if Level(span.site) > Level(run[-1])]
     return Chain(spans, sacrum, ceiling=max(over, default=None), floor=min(under, default=None))
+
+
+def _known_at_ends(run: list[str], bodies: Collection[str], unseen: Collection[str]) -> list[str]:
+    """Return a run without its ends behind which a vertebra may lie that is not stated."""
+    around = {*bodies, *unseen} - {"C1"}
+    upper = max((site for site in around if Level(site) < Level(run[0])), key=Level, default=None)
+    lower = min((site for site in around if Level(site) > Level(run[-1])), key=Level, default=None)
+    first = upper is not None and (upper in unseen or not _follow(upper, run[0]))
+    last = lower is not None and (lower in unseen or not _follow(run[-1], lower))
+    return run[int(first) : len(run) - int(last)]
+
+
+def _follow(upper: str, lower: str) -> bool:
+    """Return whether no vertebra lies between: a T13 or an L6 is next to both sides, S1 may be to L4."""
+    if (upper, lower) == ("L4", SACRUM):
+        return True
+    return upper in _NOT_ASKED or lower in _NOT_ASKED or below(Level(upper)) == Level(lower)
 
 
 def _is_body(finding: Finding) -> bool:

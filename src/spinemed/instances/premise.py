@@ -15,6 +15,8 @@ from spinemed.records import Finding, Kind, Pathology, Picture, Plane, Series
 POSTURE_BOUND: Final[tuple[Pathology, ...]] = ("slip", "scoliosis", "thoracic_kyphosis", "lumbar_lordosis")
 """What changes with posture: only findings of the shown series count."""
 _TURNED: Final = "turned "
+_BEYOND: Final = 0.7
+"""A body's middle lies so many heights beyond the endplate of its neighbour: half a body and a disc."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,29 @@ def sites_in_view(premise: Premise, shown: Shown) -> tuple[str, ...]:
     ]
     pairs = [f"{upper}-{lower}" for upper, lower in pairwise(seen) if are_neighbours(upper, lower)]
     return (*seen, *pairs)
+
+
+def may_show_unseen(premise: Premise, shown: Shown) -> bool:
+    """Return whether a body of the mask that is not stated may lie wholly in the window.
+
+    Its middle is taken to lie half-way between the nearest stated bodies above and below, or half a body and
+    a disc beyond the last one.
+    """
+    bodies = premise.bodies(shown)
+    unseen = {one.site for one in premise.facts.hidden("vertebra") if one.series == shown.series.uid}
+    return any(
+        shown.top < _middle_row(site, bodies) < shown.bottom for site in unseen - {*bodies, "C1"} if bodies
+    )
+
+
+def _middle_row(site: str, bodies: Mapping[str, Finding]) -> float:
+    upper = [one.evidence.box for level, one in bodies.items() if Level(level) < Level(site)]
+    lower = [one.evidence.box for level, one in bodies.items() if Level(level) > Level(site)]
+    if upper and lower:
+        return (upper[-1].bottom + lower[0].top) / 2
+    if upper:
+        return upper[-1].bottom + _BEYOND * (upper[-1].bottom - upper[-1].top)
+    return lower[0].top - _BEYOND * (lower[0].bottom - lower[0].top)
 
 
 def view_of(series: Series) -> str:

@@ -10,6 +10,7 @@ from spinemed.instances.premise import (
     Known,
     Premise,
     Shown,
+    may_show_unseen,
     segment_in_ring,
     sites_in_view,
     vertebra_in_ring,
@@ -37,8 +38,8 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "transitional": truth.transitional,
     "disc_degeneration": truth.graded("disc_degeneration"),
     "herniation_type": truth.disc_finding,
-    "herniation_side": truth.graded("herniation", truth.herniation_side),
-    "herniation_zone": truth.graded("herniation", truth.herniation_zone),
+    "herniation_side": truth.herniated(truth.herniation_side),
+    "herniation_zone": truth.herniated(truth.herniation_zone),
     "canal_stenosis": truth.graded("canal_stenosis"),
     "recess_side": truth.recess_side,
     "foraminal_grade": truth.foraminal_grade,
@@ -46,7 +47,7 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "bridging": truth.segment_finding,
     "implant_levels": truth.implant_levels,
     "height_loss": truth.height_loss,
-    "slip_grade": truth.slip_grade,
+    "slip_grade": alignment_truth.slip_grade,
     "pars": alignment_truth.pars,
     "unstable_slip": alignment_truth.unstable_slip,
     "scoliosis_side": alignment_truth.scoliosis_side,
@@ -97,6 +98,9 @@ _CLOUDING: Final[Mapping[Kind, tuple[Pathology, ...]]] = {
 }
 """Kind -> what looks alike, or alters what is graded, at the site itself or at one that borders on it."""
 
+_OF_WHOLE_BODIES: Final = ("levels_in_view", "count_in_view")
+"""Kinds whose answer is which bodies are whole, or how many."""
+
 _RING_ON_FINDING: Final = ("foraminal_grade", "ring_side")
 """Kinds whose ring lies on no body or disc."""
 
@@ -104,10 +108,11 @@ _RING_ON_FINDING: Final = ("foraminal_grade", "ring_side")
 def verdicts(premise: Premise, keys: Sequence[str]) -> dict[str, bool | None]:
     """Return for each answer whether it holds; None where the findings do not say.
 
-    All are None where a ring marks another site than the premise says, or where something that is held
-    back, another disease, or another level with the same one could be taken for an answer.
+    All are None where a ring marks another site than the premise says, where a vertebra that is not stated
+    may be counted or be the highest or lowest whole one, or where something that is held back, another
+    disease, or another level with the same one could be taken for an answer.
     """
-    if not ring_fits(premise) or is_clouded(premise) or has_rival(premise):
+    if not ring_fits(premise) or is_clouded(premise) or has_rival(premise) or is_miscounted(premise):
         return dict.fromkeys(keys)
     holds = TRUTHS[premise.kind]
     judged = {key: holds(premise, key) for key in keys if not _is_rest(premise.kind, key)}
@@ -144,10 +149,20 @@ def is_clouded(premise: Premise) -> bool:
         sites = [site for shown in premise.shown for site in sites_in_view(premise, shown)]
         return any(premise.is_hidden(pathology, sites) for pathology in facts)
     if not premise.site:
-        return premise.kind != "which_seen" and any(premise.is_hidden(pathology) for pathology in facts)
+        return premise.kind != "which_seen" and any(
+            premise.is_hidden(pathology) for pathology in facts if pathology != "vertebra"
+        )
     if any(premise.is_hidden(pathology, (premise.site,)) for pathology in facts):
         return True
     return any(_is_beside(premise, pathology) for pathology in _CLOUDING.get(premise.kind, ()))
+
+
+def is_miscounted(premise: Premise) -> bool:
+    """Return whether whole bodies are told or counted, and one may be in view that is not stated."""
+    told = premise.fields.get("numbering", "").startswith("reference")
+    return (told or premise.kind in _OF_WHOLE_BODIES) and any(
+        may_show_unseen(premise, shown) for shown in premise.shown
+    )
 
 
 def _is_beside(premise: Premise, pathology: Pathology) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinemed.facts.case import CaseFacts
+from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
@@ -63,17 +63,23 @@ def ask(
     findings: Sequence[Finding],
     asking: Asking,
     read: CaseSeries | None = None,
+    hidden: Collection[Hidden] = (),
 ) -> Iterator[Picture | Instance | Reject]:
     """Yield pictures, each followed by its instances, and Rejects for what cannot be asked.
 
     All is drawn by generators seeded from `asking.seed` and the series' uid. Every vertebra of the series
     is marked at most once, so that each is the right answer equally often and options can be drawn
     without a hint. `read` is the series itself where its slices are asked for again: they are cut once.
+    `hidden` are bodies of its mask that are not stated.
     """
     spacing_mm = volume.spacing_mm[:2]
     index = findings[0].evidence.slice_index
     findings = countable(findings, view_of(series))
-    chain = chain_of(findings, spacing_mm) or chain_beside_cut(findings, spacing_mm, volume.array.shape[0])
+    held_back = frozenset(one for one in hidden if one.series == series.uid)
+    unseen = [one.site for one in held_back if one.pathology == "vertebra"]
+    chain = chain_of(findings, spacing_mm, unseen) or chain_beside_cut(
+        findings, spacing_mm, volume.array.shape[0]
+    )
     if chain is None:
         reason = "the slice shows neither two whole vertebrae in a row nor one beside a clearly cut one"
         yield _reject(study, series, "", reason, "give a series that shows more of the spine")
@@ -82,7 +88,7 @@ def ask(
         grey = slice_of(read, "sagittal", index).grey
     else:
         grey = to_uint8(sagittal(volume.array, index), series.modality)
-    case = Case(study, (), CaseFacts(study, tuple(findings)), asking, STEP)
+    case = Case(study, (), CaseFacts(study, tuple(findings), held_back), asking, STEP)
     scene = Scene(case, series, grey, spacing_mm, chain)
     if len(chain.spans) > 1:  # one vertebra is no range
         yield from _in_view(scene, asking)

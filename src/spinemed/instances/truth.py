@@ -211,6 +211,17 @@ def herniation_side(finding: Finding) -> str:
     return finding.side if finding.side in ("left", "right") else "central"
 
 
+def herniated(key_of: Callable[[Finding], str]) -> Truth:
+    """Return the truth of a herniation's side or zone; "none" holds between open foramina alone."""
+
+    def holds(premise: Premise, key: str) -> bool | None:
+        narrow = any(_foramen_may_be_narrow(premise, side) for side in ("left", "right"))
+        hidden = narrow and not premise.present("herniation", premise.site)
+        return None if hidden else graded("herniation", key_of)(premise, key)
+
+    return holds
+
+
 def recess_side(premise: Premise, key: str) -> bool | None:
     """Return whether the recesses of the marked disc are narrow on the sides that `key` names.
 
@@ -321,11 +332,6 @@ def height_loss(premise: Premise, key: str) -> bool | None:
     if is_mr and premise.present("screws", premise.site):
         return None
     return graded("height_loss")(premise, key)
-
-
-def slip_grade(premise: Premise, key: str) -> bool | None:
-    """Return whether the slip of the marked segment has the Meyerding grade `key`, off its cuts."""
-    return graded("slip", lambda finding: finding.grade or "0")(premise, key)
 
 
 def vertebra_finding(premise: Premise, key: str) -> bool | None:

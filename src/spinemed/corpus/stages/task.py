@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from spinemed.errors import SourceError
 from spinemed.facts import find
-from spinemed.facts.stated import stated_findings, stated_rejects
+from spinemed.facts.stated import hidden_by, stated_findings, stated_rejects
 from spinemed.imaging.radiograph import Radiograph, read_radiograph
 from spinemed.imaging.slices import sagittal
 from spinemed.imaging.volume import Volume, read_mask, read_volume
@@ -179,7 +179,8 @@ def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking, variant: bool)
         measured = [finding for finding in measured if finding.site != SACRUM]
     if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
-    _take(rows, ask(rows.study, one.series, one.volume, measured, asking, one))
+    hidden = [body for body in hidden_by(rows.rejects) if body.pathology in FROM_MASKS]
+    _take(rows, ask(rows.study, one.series, one.volume, measured, asking, one, hidden))
 
 
 def _ask_case(rows: StudyRows, read: Sequence[CaseSeries], asking: Asking) -> None:

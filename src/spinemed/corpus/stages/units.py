@@ -26,9 +26,10 @@ class Unit(Record):
     seed: int | None = None
 
     @property
-    def place(self) -> tuple[str, str, str, str]:
-        """Return what units are sorted by: source, hash of the patient, patient, study."""
-        return self.source, group_of(self.patient), self.patient, self.study.id if self.study else ""
+    def place(self) -> tuple[bool, str, str, str, str]:
+        """Return what units are sorted by: pictures first, source, hash of the patient, patient, study."""
+        study = self.study.id if self.study else ""
+        return self.source == CASEBOOK, self.source, group_of(self.patient), self.patient, study
 
 
 class Task(NamedTuple):
@@ -66,7 +67,7 @@ def tasks_of(units: Iterable[Unit], buckets: int) -> list[Task]:
     for one, other in pairwise(placed):
         if one.place == other.place:
             raise SourceError(
-                f"{one.source}: study {one.place[3] or one.patient} of patient {one.patient} comes twice; "
+                f"{one.source}: study {one.place[-1] or one.patient} of patient {one.patient} comes twice; "
                 "give each study in one folder only"
             )
     tasks = []

@@ -26,6 +26,11 @@ CITATIONS: Final = MappingProxyType(
             "Kepler CK, et al. The Thoracolumbar AOSpine Injury Score. Global Spine J 2016;6:329-334. "
             "doi:10.1055/s-0035-1563610, PMC4868575"
         ),
+        "aospine_thoracolumbar_2013": (
+            "Vaccaro AR, et al. AOSpine thoracolumbar spine injury classification system: fracture "
+            "description, neurological status, and key modifiers. Spine 2013;38:2028-2037. "
+            "doi:10.1097/BRS.0b013e3182a8a381"
+        ),
         "burst_fixation": (
             "Short segment fixation in dorsolumbar spine injuries, a narrative review, PMC7452221 (one level "
             "above and one below); intermediate and long segment instrumentation, PMC3990854 (two and two)"
@@ -61,6 +66,10 @@ CITATIONS: Final = MappingProxyType(
             "native vertebral osteomyelitis in adults. Clin Infect Dis 2015;61:e26-e46. "
             "doi:10.1093/cid/civ482"
         ),
+        "lee_2010": (
+            "Lee S, et al. A practical MRI grading system for lumbar foraminal stenosis. AJR Am J Roentgenol "
+            "2010;194:1095-1098. doi:10.2214/AJR.09.2772"
+        ),
         "lenke_2001": (
             "Lenke LG, et al. Adolescent idiopathic scoliosis: a new classification to determine extent of "
             "spinal arthrodesis. J Bone Joint Surg Am 2001;83:1169-1181. PMID 11507125"
@@ -71,6 +80,10 @@ CITATIONS: Final = MappingProxyType(
         "meyerding_1932": (
             "Meyerding HW. Spondylolisthesis. Surg Gynecol Obstet 1932;54:371-377. "
             "https://radiopaedia.org/articles/meyerding-classification-of-spondylolisthesis"
+        ),
+        "modic_1988": (
+            "Modic MT, et al. Degenerative disk disease: assessment of changes in vertebral body marrow with "
+            "MR imaging. Radiology 1988;166:193-199. doi:10.1148/radiology.166.1.3336678"
         ),
         "msu_2010": (
             "Mysliwiec LW, et al. MSU classification for herniated lumbar discs on MRI. Eur Spine J "
@@ -86,7 +99,13 @@ CITATIONS: Final = MappingProxyType(
         ),
         "noms_2006": (
             "Bilsky M, Smith M. Surgical approach to epidural spinal cord compression. Hematol Oncol Clin "
-            "North Am 2006;20:1307-1317. doi:10.1016/j.hoc.2006.09.009"
+            "North Am 2006;20:1307-1317. doi:10.1016/j.hoc.2006.09.009; Laufer I, et al. The NOMS framework: "
+            "approach to the treatment of spinal metastatic tumors. Oncologist 2013;18:744-751. "
+            "doi:10.1634/theoncologist.2012-0293"
+        ),
+        "pfirrmann_2001": (
+            "Pfirrmann CW, et al. Magnetic resonance classification of lumbar intervertebral disc "
+            "degeneration. Spine 2001;26:1873-1878. doi:10.1097/00007632-200109010-00011"
         ),
         "red_flags_2020": (
             "Finucane LM, et al. International framework for red flags for potential serious spinal "

@@ -184,9 +184,10 @@ def noms(
     """Return the plan that NOMS suggests: local control by N and O, stabilisation by M, if S allows.
 
     Radiosensitive tumours get conventional radiotherapy whatever the compression; resistant ones
-    radiosurgery, after decompression where the compression is high grade. Grade 1c of a resistant tumour is
-    not keyed. A patient who tolerates no surgery but would need it is a ValueError: what comes instead was
-    not checked against the primary source. Source: Bilsky 2006, abstract.
+    radiosurgery, after decompression where the compression is high grade. That surgery often needs a fixation
+    also where the spine was stable (Laufer 2013), so no item tells the two apart by `stabilise`. Grade 1c of
+    a resistant tumour is not keyed. A patient who tolerates no surgery but would need it is a ValueError:
+    what comes instead was not checked against the primary source. Source: Bilsky 2006, abstract.
 
     >>> noms("3", radiosensitive=True, mechanically_unstable=False).local_control
     'conventional_radiotherapy'

@@ -12,7 +12,7 @@ from spinemed.instances.clinic.describe import fields_of, has_four_lumbar, verte
 from spinemed.instances.clinic.further import SURGICAL, Need, further_needs, moving_slips
 from spinemed.instances.clinic.history import Clinical, history, unfit
 from spinemed.instances.clinic.limits import implant_sites, restrained, withheld
-from spinemed.instances.clinic.pictures import pictured, uncounted, with_shown
+from spinemed.instances.clinic.pictures import axial_sites, pictured, uncounted, with_shown
 from spinemed.instances.clinic.plan import NoPlan, Plan, imaged, is_blocked, opened, plan_of
 from spinemed.instances.clinic.problem import BENIGN, Lead, Part, Problem, is_pressing, problem_of
 from spinemed.instances.clinic.series_names import modalities
@@ -115,7 +115,7 @@ class Case:
             "curve": plan.detail,
             "range": style.span(seen, has_four_lumbar(self.facts.findings)),
             "several": several(problem.sites),
-            "modalities": modalities(self.facts, self.language),
+            "modalities": modalities(self.facts, style, axial_sites(self.facts, problem)),
         }
 
 
@@ -126,7 +126,7 @@ def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
         return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
     key = f"{facts.study.id}:{key}"
     problem = problem_of(facts)
-    against = unfit(facts, problem) or withheld(facts, problem) or _rival(problem) or _slip_alone(problem)
+    against = unfit(facts, problem) or withheld(facts, problem) or _rival(problem) or _alone(problem)
     against = against or uncounted(facts, problem)
     if against:
         return rejected(facts, key, f"{problem.lead}: {against}", "none needed")
@@ -274,8 +274,10 @@ def _rival(problem: Problem) -> str:
     return ""
 
 
-def _slip_alone(problem: Problem) -> str:
-    """Return that a slip above the lumbar spine is all there is, for which no history is written."""
+def _alone(problem: Problem) -> str:
+    """Return that all there is, is a slip above the lumbar spine or an osteophyte: neither leads a text."""
     led = problem.finding
-    alone = problem.lead == "degeneration" and led is not None and led.pathology == "slip"
-    return "no history is written for a slip above the lumbar spine" if alone else ""
+    if problem.lead != "degeneration" or led is None or led.pathology not in ("slip", "osteophyte"):
+        return ""
+    above = "a slip above the lumbar spine"
+    return f"no history is written for {above if led.pathology == 'slip' else 'osteophytes alone'}"

@@ -62,7 +62,12 @@ _OPEN: Final = ("open.surgeon", "old_fracture.opened")
 """Acts under which a patient trains while a surgeon has still to judge something."""
 FRAIL_AGE: Final = 80
 """From this age fitness and frailty are weighed before an operation."""
+_MILD: Final = frozenset({("recess_stenosis", "mild"), ("foraminal_stenosis", "1")})
 _UNSPECIFIC: Final = ("degeneration", "transitional", "old_fracture")
+_HARMLESS: Final = ("normal", "degeneration")
+"""Leads whose history has no red flag and whose findings give no reason for images at once."""
+_SETTLED_WEEKS: Final = 6
+"""Within so many weeks harmless pain is expected to settle."""
 _WIDE: Final = ("injury", "fragility", "metastasis", "discitis", "old_fracture", "kyphosis")
 """Leads for which what is normal is told of the whole spine; for others, of the region of the complaint."""
 _MORE: Final = {
@@ -113,7 +118,7 @@ def explanation(case: Case) -> str:
     if clinical.bladder:
         return case.say("explain.cauda_equina")
     if problem.root:
-        return case.say("explain.root")
+        return case.say("explain.root_mild" if is_irritated(case) else "explain.root")
     if clinical.symptoms == "none":
         return case.say("explain.painless")
     if problem.lead in _UNSPECIFIC:
@@ -122,6 +127,22 @@ def explanation(case: Case) -> str:
         return case.say("explain.curve_adult" if clinical.risser is None else "explain.curve")
     near = [site for site in problem.sites if part_of(site) == problem.part]
     return case.say(f"explain.{_EXPLAINED.get(problem.lead, 'site')}", level=case.style.sites(near))
+
+
+def is_irritated(case: Case) -> bool:
+    """Return whether the root has only mildly little room and no muscle is weak: it may be irritated then.
+
+    Mild is so called in the recess, and grade 1 of Lee's in the foramen.
+    """
+    problem = case.problem
+    narrow = {
+        (one.pathology, one.grade)
+        for one in problem.found
+        if one.site == problem.site
+        and one.pathology in ("recess_stenosis", "foraminal_stenosis")
+        and one.side in (problem.side, "both")
+    }
+    return bool(narrow) and narrow <= _MILD and case.clinical.motor == "none"
 
 
 def _unspecific(case: Case) -> str:
@@ -201,9 +222,17 @@ def cautions(case: Case) -> list[tuple[str, tuple[str, ...]]]:
         ("cord_first", (*_at_cord(case),), plan.stance == "offer" and bool(_at_cord(case))),
         ("variant", (), variant and plan.operates and problem.part != "neck"),
         ("frail", (), plan.operates and case.clinical.age >= FRAIL_AGE),
-        ("whole_part" + not_shown(case), (), bool(not_shown(case))),
+        ("whole_part" + _when_shown(case), (), bool(not_shown(case))),
     )
     return [(name, sites) for name, sites, holds in rules if holds]
+
+
+def _when_shown(case: Case) -> str:
+    """Return what images the region needs, as `not_shown`; of harmless pain, when: if it does not settle."""
+    missing = not_shown(case)
+    if missing != "_any" or case.problem.lead not in _HARMLESS or case.clinical.symptoms == "none":
+        return missing
+    return "_lasting" if case.clinical.weeks >= _SETTLED_WEEKS else "_later"
 
 
 def uncleared(case: Case) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from spinemed.instances.clinic.problem import Part, is_abnormal, part_of
-from spinemed.instances.clinic.wording import Style, say, several, term
+from spinemed.instances.clinic.wording import Style, runs_of, say, several, term
 from spinemed.levels import Level, Site
 from spinemed.records import Finding, Pathology
 
@@ -26,6 +26,8 @@ _NORMAL_ORDER: Final[tuple[Pathology, ...]] = (
 )  # fmt: skip
 _WHOLE: Final = ("fracture", "height_loss")
 """What is denied only in vertebrae that are seen whole."""
+_SCATTERED: Final = ("osteophyte", "bridging")
+"""What slices beside a curved spine show at single levels: a dialogue denies it of a whole run alone."""
 _CURVES: Final = ("thoracic_kyphosis", "lumbar_lordosis")
 
 
@@ -177,6 +179,7 @@ def normal_sentences(
     """
     sentences: list[str] = []
     altered, whole = _altered(every), vertebrae_seen(findings)
+    curved = any(one.pathology == "scoliosis" and one.present for one in every)
     told: dict[Pathology, list[str]] = {}
     for pathology in _NORMAL_ORDER:
         sites = [
@@ -186,6 +189,8 @@ def normal_sentences(
         if pathology in _WHOLE:
             sites = [site for site in sites if site in whole]
         if near is not None and not _is_worth_denying(sites, near):
+            continue
+        if near is not None and curved and pathology in _SCATTERED and not _is_one_run(sites):
             continue
         # Two lists of vertebrae that differ puzzle: the loss of height is denied with the fracture.
         if sites and not (pathology == "height_loss" and told.get("fracture", sites) != sites):
@@ -211,6 +216,11 @@ def _is_worth_denying(sites: Sequence[str], near: Sequence[Level]) -> bool:
     levels = [Level(level) for site in sites for level in site.split("-")]
     beside = any(abs(level.order - other.order) <= 1 for level in levels for other in near)
     return len(sites) > 1 and (beside or not near)
+
+
+def _is_one_run(sites: Sequence[str]) -> bool:
+    """Return whether at least three sites follow each other, with none beside them."""
+    return len(sites) > 2 and len(runs_of(sites)) == 1
 
 
 def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:

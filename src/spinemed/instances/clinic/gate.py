@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
@@ -104,6 +105,10 @@ def clauses(text: str) -> Iterator[Clause]:
         )
 
 
+_AXIAL: Final = re.compile("axial|轴位")
+"""The request names the levels that axial pictures run through."""
+
+
 class Support:
     """What the facts of one case allow a clause to state."""
 
@@ -123,6 +128,8 @@ class Support:
         self.meant = {*draft.problem.sites, *implants, *_span(implant_sites(facts)), *moving_slips(facts)}
         self.meant |= {site for need in needs for site in need.sites}
         self.meant |= {*other_narrow_levels(draft.problem)}
+        axial = [one for one in facts.findings if one.evidence.plane == "axial"]
+        self.through = {one.site for one in axial if one.id in draft.pictures}
         self.roots: dict[str, set[tuple[str, str]]] = {}
         for one in self.ill:
             if root_hit(one):
@@ -146,6 +153,8 @@ class Support:
         for one in clause.sites:
             if one.site not in self.seen | self.meant and not self._in_curve(one.site):
                 return f"{one.site} has no finding"
+            if one.site in self.through and _AXIAL.search(clause.text):
+                continue
             if one.site not in self.meant and not (counted and "-" not in one.site):
                 return f"{one.site} is named, but the plan and the complaint are about {sorted(self.meant)}"
         return ""

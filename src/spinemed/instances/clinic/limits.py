@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from spinemed.facts.case import CaseFacts, Hidden
@@ -10,7 +10,7 @@ from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.problem import BENIGN, Lead, Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.remembered import remembered
 from spinemed.levels import Level
-from spinemed.records import Finding, Pathology
+from spinemed.records import Finding, Pathology, Series
 
 _DANGERS: Final[tuple[Pathology, ...]] = (
     "spondylodiscitis",
@@ -25,8 +25,13 @@ _KEPT: Final[tuple[Pathology, ...]] = (
     "vertebra", "vertebra_in_part", "thoracic_kyphosis", "lumbar_lordosis", "scoliosis",
 )  # fmt: skip
 """What metal at one level does not spoil."""
-_IN_FIELD: Final[tuple[Pathology, ...]] = ("fracture", "metastasis", "spondylodiscitis", "cord_signal")
+_IN_FIELD: Final[tuple[Pathology, ...]] = (
+    "fracture", "metastasis", "spondylodiscitis", "cord_signal", "slip",
+)  # fmt: skip
 """What no text leaves out where a shown series holds its vertebra, be it cut by the picture's edge."""
+_ABSENT: Final = ("none", "0")
+"""Grades of what is held back because it may be there, although it is not."""
+_SLIGHT: Final = (*_ABSENT, "mild")
 _CAUSES: Final[tuple[Pathology, ...]] = ("spondylodiscitis", "metastasis")
 """What would change the diagnosis of any finding at its own site."""
 _OF_CANAL: Final[tuple[Lead, ...]] = (
@@ -35,10 +40,10 @@ _OF_CANAL: Final[tuple[Lead, ...]] = (
 """Leads whose plan turns on how much room the canal has at their own level."""
 
 
-def hidden_sites(facts: CaseFacts, pathology: Pathology) -> set[str]:
-    """Return the sites where a pathology is held back by a series and stated by none."""
+def hidden_sites(facts: CaseFacts, pathology: Pathology, but: Collection[str] = ()) -> set[str]:
+    """Return the sites where a pathology is held back, in a grade not among `but`, and not stated."""
     stated = {one.site for one in facts.findings if one.pathology == pathology and is_abnormal(one)}
-    return {one.site for one in facts.hidden if one.pathology == pathology} - stated
+    return {one.site for one in facts.hidden if one.pathology == pathology and one.grade not in but} - stated
 
 
 @remembered
@@ -135,7 +140,7 @@ def of_series(facts: CaseFacts, uids: set[str]) -> CaseFacts:
     """Return the facts of some series; what the others state as abnormal counts as hidden."""
     kept = tuple(one for one in facts.findings if one.evidence.series in uids)
     lost = {
-        Hidden(one.evidence.series, one.site, one.pathology, one.side or "")
+        Hidden(one.evidence.series, one.site, one.pathology, one.side or "", one.grade)
         for one in facts.findings
         if one.evidence.series not in uids and is_abnormal(one)
     }
@@ -153,7 +158,7 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
         if there:
             return f"{name} is there at {min(there)}, but the shown series do not show it"
     for name in _IN_FIELD:
-        cut = {site for site in hidden_sites(facts, name) if _is_in_field(facts, site)}
+        cut = {site for site in hidden_sites(facts, name, _ABSENT) if _is_in_field(facts, site, name)}
         if cut:
             return f"{name} is there at {min(cut)}, whose vertebra is in view, but no shown series tells it"
     return (
@@ -164,15 +169,25 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
     )
 
 
-def _is_in_field(facts: CaseFacts, site: str) -> bool:
-    """Return whether CT or MRI holds a vertebra of a site, whole or in part."""
-    volumes = {series.uid for series in facts.study.series if series.modality in ("CT", "MR")}
+def _is_in_field(facts: CaseFacts, site: str, pathology: Pathology) -> bool:
+    """Return whether a series that could show a pathology holds a vertebra of its site, whole or in part.
+
+    CT and MRI can; a slip is seen from the side, on films too, where both of its vertebrae are, and the room
+    of the canal on MRI alone.
+    """
+    could = {series.uid for series in facts.study.series if _could_show(series, pathology)}
     held = {
         one.site
         for one in facts.findings
-        if one.pathology in ("vertebra", "vertebra_in_part") and one.evidence.series in volumes
+        if one.pathology in ("vertebra", "vertebra_in_part") and one.evidence.series in could
     }
-    return not held.isdisjoint(site.split("-"))
+    return held.issuperset(site.split("-")) if pathology == "slip" else not held.isdisjoint(site.split("-"))
+
+
+def _could_show(series: Series, pathology: Pathology) -> bool:
+    if pathology == "slip":
+        return "LAT" in series.view if series.modality == "XR" else series.plane != "axial"
+    return series.modality in (("MR",) if pathology == "canal_stenosis" else ("CT", "MR"))
 
 
 def _cut_implants(facts: CaseFacts) -> str:
@@ -187,11 +202,17 @@ def _cut_implants(facts: CaseFacts) -> str:
 
 
 def _narrow_unsaid(facts: CaseFacts, problem: Problem) -> str:
-    """Return that the canal is narrow where it decides, but no series states how much."""
+    """Return that the canal is narrow where it decides, but no series states how much.
+
+    With a harmless lead a canal that is more than mildly narrow decides wherever it is in view.
+    """
     decisive = {one.site for one in problem.found if one.pathology == "cord_signal"}
     if problem.lead in _OF_CANAL:
         decisive |= {problem.site}
     unsaid = decisive & hidden_sites(facts, "canal_stenosis")
+    if problem.lead in BENIGN:
+        more = hidden_sites(facts, "canal_stenosis", _SLIGHT)
+        unsaid |= {site for site in more if _is_in_field(facts, site, "canal_stenosis")}
     return f"canal_stenosis is there at {min(unsaid)}, but the shown series do not grade it" if unsaid else ""
 
 

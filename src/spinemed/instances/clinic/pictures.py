@@ -88,6 +88,15 @@ def told_in(seen: Sequence[Finding], shown: Sequence[Finding]) -> list[Finding]:
     return [one for one in ill if one.id in pictured_ids or _statement(one) not in told]
 
 
+def axial_sites(facts: CaseFacts, problem: Problem) -> dict[str, tuple[str, ...]]:
+    """Return series -> the sites of its axial key pictures, in their order; {} of a text."""
+    axial = {one.id: one for one in facts.findings if one.evidence.plane == "axial" and not facts.study.text}
+    sites: dict[str, tuple[str, ...]] = {}
+    for one in (axial[key] for key in key_pictures(facts, problem) if key in axial):
+        sites[one.evidence.series] = (*sites.get(one.evidence.series, ()), one.site)
+    return sites
+
+
 def field_of(seen: Sequence[Finding], facts: CaseFacts, problem: Problem) -> list[Finding]:
     """Return which vertebrae the pictures of a series hold, whole or in part; all it has where none do."""
     keys = set(key_pictures(facts, problem))
@@ -99,10 +108,11 @@ def field_of(seen: Sequence[Finding], facts: CaseFacts, problem: Problem) -> lis
 def uncounted(facts: CaseFacts, problem: Problem) -> str:
     """Return why the level of the leading finding cannot be counted in the key pictures; "" where it can.
 
-    An axial picture says nothing of its level, and the text does not either: it would give away what leads.
-    So the finding must be seen from the side or on a film, or its level in a sagittal picture of the same
-    modality (that of an axial MRI on MRI: CT and films show neither disc nor canal). A vertebra of it must be
-    whole there, and the series hold one to count from: C2, the sacrum, or an end of the range in the text.
+    An axial picture says nothing of its level. The request names it, which is enough for what is told beside
+    the lead (`axial_sites`), but what leads must be found. So the finding must be seen from the side or on a
+    film, or its level in a sagittal picture of the same modality (that of an axial MRI on MRI: CT and films
+    show neither disc nor canal). A vertebra of it must be whole there, and the series hold one to count from:
+    C2, the sacrum, or an end of the range in the text.
     """
     lead = problem.finding
     if lead is None:

@@ -164,6 +164,8 @@ def problem_of(facts: CaseFacts) -> Problem:
     for lead in LEADS:
         rule = _RULES.get(lead)
         led = [one for one in found if rule is not None and rule(one, facts)]
+        # Among the other wear an osteophyte is never what a text is about.
+        led = [one for one in led if one.pathology != "osteophyte"] or led
         if led:
             # A fracture goes before the height that its vertebra has lost.
             broken = [one for one in led if one.site == led[0].site and one.pathology == "fracture"]

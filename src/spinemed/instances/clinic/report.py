@@ -9,7 +9,14 @@ from typing import Final
 from spinemed.facts.case import CaseFacts
 from spinemed.facts.planning import cite
 from spinemed.instances.clinic.case import Case, case_of, not_shown
-from spinemed.instances.clinic.consultation import changes, explanation, further, numbering, ranges
+from spinemed.instances.clinic.consultation import (
+    changes,
+    explanation,
+    further,
+    is_irritated,
+    numbering,
+    ranges,
+)
 from spinemed.instances.clinic.describe import (
     by_level,
     grouped,
@@ -257,7 +264,11 @@ def _diagnosis(case: Case, groups: Sequence[Sequence[Finding]]) -> str:
 def _treatment(case: Case) -> str:
     broken = any(one.pathology == "fracture" for one in case.problem.found)
     name = _FOUND.get(case.problem.lead, case.problem.lead)
-    found = case.say("found.old_height" if name == "old_fracture" and not broken else f"found.{name}")
+    if name == "old_fracture" and not broken:
+        name = "old_height"
+    elif name == "herniation" and is_irritated(case):
+        name = "herniation_mild"
+    found = case.say(f"found.{name}")
     change = changes(case)[0]
     own = f"change.{change}" if change in ("general", "recovery") else f"reply.{change}.colleague"
     unstable = case.plan.act.startswith("injury.") and case.plan.stance == "operate"

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from spinemed.facts.case import CaseFacts
-from spinemed.instances.clinic.wording import Language, listed, term
+from spinemed.instances.clinic.wording import Language, Style, listed, term
 
 
-def modalities(facts: CaseFacts, language: Language) -> str:
-    """Return the study's series in words, such as "sagittal T2-weighted MRI and sagittal CT"."""
-    names: dict[str, None] = {}
+def modalities(facts: CaseFacts, style: Style, through: Mapping[str, Collection[str]]) -> str:
+    """Return the study's series in words, such as "sagittal T2-weighted MRI and sagittal CT".
+
+    `through` has the sites of a series' slices in their order, uid -> sites, where no slice tells its own.
+    """
+    names: dict[str, dict[str, None]] = {}
     for series in facts.study.series:
         if facts.seen_in(series.uid):
-            name = series_name(series.modality, series.sequence, series.plane, series.view, language)
-            names[_bent(name, series.posture, language)] = None
-    return listed(tuple(names), language)
+            name = series_name(series.modality, series.sequence, series.plane, series.view, style.language)
+            sites = names.setdefault(_bent(name, series.posture, style.language), {})
+            sites.update(dict.fromkeys(through.get(series.uid, ())))
+    return listed([_through(name, sites, style) for name, sites in names.items()], style.language)
+
+
+def _through(name: str, sites: Collection[str], style: Style) -> str:
+    """Return the name of a series with the sites that its slices run through."""
+    if not sites:
+        return name
+    levels = style.sites(tuple(sites))
+    return f"经{levels}的{name}" if style.language == "zh" else f"{name} through {levels}"
 
 
 def _bent(name: str, posture: str, language: Language) -> str:

@@ -174,7 +174,7 @@ class Style(Record):
     def _texts(self, sites: Sequence[str]) -> list[str]:
         """Return a text for each range and for each site that stands alone."""
         texts: list[str] = []
-        for run in _runs(sites):
+        for run in runs_of(sites):
             if len(run) < _LEAST_OF_A_RANGE:
                 texts += [self.site(site) for site in run]
                 continue
@@ -200,7 +200,7 @@ def style_of(language: Language, key: str) -> Style:
     return Style(language=language, name=pick(f"{key}:style", names))
 
 
-def _runs(sites: Sequence[str]) -> list[list[str]]:
+def runs_of(sites: Sequence[str]) -> list[list[str]]:
     """Return the runs of sites that follow each other, as readers expand a range."""
     runs: list[list[str]] = []
     for site in sites:

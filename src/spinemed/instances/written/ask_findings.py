@@ -195,7 +195,13 @@ def _of_three(document: Document, fields: Fields, offered: tuple[str, ...], over
         pairs = [(fields["pathology"], one) if over == "level" else (one, fields["site"]) for one in offered]
         said = tuple(one for pathology, site in pairs for one in document.facts.at(pathology, site))
         unnamed = offered[2] if over == "level" else fields["site"]
-        said += () if over != "level" else document.at_site(unnamed)
+        said += (
+            ()
+            if over != "level"
+            else tuple(one for one in document.at_site(unnamed) if one.finding.pathology not in ANGLES)
+        )
+        # The first of the site is the one quoted.
+        said = tuple(sorted(said, key=lambda one: right not in (one.site, one.finding.pathology)))
         sites = (right,) if over == "level" else (fields["site"],)
         yield Idea({**fields, "status": status}, right, said, sites, "|".join(offered), offered)
 

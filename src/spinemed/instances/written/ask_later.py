@@ -22,7 +22,8 @@ _WEEKS: Final = (2, 3, 4, 5, 7, 8, 9, 10, 12, 14)
 
 def later_injuries(document: Document) -> Iterator[Idea]:
     """Yield TLICS points and treatment of a later fracture of a vertebra that is not said to be broken."""
-    for site in _whole(document, "T10", "L5", "fracture"):
+    fragile = "osteoporotic_fracture" in document.study.conditions  # whose fractures TLICS is not made for
+    for site in () if fragile else _whole(document, "T10", "L5", "fracture"):
         for morphology, ligaments, neurology in product(_AO, get_args(Ligaments), get_args(TlicsNeurology)):
             fields = {"site": site, "morphology": morphology, "ligaments": ligaments, "neurology": neurology}
             total = _injury(fields)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Final
 
@@ -108,7 +109,7 @@ def counts(document: Document) -> Iterator[Idea]:
         said = document.facts.of(pathology)
         if said:
             right = str(count_of(document.facts, pathology))
-            yield Idea({"pathology": pathology}, right, said, tuple(dict.fromkeys(one.site for one in said)))
+            yield Idea({"pathology": pathology}, right, said, _first(said, lambda one: one.abnormal))
 
 
 def is_count(facts: Facts, fields: Fields, key: str) -> bool:
@@ -127,7 +128,16 @@ def graded_counts(document: Document) -> Iterator[Idea]:
     if said and all(one.grade for one in said):
         for grade in ("2", "3", "4", "5"):
             right = str(sum(one.grade >= grade for one in said))
-            yield Idea({"grade": grade}, right, said, tuple(one.site for one in said))
+            yield Idea({"grade": grade}, right, said, _first(said, partial(_reaches, grade=grade)))
+
+
+def _reaches(one: Said, grade: str) -> bool:
+    return one.grade >= grade
+
+
+def _first(said: Sequence[Said], counts: Callable[[Said], bool]) -> tuple[str, ...]:
+    """Return the sites of findings, first those that count: the first of all is the one quoted."""
+    return said_sites(sorted(said, key=lambda one: not counts(one)))
 
 
 def is_graded_count(facts: Facts, fields: Fields, key: str) -> bool:

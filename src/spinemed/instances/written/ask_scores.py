@@ -106,8 +106,19 @@ def harms(site: str, neurology: str) -> bool:
 
 
 def _injuries(document: Document) -> list[Said]:
-    """Return the fractures with a told AO type that are not old."""
+    """Return the fractures with a told AO type that are not old, none where fragile bone may have broken.
+
+    TLICS and the AO Spine scores are made for injuries by force.
+    """
+    if not is_injured(document):
+        return []
     return [one for one in document.facts.abnormal("fracture") if _ao_at(document.facts, one.site)]
+
+
+def is_injured(document: Document) -> bool:
+    """Return whether the fractures of a case come from an injury and not from fragile bone."""
+    conditions = document.study.conditions
+    return "traumatic_fracture" in conditions and "osteoporotic_fracture" not in conditions
 
 
 def _ao_at(facts: Facts, site: str) -> str:
@@ -238,20 +249,26 @@ def is_tumour_plan(facts: Facts, fields: Fields, key: str) -> bool:
 
 
 def noms_plan(fields: Fields) -> str:
-    """Return local control, and "+stabilise" where instability asks for it."""
+    """Return local control, and "+stabilise" where instability asks for it.
+
+    Before radiosurgery of a high-grade compression, surgery both decompresses and fixes what it destabilises
+    (Laufer 2013), so the two are one answer.
+    """
     return _noms(fields["escc"], fields["sensitive"] == "yes", fields["unstable"] == "yes")
 
 
 @lru_cache(maxsize=64)
 def _noms(escc: str, sensitive: bool, unstable: bool) -> str:
     plan = noms(cast(EsccGrade, escc), sensitive, unstable)
-    return f"{plan.local_control}{'+stabilise' if plan.stabilise else ''}"
+    alone = not plan.stabilise or plan.local_control == "decompression_then_radiosurgery"
+    return plan.local_control if alone else f"{plan.local_control}+stabilise"
 
 
 def missing_parts(document: Document) -> Iterator[Idea]:
     """Yield what a score still lacks, where the question adds all other parts, or lacks nothing."""
     for score, pathology in (("tlics", "fracture"), ("sins", "metastasis")):
-        for one in document.facts.abnormal(pathology):
+        asked = score == "sins" or is_injured(document)
+        for one in document.facts.abnormal(pathology) if asked else ():
             usable = _ao_at(document.facts, one.site) in TLICS_OF_AO if score == "tlics" else bool(one.grade)
             for lacking in (*_MISSING[score], "nothing") if usable else ():
                 fields = {"score": score, "site": one.site, "added": f"{score}_but_{lacking}"}

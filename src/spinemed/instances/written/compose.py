@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from spinemed.facts.planning import cite
 from spinemed.instances.templates import Language
 from spinemed.instances.written.document import Document, Idea
-from spinemed.instances.written.gate import GATES, fault_of
+from spinemed.instances.written.gate import GATES, fault_of, is_alone
 from spinemed.instances.written.kinds import BESIDE, KINDS
+from spinemed.instances.written.phrases import phrase
 from spinemed.instances.written.stated import Line, facts_of, site_rank
 from spinemed.instances.written.templates import frames, question_of
 from spinemed.instances.written.wording import STYLES, answer_text, question_text
@@ -67,6 +68,9 @@ def drawn(document: Document, open_share: float = 0.5) -> Iterator[Drawn]:
                 continue
             wants_choice = choices <= asked.total() * (1 - open_share) and open_share < 1
             one = _draw(document, kind, left[kind], wants_choice)
+            if one is None:
+                left[kind] = []
+                continue
             asked[kind] += 1
             choices += bool(one.offered)
             left[kind] = [idea for idea in left[kind] if idea.fields != one.idea.fields]
@@ -82,7 +86,8 @@ def _is_short(idea: Idea) -> bool:
     return bool(idea.right) and len({said.lines[0] for said in idea.said}) <= _MOST_NEEDED
 
 
-def _draw(document: Document, kind: Kind, ideas: Sequence[Idea], wants_choice: bool) -> Drawn:
+def _draw(document: Document, kind: Kind, ideas: Sequence[Idea], wants_choice: bool) -> Drawn | None:
+    """Return an idea as a choice, else open where the document makes one answer right; None where neither."""
     groups: defaultdict[str, list[Idea]] = defaultdict(list)
     for idea in ideas:
         groups[idea.group].append(idea)
@@ -91,10 +96,20 @@ def _draw(document: Document, kind: Kind, ideas: Sequence[Idea], wants_choice: b
         for group in groups.values()
         if group[0].offered or len({idea.right for idea in group}) >= _FEWEST_OPTIONS
     ]
-    choice = _choice(document, kind, document.rng.choice(wide)) if wants_choice and wide else None
-    if choice is not None:
+    only = question_of(kind).choice_only
+    choice = _choice(document, kind, document.rng.choice(wide)) if (wants_choice or only) and wide else None
+    if choice is not None or only:
         return choice
-    return Drawn(kind, document.rng.choice(document.rng.choice(list(groups.values()))), ())
+    return _open(document, kind, list(groups.values()))
+
+
+def _open(document: Document, kind: Kind, groups: Sequence[Sequence[Idea]]) -> Drawn | None:
+    """Return one of some ideas whose answer is right alone among all that the document makes one think of."""
+    for group in document.sample(groups, len(groups)):
+        for idea in document.sample(group, len(group)):
+            if is_alone(kind, idea.fields, idea.right, document.facts):
+                return Drawn(kind, idea, ())
+    return None
 
 
 def _choice(document: Document, kind: Kind, ideas: Sequence[Idea]) -> Drawn | None:
@@ -160,7 +175,7 @@ def composed(document: Document, one: Drawn, number: int) -> Instance | Reject:
         )
         if not fault:
             text = f"{_report(document, lines, language)}\n{asked}"
-            return _instance(document, one, language, wording, text, options, plain)
+            return _instance(document, one, lines, language, wording, text, options, plain)
     return Reject(
         id=content_id(document.study.id, kind, number, asked),
         source=document.study.source,
@@ -199,6 +214,7 @@ def _report(document: Document, lines: Sequence[Line], language: Language) -> st
 def _instance(
     document: Document,
     one: Drawn,
+    lines: Sequence[Line],
     language: Language,
     wording: int,
     text: str,
@@ -213,9 +229,10 @@ def _instance(
         lettered = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
         turn, reply = "\n".join([text, *lettered]), f"{plain} ({answer})"
     else:
-        sentence = document.rng.choice(question.open.of(language)).format(answer=plain)
+        said = phrase(idea.right, language, True) if question.answers.form == "finding" else plain
+        sentence = document.rng.choice(question.open.of(language)).format(answer=said)
         turn, answer, reply = text, plain, sentence[0].upper() + sentence[1:]
-    provenance = _provenance(document, one)
+    provenance = _provenance(document, one, lines)
     return Instance.model_construct(
         id=content_id(one.kind, language, study.id, turn, reply),
         task=task,
@@ -242,7 +259,7 @@ def _instance(
     )
 
 
-def _provenance(document: Document, one: Drawn) -> Provenance:
+def _provenance(document: Document, one: Drawn, lines: Sequence[Line]) -> Provenance:
     study = document.study
     return Provenance.model_construct(
         source=study.source,
@@ -250,18 +267,18 @@ def _provenance(document: Document, one: Drawn) -> Provenance:
         synthetic=study.synthetic,
         step=STEP,
         locator=None,
-        quote=_quote(document, one),
+        quote=_quote(document, one, lines),
         parents=tuple(dict.fromkeys(said.finding.id for said in one.idea.said)),
     )
 
 
-def _quote(document: Document, one: Drawn) -> Quote:
-    """Return the sentence that the answer rests on, or the rule where it rests on none of them."""
+def _quote(document: Document, one: Drawn, lines: Sequence[Line]) -> Quote:
+    """Return the sentence shown that the answer rests on, or the rule where it rests on none of them."""
     rule = one.idea.rule or question_of(one.kind).rule
     if rule or not one.idea.said:
         text = cite(rule or "definition")
         return Quote.model_construct(document=f"rule:{rule}", start=0, end=len(text), text=text)
     site = one.idea.sites[0] if one.idea.sites else ""
     said = next((said for said in one.idea.said if said.site == site), one.idea.said[0])
-    line = next(line for line in document.lines if line.place == said.lines[0])
+    line = next(line for line in lines if line.place in said.lines)
     return Quote.model_construct(document=document.study.id, start=line.start, end=line.end, text=line.text)

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final, NamedTuple, TypeVar
 
 from spinemed.instances.written.phrases import key_of, sites_of
-from spinemed.instances.written.stated import Facts, Line, Said, WrittenCase, facts_of, lines_of
+from spinemed.instances.written.stated import MEASURES, Facts, Line, Said, WrittenCase, facts_of, lines_of
 from spinemed.levels import DEFAULT_NUMBERING
 from spinemed.records import Study
 
@@ -78,9 +78,12 @@ class Document:
         return self.rng.sample(items, min(count, len(items)))
 
     def at_site(self, site: str) -> tuple[Said, ...]:
-        """Return one thing that is said of a site, abnormal if there is one; () where nothing is."""
+        """Return one thing that is said of a site, no curve if there is another, abnormal if there is one.
+
+        () where nothing is said of it.
+        """
         here = [one for one in self.facts.said if one.site == site]
-        return tuple(sorted(here, key=lambda one: not one.abnormal)[:1])
+        return tuple(sorted(here, key=lambda one: (_is_curve(one), not one.abnormal))[:1])
 
     @cached_property
     def spared(self) -> frozenset[str]:
@@ -97,6 +100,10 @@ class Document:
         first, last = _LEVELS.index(low), _LEVELS.index(high)
         usual = _DISCS[first:last] if discs else _LEVELS[first : last + 1]
         return [site for site in usual if site in self.sites and site not in self.spared]
+
+
+def _is_curve(one: Said) -> bool:
+    return one.finding.pathology == "scoliosis" or one.finding.pathology in MEASURES
 
 
 def document_of(case: WrittenCase, rng: Random) -> Document:

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Final
 
 from spinemed.instances.templates import Language
-from spinemed.instances.written.kinds import KINDS
+from spinemed.instances.written.kinds import BESIDE, KINDS
+from spinemed.instances.written.phrases import fits, key_of
 from spinemed.instances.written.stated import Facts
 from spinemed.instances.written.templates import SITE_FORMS, question_of
 from spinemed.instances.written.wording import answer_key, fields_read, levels_in
@@ -44,7 +45,26 @@ def fault_of(
     holds = KINDS[kind].holds
     if [key for key in keys if holds(facts, read, key)] != [right]:
         return "the findings do not make the keyed answer the only right one"
+    if len(shown) == 1 and not is_alone(kind, read, right, facts):
+        return "the findings make several answers to the open question right"
     return ""
+
+
+def is_alone(kind: Kind, fields: Mapping[str, str], right: str, facts: Facts) -> bool:
+    """Return whether no other answer that findings suggest is right as well: an open question has one.
+
+    Answers with words are all judged, of levels those spoken of, of findings those stated. Numbers, roots
+    and ranges follow from the facts, levels of kinds beside the report from a rule: they are not.
+    """
+    answers = question_of(kind).answers
+    pool = set(answers.en)
+    if answers.form in ("site", "site_words") and kind not in BESIDE:
+        pool = {one.site for one in facts.said}
+    elif answers.form == "finding":
+        others = [one for one in facts.said if one.abnormal and not fits(right, one)]
+        pool = {key for one in others if (key := key_of(one))}
+    holds = KINDS[kind].holds
+    return not any(key != right and holds(facts, fields, key) for key in pool)
 
 
 def levels_of(kind: Kind, fields: Mapping[str, str]) -> frozenset[str]:

@@ -43,6 +43,8 @@ def key_of(said: Said) -> str:
         detail = "" if detail == "subarticular" and Site.parse(said.site).upper < Level.T12 else detail
         if not grade or (not side and detail != "central"):
             return ""
+    if detail == "retrolisthesis":  # Meyerding grades forward slips
+        grade = ""
     if pathology == "slip" and detail not in ("isthmic", "degenerative", "traumatic", "retrolisthesis"):
         detail = ""
     return f"{pathology}|{grade}|{side}|{detail}"
@@ -133,15 +135,15 @@ def in_words(site: str, language: Language) -> str:
     """Return a site in words.
 
     >>> in_words("L5-S1", "en"), in_words("T12", "zh")
-    ('the disc between the fifth lumbar and first sacral vertebrae', '第十二胸椎')
+    ('the level between the fifth lumbar and first sacral vertebrae', '第十二胸椎')
     """
     levels = [(int(one[1:]), *_REGIONS[one[0]]) for one in re.split("-", site)]
     if language == "zh":
         names = [f"第{_CHINESE[number - 1]}{zh}" for number, _, zh in levels]
-        return names[0] if len(names) == 1 else f"{names[0]}与{names[1]}之间的椎间盘"
+        return names[0] if len(names) == 1 else f"{names[0]}与{names[1]}之间的节段"
     names = [f"{_ORDINALS[number - 1]} {en}" for number, en, _ in levels]
     if len(names) == 1:
         return f"the {names[0]} vertebra"
     if levels[0][1] == levels[1][1]:
         names[0] = _ORDINALS[levels[0][0] - 1]
-    return f"the disc between the {names[0]} and {names[1]} vertebrae"
+    return f"the level between the {names[0]} and {names[1]} vertebrae"

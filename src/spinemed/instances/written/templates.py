@@ -51,7 +51,8 @@ class Question(Record):
     """One kind: the fields that its wordings name, its answers, wordings, and sentences that answer it.
 
     `rule` marks a kind that rests on what the question states and on a published rule, not on the report:
-    it is the key of `facts.planning.CITATIONS`. `most` is how often a case may ask it.
+    it is the key of `facts.planning.CITATIONS`. `most` is how often a case may ask it. `choice_only` marks a
+    kind with several right answers among all that could be said, one alone among those offered.
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Question(Record):
     answers: Answers
     rule: str = ""
     most: int = Field(3, ge=1, le=3)
+    choice_only: bool = False
     en: tuple[str, ...]
     zh: tuple[str, ...]
     open: Phrases

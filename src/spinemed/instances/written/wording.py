@@ -23,6 +23,7 @@ _SIDES: Final[dict[Language, dict[str, str]]] = {
     "en": {"left": "{site}, left side", "right": "{site}, right side"},
     "zh": {"left": "{site}左侧", "right": "{site}右侧"},
 }
+_ONE: Final = re.compile(r"\b1 (point|degree|screw)s\b")
 _JOINED: Final[dict[Language, tuple[str, str, str]]] = {"en": (": ", "; ", " to "), "zh": ("：", "；", "至")}
 
 
@@ -125,11 +126,10 @@ def answer_text(kind: Kind, language: Language, key: str, style: str) -> str:
     """Return the text of an answer as an option gives it."""
     answers = question_of(kind).answers
     words = answers.words(language)
-    return (
-        words[key]
-        if key in words
-        else answers.pattern.of(language).format(answer=_plain(answers.form, language, key, style))
-    )
+    if key in words:
+        return words[key]
+    text = answers.pattern.of(language).format(answer=_plain(answers.form, language, key, style))
+    return _ONE.sub(r"1 \1", text) if language == "en" else text
 
 
 def _plain(form: str, language: Language, key: str, style: str) -> str:

@@ -298,6 +298,7 @@ def _osteophyte(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: R
     size = bone.body.osteophyte
     large = size >= rules.osteophyte_large
     between = rules.osteophyte_none < size < rules.osteophyte_large
+    small = too_small_beak(bone, rules, shown.pixel_mm) if large else ""
     seen: Region | None = region
     if large:
         body = bone.body
@@ -318,8 +319,19 @@ def _osteophyte(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: R
         apart,
         grade="large" if large else "none",
         present=large or between,
-        hidden="it is neither large nor absent" if between else "",
+        hidden="it is neither large nor absent" if between else small,
     )
+
+
+_BEAK_SHARE: Final = 0.09
+_BEAK_PIXELS: Final = 3
+
+
+def too_small_beak(bone: Vertebra, rules: Visibility, pixel_mm: float) -> str:
+    """Return why a beak at the front is not called large: it stands out too little; "" else."""
+    beak_mm = _BEAK_SHARE * bone.body.osteophyte * bone.body.half_depth
+    seen = beak_mm >= max(rules.osteophyte_least_mm, _BEAK_PIXELS * pixel_mm)
+    return "" if seen else "the beak is too small to be seen"
 
 
 def _screws(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Claim:

@@ -16,7 +16,13 @@ from spinemed.phantom.anatomy.parts import Anatomy, Metal, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.solids import Flags
 from spinemed.phantom.export.claim import Claim
 from spinemed.phantom.export.dicom import instance_uid
-from spinemed.phantom.export.findings_bodies import is_graded, stated_loss, turned, without_height
+from spinemed.phantom.export.findings_bodies import (
+    is_graded,
+    stated_loss,
+    too_small_beak,
+    turned,
+    without_height,
+)
 from spinemed.phantom.export.findings_curves import frontal_claims, lateral_claims
 from spinemed.phantom.export.visibility import Visibility
 from spinemed.phantom.rendering.labels import verse_value
@@ -194,16 +200,29 @@ def _osteophyte(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhou
     size = bone.body.osteophyte
     large = size >= rules.osteophyte_large
     between = rules.osteophyte_none < size < rules.osteophyte_large
+    small = too_small_beak(bone, rules, film.pixel_mm) if large else ""
     return Claim(
         bone.level,
         "osteophyte",
         film.locator(seen.box),
-        seen.pixels,
+        _beak_pixels(film, bone, seen) if large else seen.pixels,
         seen.contrast,
         grade="large" if large else "none",
         present=large or between,
-        hidden="it is neither large nor absent" if between else "",
+        hidden="it is neither large nor absent" if between else small,
     )
+
+
+def _beak_pixels(film: ShownFilm, bone: Vertebra, seen: Silhouette) -> int:
+    """Return how many pixels of a silhouette lie in front of the body's own outline."""
+    grid, box = film.rendered.grid, seen.box
+    inside = film.rendered.masks[box.top : box.bottom, box.left : box.right] == verse_value(bone.level)
+    _, row, column = grid.index_of(bone.body.pose.origin_mm)
+    _, tall, wide = grid.steps_mm
+    _, down, across = grid.directions @ bone.body.pose.rotation[:, 1]
+    rows, columns = np.nonzero(inside)
+    behind = (rows + box.top - row) * tall * down + (columns + box.left - column) * wide * across
+    return int((behind / np.hypot(down, across) < -bone.body.half_depth).sum())
 
 
 def _of_disc(film: ShownFilm, disc: PlacedDisc) -> Iterator[Claim]:

@@ -37,6 +37,7 @@ class Visibility(Record):
     slip_none_percent: float
     osteophyte_large: float
     osteophyte_none: float
+    osteophyte_least_mm: float
     turned_deg: float
     film_turned_deg: float
     film_loss_points: float

@@ -190,7 +190,9 @@ def _named(name: tuple[Fact, ...], voice: Voice, *, inside: bool) -> _Name:
     wording = voice.draws.one(wordings)
     text = wording.format(level=voice.sites(sites), **_fields(name, voice))
     if _is_name(wording) and not inside and not is_curve(first):
-        text = _framed(text, phrase, voice, sites)
+        text = _framed(
+            text, phrase, voice, sites, as_many=wording in phrase.many and wording not in phrase.en
+        )
     return _Name(text, form or "grade")
 
 
@@ -198,14 +200,14 @@ def _is_name(wording: str) -> bool:
     return "{level}" not in wording and "{upper}" not in wording and "{apex}" not in wording
 
 
-def _framed(text: str, phrase: Phrase, voice: Voice, sites: Sequence[str]) -> str:
-    """A name put into a sentence with its sites; a long one behind them."""
+def _framed(text: str, phrase: Phrase, voice: Voice, sites: Sequence[str], as_many: bool) -> str:
+    """A name put into a sentence with its sites, a long one behind; `as_many` it is plural for several."""
     several = len(sites) > 1
     frames = phrases("abnormal")["frame_long" if _LONG.search(text) else "frame"]
     frame = voice.draws.one(frames.wordings(voice.language, several))
     if phrase.article and not several and voice.language == "en" and _VERB.search(frame):
         text = with_article(text)
-    verb = "are" if phrase.plural or (several and phrase.many) else "is"
+    verb = "are" if phrase.plural or (several and as_many) else "is"
     return frame.format(level=voice.sites(sites), noun=text, prep=phrase.prep, be=verb)
 
 
