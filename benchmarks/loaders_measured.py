@@ -127,6 +127,12 @@ def measure_datasets(store: Path, told: Measured) -> None:
     )
     told.rate("at_random", (row for batch in batches for row in raw.__getitems__(batch)))
     told.rate("at_random_decoded_by_datasets", (row for batch in batches for row in seen.__getitems__(batch)))
+    arrow = raw.with_format("arrow")  # batches as Arrow tables, with no formatter in between
+    told.rate("at_random_as_arrow", (row for batch in batches for row in arrow[batch].to_pylist()))
+    told.rate(
+        "at_random_as_arrow_decoded",
+        (_seen(row) for batch in batches for row in arrow[batch].to_pylist()),
+    )
     once = raw.with_transform(_decode_batch)
     told.rate("at_random_decoded", (row for batch in batches for row in once.__getitems__(batch)))
 

@@ -4,9 +4,9 @@
 
 Each size is that share of the patients of dataset_scripts/spinemed_450k/build.yaml, built by `spinemed build`
 in a process of its own with two workers. Memory is the sum of the proportional set sizes of all its
-processes, sampled twice a second; processor time is that of all of them. `--profile N` also draws N imaging
-processes, sampled twice a second; processor time is that of all of them. `--profile N` draws N imaging
-for 10 million instances follow from the processor time an instance of the largest size. Results go to
+processes, sampled every two seconds; processor time is that of all of them. `--profile N` draws N studies and
+20 N written cases in this process and tells which parts of the code took the time. Predicted hours for 10
+million instances follow from the processor time an instance of the largest size. Results go to
 benchmarks/results/scale.json.
 """
 
@@ -90,7 +90,7 @@ def built(share: float, workers: int, folder: Path) -> dict[str, Any]:
         watch = Watch(running.pid)
         while running.poll() is None:
             watch.look()
-            time.sleep(0.5)
+            time.sleep(2)
         seconds = time.perf_counter() - before
         said.seek(0)
         words = said.read()

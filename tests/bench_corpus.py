@@ -41,6 +41,8 @@ def corpus_row(number: int, split: str, config: str) -> dict[str, Any]:
         "series": "1.2", "plane": "sagittal",
         "slice_index": 3, "box": {"left": 1, "top": 1, "right": 9, "bottom": 9},
         "marker": {"column": 20.0, "row": 8.0 * (number % len(NAMES)) + 4, "radius": 5.0}, "spacing_mm": 1.0,
+        "side": "", "conditions": [], "quote": None, "gates": [], "template": "", "turn": 0,
+        "window": {"left": 0.0, "top": 0.0, "right": 40.0, "bottom": 56.0},
         "findings": [], "language": "en", "id": f"{split}{config}{number:04d}",
     }  # fmt: skip
     if config == "open":

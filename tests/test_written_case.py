@@ -229,3 +229,39 @@ def test_of_several_discs_a_singular_name_keeps_a_singular_verb() -> None:
     assert any("there is disc degeneration" in text for text in texts)
     assert not any("there are disc degeneration" in text for text in texts)
     assert any(text.startswith("The discs at") and " are degenerated" in text for text in texts)
+
+
+def test_a_harmed_cord_never_lacks_the_width_of_its_canal() -> None:
+    for seed in range(200_010, 200_022):
+        patient = sample_patient(seed, ["cervical_myelopathy", "disc_degeneration"])
+        facts = facts_of(Spine(patient), (Exam("mr", levels_of_patient(patient)),))
+        harmed = {one.site for one in facts if one.pathology == "cord_signal" and one.present}
+        graded = {one.site for one in facts if one.pathology == "canal_stenosis"}
+        assert harmed
+        assert harmed <= graded
+
+
+def test_no_narrow_neck_is_called_less_than_severe() -> None:
+    for case in READ:
+        narrow = [one for one in case.findings if one.pathology == "canal_stenosis" and one.site[0] == "C"]
+        assert all((one.value or 9.0) >= 7.0 for one in narrow if one.grade in ("mild", "moderate"))
+
+
+def test_the_size_of_a_disc_in_the_foramen_is_not_told() -> None:
+    disc = Fact("L4-L5", "herniation", "mr", "protrusion", "left", value=5.0, unit="mm", detail="foraminal")
+    told = [stated([disc], Voice("en", "canonical", Draws(seed))) for seed in range(40)]
+    assert not any(one.measured or "mm" in one.text for one in told)
+    aside = replace(disc, detail="subarticular")
+    assert any("mm" in stated([aside], Voice("en", "canonical", Draws(seed))).text for seed in range(40))
+
+
+def test_a_recess_or_foramen_is_denied_where_both_sides_are_free() -> None:
+    denied = 0
+    for case in READ:
+        free: dict[tuple[str, str], set[str | None]] = {}
+        for one in case.findings:
+            if one.pathology in ("recess_stenosis", "foraminal_stenosis") and not one.present:
+                free.setdefault((one.site, one.pathology), set()).add(one.side)
+        assert all(sides == {"left", "right"} for sides in free.values())
+        denied += len(free)
+    assert denied

@@ -11,10 +11,12 @@ import pytest
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.asking import Asking
 from spinemed.instances.clinic import parse_sections
+from spinemed.instances.clinic.case import case_of
 from spinemed.instances.clinic.consultation import consultation
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.gate import checked
-from spinemed.instances.clinic.wording import phrases
+from spinemed.instances.clinic.report import report
+from spinemed.instances.clinic.wording import Language, phrases
 from spinemed.instances.written.clinic import GATES, ask_written_clinic, first_described
 from spinemed.instances.written.clinic_facts import clinic_facts
 from spinemed.phantom.written import WrittenCase, written_case
@@ -134,3 +136,38 @@ def test_every_written_phrase_has_one_that_it_stands_for() -> None:
     for name in known:
         if name.endswith(".written"):
             assert name.removesuffix(".written") in known
+
+
+def test_nothing_is_decompressed_where_no_text_says_that_the_canal_is_narrow() -> None:
+    facts = clinic_facts(written_case(130_103))
+    unsaid = tuple(one for one in facts.findings if one.pathology != "canal_stenosis")
+    drafts = [consultation(facts, str(key), "en") for key in range(4)]
+    assert any(isinstance(one, Draft) and one.kind == "consultation_myelopathy" for one in drafts)
+    refused = consultation(CaseFacts(facts.study, unsaid), "0", "en")
+    assert isinstance(refused, Reject)
+    assert "canal_stenosis" in refused.reason
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "flat back"), ("zh", "平背")])
+def test_a_flat_back_after_a_long_fusion_is_named_and_metal_spoils_no_text(
+    language: Language, words: str
+) -> None:
+    facts = clinic_facts(written_case(130_176, language))
+    made = report(facts, "0", language)
+    assert isinstance(made, Draft)
+    sections = list(parse_sections(made.messages[-1].content).values())
+    assert words in sections[1]
+    assert words in sections[2].lower()
+    assert not re.search("artefact|伪影", sections[0])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_patient_is_told_no_type_of_a_classification(language: Language) -> None:
+    facts = clinic_facts(written_case(130_142, language))
+    typed = {"patient": 0, "colleague": 0}
+    for key in range(12):
+        case, made = case_of(facts, str(key), language), consultation(facts, str(key), language)
+        if isinstance(made, Draft) and not isinstance(case, Reject):
+            typed[case.voice] += any("SRS-Schwab" in one.content for one in made.messages)
+    assert typed["colleague"] > 0
+    assert typed["patient"] == 0

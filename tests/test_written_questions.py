@@ -16,7 +16,7 @@ from spinemed.instances.asking import Asking
 from spinemed.instances.written import KINDS, ask_written, meaning_of, question_of
 from spinemed.instances.written import compose as composing
 from spinemed.instances.written.ask_levels import curve_site, recounted
-from spinemed.instances.written.ask_scores import injury_scores, noms_plan, tlics_total
+from spinemed.instances.written.ask_scores import injury_scores, is_alignment_open, noms_plan, tlics_total
 from spinemed.instances.written.document import Document, document_of
 from spinemed.instances.written.gate import fault_of
 from spinemed.instances.written.lint import faults
@@ -356,3 +356,44 @@ def test_a_count_quotes_a_level_that_counts() -> None:
 def test_kinds_of_a_rule_quote_the_paper() -> None:
     for name in ("modic", "pfirrmann", "lee", "ao", "schizas"):
         assert question_of(f"written_{name}_rule").rule in CITATIONS
+
+
+@pytest.mark.parametrize(
+    ("words", "other", "is_open"),
+    [("No fracture of L2.", WHOLE, True), ("Fresh fracture of L1, AO type A3.", FRACTURE, False),
+     ("Thoracic kyphosis of 62° (T4 to T12).", finding("T4", "thoracic_kyphosis", value=62.0), False),
+     ("Thoracic kyphosis of 40° (T4 to T12).", finding("T4", "thoracic_kyphosis", value=40.0), True)],
+)  # fmt: skip
+def test_alignment_is_normal_only_where_the_text_leaves_it_open(
+    words: str, other: Any, is_open: bool
+) -> None:
+    tumour = finding("L1", "metastasis", grade="lytic")
+    told = document(case(("Lytic metastasis in L1.", [tumour]), (words, [other])))
+    assert [is_alignment_open(told.facts, "L1", name) for name in ("normal", "deformity")] == [is_open, True]
+    lacking = {idea.right for idea in KINDS["written_missing"].ideas(told) if idea.fields["score"] == "sins"}
+    assert lacking == (
+        {"pain", "alignment", "collapse", "posterolateral", "nothing"} if is_open else {"alignment"}
+    )
+
+
+def test_a_stenosis_is_treated_at_its_tightest_level_alone() -> None:
+    mild = finding("L3-L4", "canal_stenosis", grade="mild")
+    told = case(("Severe canal stenosis at L2-L3.", [BORDERLINE]), ("Mild canal stenosis at L3-L4.", [mild]))
+    assert {idea.sites for idea in KINDS["written_stenosis_plan"].ideas(document(told))} == {("L2-L3",)}
+
+
+def test_a_later_injury_is_imagined_of_no_vertebra_with_a_metastasis() -> None:
+    tumour = finding("L2", "metastasis", grade="lytic")
+    whole = ("No fracture of L2.", [WHOLE])
+    for kind in ("written_ao_rule", "written_later_tlics"):
+        assert list(KINDS[kind].ideas(document(case(whole))))
+        assert not list(KINDS[kind].ideas(document(case(("Lytic metastasis in L2.", [tumour]), whole))))
+
+
+def test_a_later_slip_is_at_most_two_grades_and_never_thoracic() -> None:
+    free = [finding(site, "slip", grade="0", present=False) for site in ("T8-T9", "L4-L5")]
+    said = ("No spondylolisthesis at T8-T9 or L4-L5.", free)
+    asks = KINDS["written_later_slip"].ideas
+    asked = {(idea.sites, idea.right) for idea in asks(document(case(said)))}
+    assert set() < asked <= {(("L4-L5",), change) for change in ("same", "up_1", "up_2")}
+    assert not list(asks(document(case(said, conditions=("ankylosing_spondylitis",)))))

@@ -83,7 +83,7 @@ def _read(folder: Path, file: str, at: Bucket, seen: Seen) -> None:
     shared = [PICTURE_BYTES] if config in QUESTIONS else None
     with pq.ParquetFile(folder / file, read_dictionary=shared) as parquet:
         _judge_layout(parquet, file, seen)
-        last = ("", "")
+        last = (False, "", "")
         for number, row, pictures in _rows(parquet, file, config, at, seen):
             seen.checked["rows"] += 1
             seen.rows[config, split] += 1

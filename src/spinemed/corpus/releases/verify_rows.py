@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from spinemed.corpus.card.licences import is_redistributable
 from spinemed.corpus.releases.tombstones import Tombstones
-from spinemed.corpus.stages.units import bucket_of, group_of
+from spinemed.corpus.stages.units import CASEBOOK, bucket_of, group_of
 from spinemed.errors import SourceError
 from spinemed.records import content_id
 
@@ -105,9 +105,9 @@ def _wrong_place(row: Row, split: str, at: Bucket) -> Iterator[Wrong]:
         yield Wrong("places", f"patient {row['patient']} belongs to another bucket")
 
 
-def sort_key(row: Row) -> tuple[str, str]:
-    """Return what the rows of a file are sorted by first: source and hash of the patient."""
-    return str(row["source"]), group_of(row["patient"])
+def sort_key(row: Row) -> tuple[bool, str, str]:
+    """Return what rows of a file are sorted by first: pictures before words, source, hash of the patient."""
+    return row["source"] == CASEBOOK, str(row["source"]), group_of(row["patient"])
 
 
 def _wrong_answer(row: Row, config: str) -> Iterator[Wrong]:

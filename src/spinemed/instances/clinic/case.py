@@ -9,7 +9,7 @@ from typing import Final
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.dermatomes import root_hit
 from spinemed.instances.clinic.describe import fields_of, has_four_lumbar, vertebrae_seen
-from spinemed.instances.clinic.further import SURGICAL, Need, further_needs, moving_slips
+from spinemed.instances.clinic.further import SURGICAL, Need, flat_back, further_needs, moving_slips
 from spinemed.instances.clinic.history import Clinical, history, unfit
 from spinemed.instances.clinic.limits import implant_sites, restrained, withheld
 from spinemed.instances.clinic.pictures import axial_sites, pictured, uncounted, with_shown
@@ -154,7 +154,7 @@ def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
 def _fitted(plan: Plan, problem: Problem, clinical: Clinical, facts: CaseFacts) -> Plan:
     """Return a plan that neither soothes over what a surgeon has to judge, nor asks for what is there."""
     needs = further_needs(problem, clinical.age, clinical.t_score is not None)
-    judged = bool(moving_slips(facts)) or any(need.name in SURGICAL for need in needs)
+    judged = bool(moving_slips(facts) or flat_back(facts)) or any(need.name in SURGICAL for need in needs)
     if judged or is_blocked(problem, clinical):
         plan = opened(plan)
     return imaged(plan) if is_covered(facts, _WHOLE_SPINE, ("MR",)) else plan

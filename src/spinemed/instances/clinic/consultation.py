@@ -18,7 +18,7 @@ from spinemed.instances.clinic.case import (
 )
 from spinemed.instances.clinic.describe import by_level, is_central, is_lumbar, normal_sentences, sentence
 from spinemed.instances.clinic.draft import Draft
-from spinemed.instances.clinic.further import other_narrow_levels
+from spinemed.instances.clinic.further import flat_back, other_narrow_levels
 from spinemed.instances.clinic.pictures import key_pictures
 from spinemed.instances.clinic.plan import CHRONIC_WEEKS, is_blocked
 from spinemed.instances.clinic.problem import FAR_SLIP, Problem, part_of, severity
@@ -186,6 +186,8 @@ def further(case: Case, voice: Voice, without: Sequence[str] = ()) -> str:
         case.say(f"also.slip_moving.{voice}", level=case.style.site(site), points_between=str(high - low))
         for site, (low, high) in case.moving.items()
     ]
+    if flat_back(case.facts):
+        said.append(case.say(f"also.flat_back.{voice}"))
     said += [_also(case, name, sites) for name, sites in cautions(case) if name not in without]
     said += [case.say(f"also.{name}.{voice}") for name in uncleared(case)]
     if not said:
@@ -273,11 +275,12 @@ def _discs_in_canal(problem: Problem) -> tuple[str, ...]:
 
 
 def ranges(case: Case) -> list[str]:
-    """Return a sentence for every slip that changes between the positions that are shown."""
-    return [
+    """Return a sentence for every slip that changes between the positions shown, and for a flat back."""
+    said = [
         case.say("see.slip_range", level=case.style.site(site), low=str(low), high=str(high))
         for site, (low, high) in case.moving.items()
     ]
+    return [*said, *([case.say("see.flat_back")] if flat_back(case.facts) else [])]
 
 
 def numbering(case: Case) -> list[str]:
@@ -328,11 +331,14 @@ def _vertebrae(problem: Problem) -> list[Level]:
 
 
 def _advice(case: Case) -> str:
-    name = "plain" if case.voice == "patient" else "plan"
+    patient = case.voice == "patient"
+    name = "plain" if patient else "plan"
+    # Types of a classification tell a patient nothing.
+    rule = "schwab_plain" if patient and case.plan.rule == "schwab" else case.plan.rule
     return joined(
         [
             case.say(f"{name}.{case.plan.act}"),
-            case.say(f"rule.{case.plan.rule}"),
+            case.say(f"rule.{rule}"),
             further(case, case.voice),
             case.say(f"caveat.{case.voice}"),
         ],

@@ -24,6 +24,10 @@ SCHEUERMANN_BODIES: Final = 3
 """Vertebrae with a wedge or a Schmorl node from which they are several (Sorensen 1964: three)."""
 SURGICAL_KYPHOSIS_DEG: Final = 70.0
 """From this thoracic kyphosis a spine surgeon is asked."""
+FLAT_BACK_DEG: Final = 30.0
+"""Standing lordosis below which the back counts as flat after a long lumbar fusion."""
+LONG_FUSION: Final = 4
+"""Lumbar and sacral vertebrae with implants from which a fusion is long."""
 SURGICAL: Final = frozenset(
     {"cord", "cord_back", "conus", "stenosis", "slip_high", "slip_isthmic", "slip_beside", "kyphosis_large",
      "fracture_fresh", "fracture_implant", "slip_unknown"}
@@ -177,6 +181,20 @@ def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
     return {
         site: (low, high) for site, (low, high) in ranges.items() if high - low >= MOVING_POINTS and low >= 0
     }
+
+
+def flat_back(facts: CaseFacts) -> tuple[str, ...]:
+    """Return what a long lumbar fusion holds where a document tells little lordosis in standing, else ()."""
+    held = [one.site for one in facts.findings if one.present and one.pathology in ("cage", "screws")]
+    levels = sorted({Level(level) for site in held for level in site.split("-")})
+    lumbar = tuple(level.value for level in levels if level >= Level.L1)
+    flat = any(
+        one.pathology == "lumbar_lordosis"
+        and one.posture == "standing"
+        and (one.value or 0.0) < FLAT_BACK_DEG
+        for one in facts.findings
+    )
+    return lumbar if facts.study.text and flat and len(lumbar) >= LONG_FUSION else ()
 
 
 def _is_of_lead(one: Finding, problem: Problem) -> bool:

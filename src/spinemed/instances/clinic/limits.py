@@ -118,6 +118,8 @@ def _fresh(facts: CaseFacts) -> list[Finding]:
 
 
 def _without_metal(facts: CaseFacts) -> CaseFacts:
+    if facts.study.text:  # a document tells what its reader saw beside the metal
+        return facts
     metal = set(implant_sites(facts))
     on_mr = {series.uid for series in facts.study.series if series.modality == "MR"}
 
@@ -210,6 +212,9 @@ def _narrow_unsaid(facts: CaseFacts, problem: Problem) -> str:
     if problem.lead in _OF_CANAL:
         decisive |= {problem.site}
     unsaid = decisive & hidden_sites(facts, "canal_stenosis")
+    if facts.study.text:  # what a document does not tell is not hidden but unknown
+        cord = {one.site for one in problem.found if one.pathology == "cord_signal"}
+        unsaid |= (decisive & cord) - {one.site for one in problem.found if one.pathology == "canal_stenosis"}
     if problem.lead in BENIGN:
         more = hidden_sites(facts, "canal_stenosis", _SLIGHT)
         unsaid |= {site for site in more if _is_in_field(facts, site, "canal_stenosis")}

@@ -214,6 +214,8 @@ def _metal_seen(case: Case, seen: Sequence[Finding], whole: Sequence[str]) -> li
     """Return the vertebrae with implants that an MR series shows whole: metal, not called normal."""
     uids = {one.evidence.series for one in seen}
     on_mr = any(series.modality == "MR" for series in case.facts.study.series if series.uid in uids)
+    if case.facts.study.text:
+        return []
     return [site for site in implant_sites(case.facts) if on_mr and site in whole]
 
 

@@ -9,7 +9,14 @@ from typing import Final, get_args
 from spinemed.facts.planning.extent import exiting_root
 from spinemed.facts.planning.trauma import Ligaments, TlicsNeurology
 from spinemed.instances.written.ask_plans import herniation_act
-from spinemed.instances.written.ask_scores import SINS_FIELDS, harms, noms_plan, sins_points, tlics_points
+from spinemed.instances.written.ask_scores import (
+    SINS_FIELDS,
+    harms,
+    is_alignment_open,
+    noms_plan,
+    sins_points,
+    tlics_points,
+)
 from spinemed.instances.written.document import Document, Idea, discs
 from spinemed.instances.written.stated import Facts
 
@@ -46,14 +53,14 @@ def later_tumours(document: Document) -> Iterator[Idea]:
         for _ in range(16):
             fields = {name: document.rng.choice(values) for name, values in SINS_FIELDS.items()}
             fields |= {"site": site, "bone": document.rng.choice(_BONES)}
-            total = _tumour(fields)
+            total = _tumour(fields) if is_alignment_open(document.facts, site, fields["alignment"]) else ""
             if total:
                 yield Idea(fields, total, document.at_site(site), (site,), site, rule="sins_2010")
 
 
-def is_later_tumour(_facts: Facts, fields: Fields, key: str) -> bool:
+def is_later_tumour(facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether SINS gives `key` points."""
-    return _tumour(fields) == key
+    return is_alignment_open(facts, fields["site"], fields["alignment"]) and _tumour(fields) == key
 
 
 def _tumour(fields: Fields) -> str:
@@ -106,5 +113,6 @@ def is_block(_facts: Facts, fields: Fields, key: str) -> bool:
 def _whole(document: Document, low: str, high: str, pathology: str) -> list[str]:
     """Return a few vertebrae of the document that are not said to have a pathology."""
     places = document.places(discs=False, low=low, high=high)
-    free = [site for site in places if document.facts.status(pathology, site) != "present"]
+    ill = {pathology, "metastasis"}  # scores of injuries are not made for a bone that a tumour has weakened
+    free = [site for site in places if all(document.facts.status(name, site) != "present" for name in ill)]
     return document.sample(free, _SITES) if document.usual_numbering else []

@@ -310,9 +310,9 @@ def curve_site(facts: Facts, part: str) -> str:
     return {"apex": curves[0].site, "upper": upper, "lower": lower}[part]
 
 
-def sign_discs(_document: Document) -> Iterator[Idea]:
-    """Yield the disc whose subarticular herniation explains the signs of a root."""
-    for root, disc in SIGN_ROOTS.items():
+def sign_discs(document: Document) -> Iterator[Idea]:
+    """Yield the disc whose subarticular herniation explains the signs of a root, in the usual numbering."""
+    for root, disc in SIGN_ROOTS.items() if document.usual_numbering else ():
         for sign in ("motor", "sensory"):
             yield Idea({"sign": f"{root}_{sign}"}, disc, (), (disc,))
 

@@ -23,17 +23,28 @@ Fields = Mapping[str, str]
 _MOTOR: Final[tuple[MotorDeficit, ...]] = get_args(MotorDeficit)
 _REACHES: Final = (1, 2, 3)
 _MOST_SCREWS: Final = 16
+_NARROW: Final = ("mild", "moderate", "severe")
 
 
 def herniation_acts(document: Document) -> Iterator[Idea]:
     """Yield what comes next for a stated lumbar herniation with signs and time added."""
     for key, one in document.single:
-        if one.finding.pathology == "herniation" and one.site[0] == "L":
+        if (
+            one.finding.pathology == "herniation"
+            and one.site[0] == "L"
+            and not _is_beside_break(document, one.site)
+        ):
             for sign, pain, weeks in product(("cauda", *_MOTOR), ("yes", "no"), (2, 4, 8, 10, 14)):
                 fields = {"finding": key, "sign": sign, "pain": pain, "weeks": str(weeks)}
                 plan = herniation_act(sign, pain == "yes", weeks)
                 if plan and (pain == "yes" or sign == "none"):
                     yield Idea(fields, plan, (one,), (one.site,), key)
+
+
+def _is_beside_break(document: Document, site: str) -> bool:
+    """Return whether a vertebra beside a disc is freshly broken, which then comes first."""
+    fresh = {one.site for one in document.facts.abnormal("fracture") if one.finding.detail == "fresh"}
+    return not fresh.isdisjoint(site.split("-"))
 
 
 def is_herniation_act(facts: Facts, fields: Fields, key: str) -> bool:
@@ -51,9 +62,10 @@ def herniation_act(sign: str, pain: bool, weeks: int) -> str:
 
 
 def stenosis_acts(document: Document) -> Iterator[Idea]:
-    """Yield what comes next for a stated lumbar canal stenosis with symptoms and time added."""
+    """Yield what comes next for the tightest lumbar canal stenosis stated, with symptoms and time added."""
+    tightest = _tightest(document.facts)
     for key, one in document.single:
-        if one.finding.pathology == "canal_stenosis" and one.site[0] == "L":
+        if one.finding.pathology == "canal_stenosis" and one.site in tightest:
             for symptoms, sign, weeks in product(
                 get_args(StenosisSymptoms), ("none", "progressive", "cauda"), (4, 8, 30, 40)
             ):
@@ -62,6 +74,16 @@ def stenosis_acts(document: Document) -> Iterator[Idea]:
                 if plan and (sign == "none" or narrow):
                     fields = {"finding": key, "symptoms": symptoms, "sign": sign, "weeks": str(weeks)}
                     yield Idea(fields, plan, (one,), (one.site,), key)
+
+
+def _tightest(facts: Facts) -> tuple[str, ...]:
+    """Return the one lumbar level whose told grade of stenosis is worst, () where others may be as bad."""
+    narrow = [one for one in facts.abnormal("canal_stenosis") if one.site[0] == "L"]
+    if any(one.grade not in _NARROW for one in narrow):
+        return tuple(one.site for one in narrow) if len(narrow) == 1 else ()
+    worst = max((_NARROW.index(one.grade) for one in narrow), default=-1)
+    found = tuple(one.site for one in narrow if _NARROW.index(one.grade) == worst)
+    return found if len(set(found)) == 1 else ()
 
 
 def is_stenosis_act(facts: Facts, fields: Fields, key: str) -> bool:

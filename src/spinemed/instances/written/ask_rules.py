@@ -78,7 +78,8 @@ def _schizas(grade: str) -> str:
 def ao_breaks(document: Document) -> Iterator[Idea]:
     """Yield the AO type of a described new fracture of a vertebra that is not said to be broken."""
     places = document.places(discs=False, low="T4", high="L5")
-    whole = [site for site in places if document.facts.status("fracture", site) != "present"]
+    ill = ("fracture", "metastasis")  # AO types are of injuries, not of a bone that a tumour has weakened
+    whole = [site for site in places if all(document.facts.status(name, site) != "present" for name in ill)]
     for site in document.sample(whole, _SITES):
         for ao in ("A1", "A2", "A3", "A4", "B1", "B2", "C"):
             yield _at(document, site, {"break": ao}, ao)
@@ -94,7 +95,7 @@ def slip_shares(document: Document) -> Iterator[Idea]:
     for site in _discs(document, "L3", "S1", "slip"):
         for _ in range(14):
             depth = document.rng.randrange(32, 41)
-            slip = document.rng.randrange(4, depth)
+            slip = document.rng.randrange(4, depth * 3 // 4)  # up to grade III
             grade = _slip_grade(slip, depth)
             if grade:
                 yield _at(document, site, {"slip": str(slip), "depth": str(depth)}, grade)
@@ -116,7 +117,7 @@ def _slip_grade(slip: int, depth: int) -> str:
 def neck_canals(document: Document) -> Iterator[Idea]:
     """Yield how a cervical canal of some width is called."""
     for site in _discs(document, "C3", "C7", "canal_stenosis"):
-        for width in (6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18):
+        for width in (6, 7, 8, 9, 11, 14, 15, 16, 17, 18):
             ruling = cervical_canal(width)
             if ruling.keyed:
                 yield _at(document, site, {"width": str(width)}, ruling.canal)

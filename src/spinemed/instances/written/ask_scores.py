@@ -40,6 +40,8 @@ SINS_FIELDS: Final = {
     "collapse": get_args(SinsCollapse),
     "posterolateral": get_args(SinsPosterolateral),
 }
+_KYPHOSIS_DEG: Final = 50.0
+"""Thoracic kyphosis above which the back counts as bent, as in `instances.clinic.problem`."""
 _AO_POINTS: Final[tuple[AoNeurology, ...]] = ("N0", "N1", "N2", "N3")
 _ESCC: Final[tuple[EsccGrade, ...]] = ("1a", "2", "3")
 _MISSING: Final = {
@@ -211,7 +213,21 @@ def _sins_at(facts: Facts, fields: Fields) -> tuple[int, str] | None:
     whole = fields["collapse"].startswith("none")
     if len(bones) != 1 or "" in bones or broken or (told and not whole):
         return None
+    if not is_alignment_open(facts, fields["site"], fields["alignment"]):
+        return None
     return sins_points(fields["site"], bones.pop(), *(fields[name] for name in SINS_FIELDS))
+
+
+def is_alignment_open(facts: Facts, site: str, alignment: str) -> bool:
+    """Return whether a question may add this alignment: none is normal in a curve or at a fracture."""
+    if alignment != "normal":
+        return True
+    bent = facts.abnormal("scoliosis") or any(
+        (one.value or one.finding.value or 0.0) > _KYPHOSIS_DEG for one in facts.of("thoracic_kyphosis")
+    )
+    slipped = any(site in one.site.split("-") for one in facts.abnormal("slip"))
+    broken = any(facts.status(name, site) == "present" for name in ("fracture", "height_loss"))
+    return not (bent or slipped or broken)
 
 
 @lru_cache(maxsize=4096)
@@ -271,12 +287,20 @@ def missing_parts(document: Document) -> Iterator[Idea]:
         for one in document.facts.abnormal(pathology) if asked else ():
             usable = _ao_at(document.facts, one.site) in TLICS_OF_AO if score == "tlics" else bool(one.grade)
             for lacking in (*_MISSING[score], "nothing") if usable else ():
+                if not _is_addable(document.facts, score, one.site, lacking):
+                    continue
                 fields = {"score": score, "site": one.site, "added": f"{score}_but_{lacking}"}
                 yield Idea(fields, lacking, (one,), (one.site,), f"{score} {one.site}")
+
+
+def _is_addable(facts: Facts, score: str, site: str, lacking: str) -> bool:
+    """Return whether all but `lacking` may be added: for SINS this says that alignment is normal."""
+    return score != "sins" or lacking == "alignment" or is_alignment_open(facts, site, "normal")
 
 
 def is_missing_part(facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether `key` is what the score of the lesion at the site lacks."""
     pathology = "fracture" if fields["score"] == "tlics" else "metastasis"
     there = any(one.abnormal and one.grade for one in facts.at(pathology, fields["site"]))
+    there = there and _is_addable(facts, fields["score"], fields["site"], key)
     return there and fields["added"] == f"{fields['score']}_but_{key}"

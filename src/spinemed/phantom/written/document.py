@@ -149,7 +149,7 @@ def _well(
     found: dict[Exam, list[Said]] = {exam: [] for exam in exams}
     free: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
-        if not fact.present:
+        if not fact.present and _is_wholly_free(fact, facts):
             free.setdefault((fact.method, fact.pathology), []).append(fact)
     left = [
         (exam, pathology, weight)
@@ -164,6 +164,18 @@ def _well(
         exam, pathology, _ = drawn
         found[exam].append(_denial(pathology, free[exam.method, pathology], facts, voice))
     return found
+
+
+def _is_wholly_free(fact: Fact, facts: Sequence[Fact]) -> bool:
+    """Whether a recess or foramen is known to be free on the other side too: a denial names no side."""
+    if fact.pathology not in ("recess_stenosis", "foraminal_stenosis"):
+        return True
+    free = {
+        one.side
+        for one in facts
+        if one.site == fact.site and one.pathology == fact.pathology and not one.present
+    }
+    return free >= {"left", "right"}
 
 
 def _denial(pathology: Pathology, free: Sequence[Fact], facts: Sequence[Fact], voice: Voice) -> Said:

@@ -21,6 +21,8 @@ _OFF_SHARE: Final = 0.03
 _WIDE: Final = 0.09
 """Share lost, in planes of z, below which a canal is called wide without measuring it in the disc's plane."""
 _LEAST_WORN: Final = 3
+_TIGHT_NECK_MM: Final = 7.0
+"""Depth of a cervical sac below which nobody calls the stenosis mild or moderate."""
 _LEAST_SAC_MM: Final = 5.0
 """Depth in health from which a sac is spoken of: it ends in a point behind the sacrum."""
 
@@ -89,7 +91,7 @@ def _canal(spine: Spine, disc: PlacedDisc, shape: DiscShape, site: str) -> Itera
     else:
         found = spine.room(disc.above)
         if found.normal_mm > _LEAST_SAC_MM:
-            yield from _middle(found, site)
+            yield from _middle(found, site, decides=spine.patient.myelopathy == disc.above)
             if disc.above[0] == "L":
                 yield from _recesses(found, site)
     if disc.above[0] != "L" or abs(slip_percent(spine.lying, disc.above)) > rules.slip_none_percent:
@@ -107,25 +109,32 @@ def _is_wide(spine: Spine, disc: PlacedDisc, shape: DiscShape) -> bool:
     return not pressed and spine.near_share_lost(disc.above) < _WIDE
 
 
-def _middle(found: Room, site: str) -> Iterator[Fact]:
-    """The depth of the sac; nothing where a place near by is narrower, or the share lost lies at a cut."""
+def _middle(found: Room, site: str, *, decides: bool = False) -> Iterator[Fact]:
+    """The depth of the sac; nothing where a place near by is narrower, or the share lost lies at a cut.
+
+    Where the cord is harmed (`decides`) the grade is told all the same, without a depth that would belie it.
+    """
     rules = visibility()
     grade = grade_of(found.share_lost, rules.canal_cuts)
     left = float(round(found.left_mm))
     by_print = grade_of(1 - left / round(found.normal_mm), rules.canal_cuts)
     near = grade_of(found.near_share_lost, rules.canal_cuts)
-    if near > grade or by_print != grade or off_cut(found.share_lost, rules.canal_cuts) < _OFF_SHARE:
+    tight = site[0] == "C" and 0 < grade < len(GRADES) - 1 and left < _TIGHT_NECK_MM
+    doubtful = near > grade or by_print != grade or off_cut(found.share_lost, rules.canal_cuts) < _OFF_SHARE
+    if (doubtful or tight) and not decides:
         return
+    grade = max(grade, near) if decides else grade
+    told = grade > 0 and not (doubtful or tight)
     yield Fact(
         site,
         "canal_stenosis",
         "mr",
         grade=GRADES[grade],
         present=grade > 0,
-        value=left if grade else None,
-        unit="mm" if grade else "",
-        error=ROUNDED if grade else None,
-        healthy=float(round(found.normal_mm)) if grade else None,
+        value=left if told else None,
+        unit="mm" if told else "",
+        error=ROUNDED if told else None,
+        healthy=float(round(found.normal_mm)) if told else None,
     )
 
 

@@ -265,7 +265,9 @@ def _form(key: str, name: tuple[Fact, ...], voice: Voice, inside: bool) -> str:
         phrase = known.get(f"{key}.{form}")
         if phrase is None or not phrase.wordings(voice.language):
             continue
-        if form in ("both", "value") and first.value is None:
+        # What reaches behind the posterior wall tells nothing of the size of a disc in the foramen.
+        unmeasured = first.value is None or first.detail == "foraminal"
+        if form in ("both", "value") and unmeasured:
             continue
         if form == "grade" and first.pathology == "height_loss" and first.grade == _GRAVE:
             continue

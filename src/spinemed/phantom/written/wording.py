@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Final, Literal
 
 import yaml
@@ -74,6 +75,8 @@ def sites_text(sites: Sequence[str], style: str, language: Language, denied: boo
 
     >>> sites_text(["L1-L2", "L2-L3", "L3-L4", "L5-S1"], "canonical", "en", denied=True)
     'L1-L2 to L3-L4 or L5-S1'
+    >>> sites_text(["L3", "L4", "L5", "L6", "S1"], "canonical", "en")
+    'L3 to L6 and S1'
     """
     texts = []
     for run in _runs(sites):
@@ -92,14 +95,15 @@ def is_run(sites: Sequence[str]) -> bool:
     >>> is_run(["L1-L2", "L2-L3", "L3-L4"]), is_run(["L1-L2", "L3-L4", "L4-L5"])
     (True, False)
     """
-    return len(sites) >= _LEAST_OF_A_RANGE and len(_runs(sites)) == 1
+    usual = all(level in _USUAL for site in sites for level in _levels(site))
+    return usual and len(sites) >= _LEAST_OF_A_RANGE and len(_runs(sites)) == 1
 
 
 def _runs(sites: Sequence[str]) -> list[list[str]]:
-    """Runs of sites that follow each other as readers expand a range: in the usual numbering alone."""
+    """Runs of sites that readers get back when they expand a range from the first to the last."""
     runs: list[list[str]] = []
     for site in sites:
-        if runs and _follows(runs[-1][-1], site):
+        if runs and _is_range((*runs[-1], site)):
             runs[-1].append(site)
         else:
             runs.append([site])
@@ -107,17 +111,20 @@ def _runs(sites: Sequence[str]) -> list[list[str]]:
 
 
 @cache
-def _follows(upper: str, lower: str) -> bool:
-    before, after = Site.parse(upper), Site.parse(lower)
-    if before.is_segment != after.is_segment:
+def _is_range(sites: tuple[str, ...]) -> bool:
+    """Whether the first and the last of some sites stand for all: T13 and L6 count where they are named."""
+    first, last = Site.parse(sites[0]), Site.parse(sites[-1])
+    if first.is_segment != last.is_segment:
         return False
-    if before.lower is None or after.lower is None:
-        return _is_next(before.upper, after.upper)
-    regular = _is_next(before.upper, before.lower) and _is_next(after.upper, after.lower)
-    return regular and before.lower is after.upper
+    named = {*_levels(sites[0]), *_levels(sites[-1])}
+    end = last.lower or last.upper
+    levels = [
+        level.value for level in Level if first.upper <= level <= end and (level in _USUAL or level in named)
+    ]
+    read = [f"{upper}-{lower}" for upper, lower in pairwise(levels)] if first.is_segment else levels
+    return read == list(sites)
 
 
-def _is_next(upper: Level, lower: Level) -> bool:
-    if upper not in _USUAL or lower not in _USUAL:
-        return False
-    return DEFAULT_NUMBERING.levels.index(lower) == DEFAULT_NUMBERING.levels.index(upper) + 1
+def _levels(site: str) -> tuple[Level, ...]:
+    parsed = Site.parse(site)
+    return (parsed.upper,) if parsed.lower is None else (parsed.upper, parsed.lower)
