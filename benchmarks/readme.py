@@ -106,16 +106,16 @@ def validity() -> list[tuple[str, str, str]]:
 
 def corpus() -> list[tuple[str, str, str]]:
     """Return what the corpus at full size costs, and what it is worth."""
-    scale, loop = result("scale"), result("obvious_loop")
-    gone, loads = result("withdrawal"), result("loaders")["loaders"]
-    audit, leaks = result("level_audit"), result("leak_recall")
+    scale, loop, leaks = result("scale"), result("obvious_loop"), result("leak_recall")
     full = scale["sizes"][-1]
     per_instance = ", ".join(
         f"{one['instances']:,}: {one['processor_milliseconds_an_instance']:.2f}" for one in scale["sizes"]
     )
     planted, found = leaks["planted"]["planted"], leaks["planted"]["found"]
-    decoded = {name: one.get("at_random_decoded_rows_per_s", 0) for name, one in loads.items()}
-    ours = max(loads["datasets"]["at_random_as_arrow_decoded_rows_per_s"], decoded["datasets"])
+    full = scale["sizes"][-1]
+    per_instance = ", ".join(
+        f"{one['instances']:,}: {one['processor_milliseconds_an_instance']:.2f}" for one in scale["sizes"]
+    )
     return [
         (
             f"`spinemed build`, {full['instances']:,} instances, {scale['workers']} cores",
@@ -129,23 +129,6 @@ def corpus() -> list[tuple[str, str, str]]:
             f"{loop['times_faster_a_core']:.1f} times as fast a core, {loop['times_smaller']:.1f} times "
             "smaller",
             "obvious_loop.py",
-        ),
-        (
-            f"Bytes that change where {gone['share_of_patients']:.0%} of patients are withdrawn",
-            f"{gone['worst_chunk_share']:.1%} of the chunks at most; {gone['reshuffled_chunk_share']:.0%} if "
-            "rows were shuffled anew",
-            "withdrawal.py",
-        ),
-        (
-            "Rows a second at random, decoded, one core",
-            f"datasets {ours:,.0f}, raw pyarrow {decoded['pyarrow']:,.0f}, "
-            f"litdata {decoded['litdata']:,.0f}",
-            "loaders.py",
-        ),
-        (
-            "Keyed answers that an independent reader of masks and headers confirms",
-            f"{audit['agreed']:,} of {audit['checked']:,}, {audit['disagreed']} disagree",
-            "level_audit.py",
         ),
         (
             "Planted leaks that stop a build",

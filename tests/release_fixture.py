@@ -218,9 +218,9 @@ def write_data(folder: Path, rows: dict[str, list[Row]]) -> None:
         for (split, bucket), mine in of_file.items():
             path = folder / "data" / config / shard_name(split, bucket, BUCKETS)
             writer = TableWriter(path, schema)
-            of_patient: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+            of_patient: defaultdict[tuple[bool, str], list[Row]] = defaultdict(list)
             for row in mine:
-                of_patient[row["source"], group_of(row.get("patient", ""))].append(row)
+                of_patient[row["source"] == "casebook", group_of(row.get("patient", ""))].append(row)
             for _, group in sorted(of_patient.items()):
                 writer.add(pa.Table.from_pylist(group, schema=schema))
             writer.close()

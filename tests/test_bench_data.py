@@ -265,7 +265,7 @@ def test_a_fresh_set_is_drawn_from_patients_of_its_own(tmp_path: Path) -> None:
     settings = BenchSettings(
         seed=3,
         sizes={"choice": {"level/image": 2}},
-        patients=Patients(batch=1, most=1, kinds=("t2",), field="lumbar"),
+        patients=Patients(batch=1, most=3, kinds=("t2",), field="lumbar"),
         languages=("en",),
         items_per_kind=0,
     )

@@ -47,6 +47,11 @@ def row(identity: str, patient: str, said: str, **changed: Any) -> dict[str, Any
         "synthetic": True,
         "slice_index": None,
         "box": None,
+        "window": None,
+        "turn": None,
+        "quote": None,
+        "conditions": [],
+        "gates": [],
         "marker": None,
         "spacing_mm": None,
     } | changed  # fmt: skip

@@ -27,6 +27,8 @@ def question(picture: int, number: int) -> Row:
         "box": {"left": 1, "top": 2, "right": 3, "bottom": 4},
         "marker": None if picture % 2 else {"column": 1.0, "row": 2.0, "radius": 9.0},
         "spacing_mm": 1.0,
+        "window": {"left": 0.0, "top": 0.0, "right": 9.0, "bottom": 9.0},
+        "turn": 0,
         "conditions": ["healthy"],
         "gates": ["level_parser"],
         "quote": {"document": "s", "start": 0, "end": 4, "text": "text"},

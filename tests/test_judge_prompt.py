@@ -96,8 +96,8 @@ def test_true_findings_are_shown_in_the_words_of_our_reports_and_once() -> None:
 
 
 def test_no_cause_type_or_grade_is_shown_that_no_report_may_state() -> None:
-    slip = finding("L4-L5", "slip", grade="2", value=30.0, detail="isthmic")
-    back = finding("C6-C7", "slip", grade="1", value=-13.0, detail="retrolisthesis")
+    slip = finding("L4-L5", "slip", grade="2", value=30.0, unit="%", detail="isthmic")
+    back = finding("C6-C7", "slip", grade="1", value=-13.0, unit="%", detail="retrolisthesis")
     marrow = finding("L4-L5", "modic_change", grade="2")
     told = findings_text(as_told([slip, back, marrow], {"x": "T2"}))
     assert "Meyerding grade II" in told and "isthmic" not in told and "type" not in told

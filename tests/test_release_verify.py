@@ -101,7 +101,7 @@ def twice_the_option(rows: list[Row]) -> None:
 PLANTED: dict[str, tuple[str, Callable[[list[Row]], object], str, str]] = {
     "a changed answer": (
         "open",
-        lambda rows: rows[0].update(messages=rows[1]["messages"]),
+        lambda rows: rows[-1].update(messages=rows[-2]["messages"]),
         "ids",
         "not the hash",
     ),

@@ -18,12 +18,16 @@ from spinemed.facts import find
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import read_mask, read_volume
-from spinemed.instances import draft
+from spinemed.instances import Asking, draft
+from spinemed.instances.case import case_of
 from spinemed.instances.chains import Chain, Span, chain_of
+from spinemed.instances.compose import composed
+from spinemed.instances.premise import shown_of
 from spinemed.instances.series import RED, RING_RADIUS_PX, RING_WIDTH_PX
+from spinemed.instances.shots import CaseSeries, Shot
 from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window, draw_window
 from spinemed.phantom.export.study import write_study
-from spinemed.records import Finding, Instance, Picture, Series, Study
+from spinemed.records import Finding, Instance, Marker, Picture, Series, Study
 from spinemed.sources.phantom import read
 
 SEEDS = (900_001, 900_002, 900_003)  # far from the seeds that `make demo` trains on
@@ -77,6 +81,16 @@ def series_view(study: Study, series: Series, seed: int) -> View:
     plain = resample_window(grey, spacing_mm, *place).astype(np.uint8)
     pixels = draw_ring(plain, column, row, RING_RADIUS_PX, RED, RING_WIDTH_PX)
     picture = picture_of(study, series, findings, chain.sites[index], window, pixels)
+    picture = picture.model_copy(
+        update={
+            "left": window.left_mm / spacing_mm[1],
+            "top": window.top_mm / spacing_mm[0],
+            "marker": Marker(column=column, row=row, radius=RING_RADIUS_PX),
+        }
+    )
+    asking = Asking(seed, open_share=1.0, marks_per_series=1, languages=("en",))
+    case = case_of(study, [CaseSeries(series, volume, findings)], asking)
+    shot = Shot(picture, shown_of(picture, series, spacing_mm))
     name = " ".join(part for part in (series.sequence, series.modality) if part)
     whole = shown(chain, window)
     return View(
@@ -84,7 +98,7 @@ def series_view(study: Study, series: Series, seed: int) -> View:
         short=f"{name}, {whole[0].site}-{whole[-1].site}",
         picture=Image.fromarray(pixels),
         regions=tuple(region(span, window) for span in whole),
-        questions=tuple(questions(draft.View(study, chain, window, picture, findings), index, str(seed))),
+        questions=tuple(questions(draft.View(case, chain, window, shot), index, seed)),
     )
 
 
@@ -144,11 +158,11 @@ def region(span: Span, window: Window) -> Region:
     return Region(span.site, (left, top, right, bottom))
 
 
-def questions(drawn: draft.View, index: int, seed: str) -> Iterator[tuple[str, str]]:
+def questions(view: draft.View, index: int, seed: int) -> Iterator[tuple[str, str]]:
     """Yield (question, true answer) about the ringed vertebra, each proven by the findings."""
-    candidates = [span.site for span in drawn.chain.spans[1:]]
-    for claim in draft.marked_claims(drawn, index, candidates):
-        one = draft.instance_of(drawn, claim, "open", seed)
+    candidates = range(1, len(view.chain.spans))
+    drawn = draft.marked_draft(view, index, candidates, np.random.default_rng(seed))
+    for one in () if drawn is None else composed(view.case, drawn):
         if isinstance(one, Instance):
             user, assistant = one.messages[-2:]
             yield user.content, assistant.content

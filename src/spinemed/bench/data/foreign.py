@@ -67,10 +67,12 @@ def foreign_row(asked: Asked) -> Row:
         "options": list(asked.options),
         "answer": answer,
         "level": asked.level,
+        "side": "",
         "task": task,
         "axis": asked.axis,
         "kind": asked.kind,
         "modality": asked.modality,
+        "conditions": [],
         "messages": [
             {"role": "user", "content": "\n".join([asked.question, *lettered])},
             {"role": "assistant", "content": said},
@@ -86,9 +88,14 @@ def foreign_row(asked: Asked) -> Row:
         "plane": asked.plane,
         "slice_index": None,
         "box": None,
+        "window": None,
+        "turn": None,
         "marker": marker,
         "spacing_mm": asked.spacing_mm,
+        "quote": None,
         "findings": [],
+        "gates": [],
+        "template": "",
         "language": "en",
     }
     shown = [digest for digest, _ in pictures]

@@ -11,6 +11,7 @@ from spinemed.bench.data.settings import BenchSettings
 from spinemed.corpus.build import build
 from spinemed.corpus.config import BuildConfig, Phantoms, Shares
 from spinemed.corpus.stages.inputs import PHANTOM_FOLDER
+from spinemed.errors import SourceError
 from spinemed.phantom.patient.seeds import ANY, FRESH, PUBLISHED
 
 
@@ -33,7 +34,10 @@ def pools(
         place = folder / f"patients-{start}"
         config = _config(settings, range(start, start + count))
         seeds = FRESH if fresh else PUBLISHED
-        yield build(config, place / "pool", workers, say=say, seeds=seeds).out
+        try:
+            yield build(config, place / "pool", workers, say=say, seeds=seeds).out
+        except SourceError as error:
+            say(f"patients {start} to {start + count - 1}: {error}")  # the next batch may give more
         shutil.rmtree(place / PHANTOM_FOLDER, ignore_errors=True)
 
 
