@@ -5,9 +5,8 @@
 Each size is that share of the patients of dataset_scripts/spinemed_450k/build.yaml, built by `spinemed build`
 in a process of its own with two workers. Memory is the sum of the proportional set sizes of all its
 processes, sampled every two seconds; processor time is that of all of them. `--profile N` draws N studies and
-20 N written cases in this process and tells which parts of the code took the time. Predicted hours for 10
-million instances follow from the processor time an instance of the largest size. Results go to
-benchmarks/results/scale.json.
+20 N written cases in this process and tells which parts of the code took the time. Results go to
+benchmarks/results/scale.json; `python benchmarks/scale_page.py` writes docs/scale.md from them.
 """
 
 from __future__ import annotations
@@ -151,11 +150,6 @@ def profiled(studies: int) -> dict[str, float]:
     return {part: round(seconds / total, 3) for part, seconds in most}
 
 
-def predicted_hours(milliseconds: float) -> dict[str, float]:
-    """Return cores -> hours for 10 million instances at the processor time of one."""
-    return {str(cores): round(10e6 * milliseconds / 3.6e6 / cores, 2) for cores in (2, 16, 64, 256, 1024)}
-
-
 def main() -> None:
     """Build all sizes and print what they took."""
     parser = argparse.ArgumentParser(
@@ -177,7 +171,6 @@ def main() -> None:
     result = {
         "workers": given.workers,
         "sizes": sizes,
-        "predicted_hours_for_10_million": predicted_hours(sizes[-1]["processor_milliseconds_an_instance"]),
         **({"where_draft_time_goes": profiled(given.profile)} if given.profile else {}),
         "versions": {
             name: version(name) for name in ("spinemed", "datatrove", "datasets", "pyarrow", "numpy")

@@ -48,7 +48,6 @@ def question_row(
     `conditions` are those of the study.
     """
     provenance, locator = instance.provenance, instance.provenance.locator
-    first = pictures[0] if pictures else None
     row: Row = {
         "images": [{"bytes": picture.png, "path": f"{picture.id}.png"} for picture in pictures],
         "question": instance.question,
@@ -73,10 +72,7 @@ def question_row(
         "plane": "" if locator is None else locator.plane,
         "slice_index": None if locator is None else locator.slice_index,
         "box": None if locator is None else locator.box.model_dump(),
-        "window": None if first is None else _window(first),
-        "turn": None if first is None else turn_of(first),
-        "marker": None if first is None or first.marker is None else first.marker.model_dump(),
-        "spacing_mm": None if first is None else first.spacing_mm,
+        **_shown(pictures[0] if pictures else None),
         "quote": None if provenance.quote is None else provenance.quote.model_dump(),
         "findings": list(instance.findings),
         "gates": list(instance.gates),
@@ -94,8 +90,16 @@ def turn_of(picture: Picture) -> int:
     return int(picture.view.removeprefix(_TURNED)) if picture.view.startswith(_TURNED) else 0
 
 
-def _window(picture: Picture) -> dict[str, float]:
-    return {side: getattr(picture, side) for side in _WINDOW}
+def _shown(first: Picture | None) -> Row:
+    """Return the columns that describe the first picture; all None without one."""
+    if first is None:
+        return dict.fromkeys(("window", "turn", "marker", "spacing_mm"))
+    return {
+        "window": {side: getattr(first, side) for side in _WINDOW},
+        "turn": turn_of(first),
+        "marker": None if first.marker is None else first.marker.model_dump(),
+        "spacing_mm": first.spacing_mm,
+    }
 
 
 def study_row(study: Study, split: Split) -> Row:

@@ -48,6 +48,9 @@ class Asked:
     multiple: bool = False
 
 
+_RING = ("column", "row", "radius")
+
+
 def foreign_row(asked: Asked) -> Row:
     """Return the row: `choice`, `open` without options, or `multiple` where several letters may be right.
 
@@ -58,9 +61,6 @@ def foreign_row(asked: Asked) -> Row:
     lettered = [f"{letter}. {text}" for letter, text in zip(LETTERS, asked.options, strict=False)]
     said = ", ".join(asked.right) + (f" ({answer})" if asked.options else "")
     pictures = [(hashlib.sha256(png).hexdigest(), png) for png in asked.pictures]
-    marker = None
-    if asked.marker is not None:
-        marker = dict(zip(("column", "row", "radius"), asked.marker, strict=True))
     row: Row = {
         "images": [{"bytes": png, "path": f"{digest}.png"} for digest, png in pictures],
         "question": asked.question,
@@ -90,7 +90,7 @@ def foreign_row(asked: Asked) -> Row:
         "box": None,
         "window": None,
         "turn": None,
-        "marker": marker,
+        "marker": None if asked.marker is None else dict(zip(_RING, asked.marker, strict=True)),
         "spacing_mm": asked.spacing_mm,
         "quote": None,
         "findings": [],
