@@ -246,12 +246,13 @@ def test_the_pain_is_matched_with_the_levels_of_its_own_part_alone() -> None:
     assert "T12" in explanation(case) and "T8" not in explanation(case)
 
 
-def test_beside_metal_an_mri_tells_nothing_normal_and_no_grade_of_a_disc() -> None:
+def test_beside_metal_an_mri_tells_nothing_normal_and_no_grade_of_a_disc_between_it() -> None:
     worn = [(site, "disc_degeneration", {"grade": "4"}) for site in ("L2-L3", "L3-L4", "L4-L5", "L5-S1")]
     metal = [("L4-L5", "cage", {}), ("L4", "screws", {}), ("L5", "screws", {})]
     facts = restrained(MADE.case([*worn, *metal], kinds=("t2", "ct")))
     on_mr = [one for one in facts.findings if one.evidence.series == "1.2.t2" and one.pathology != "vertebra"]
-    assert on_mr and all({"L4", "L5"}.isdisjoint(one.site.split("-")) for one in on_mr)
+    beside = [one for one in on_mr if not {"L4", "L5"}.isdisjoint(one.site.split("-"))]
+    assert {(one.site, one.grade) for one in beside} == {("L3-L4", "4"), ("L5-S1", "4")} and len(beside) == 2
     assert any(one.site == "L5" and one.pathology == "fracture" for one in facts.findings)
 
 

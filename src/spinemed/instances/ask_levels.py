@@ -69,7 +69,7 @@ class Strip:
 def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     """Return the series as a chain; None where too few whole bodies follow each other.
 
-    With a variant of numbering nothing is counted from the sacrum.
+    With a variant of numbering, or a last disc like S1-S2, nothing is counted from the sacrum.
     """
     view = view_of(series.series)
     bodies = countable(series.of("vertebra", "vertebra_in_part"), view)
@@ -84,7 +84,7 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     )
     if chain is None:
         return None
-    if chain.sacrum is not None and case.known.variant:
+    if chain.sacrum is not None and (case.known.variant or case.known.like_s1):
         chain = replace(chain, sacrum=None)
     if view == _FRONTAL:
         chain = replace(chain, clear_mm=_CLEAR_OF_FILMS * max(span.height for span in chain.spans))

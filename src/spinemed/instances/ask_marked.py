@@ -82,7 +82,7 @@ MARKED: Final[tuple[Marked, ...]] = (
     Marked("fracture_type", "fracture", ("CT sagittal",), regions="TL"),
     Marked("scoliosis_side", "scoliosis", ("XR full frontal",), "none", None),
     Marked("scoliosis_severity", "scoliosis", ("XR full frontal",), "none", None),
-    Marked("transitional", "transitional", ("XR full frontal", "XR full lateral"), "none", None),
+    Marked("transitional", "transitional", ("XR full frontal",), "none", None),
 )
 
 Asked = tuple[CaseSeries, Finding, str, tuple[str, ...]]

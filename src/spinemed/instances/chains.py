@@ -14,6 +14,9 @@ SACRUM = "S1"
 _FIRST = "C2"
 _LAST = "L5"
 _NOT_ASKED = ("C1", "T13", "L6")  # no body of its own, or not in the numbering that questions assume
+_BEHIND_SHOULDERS = ("T1", "T2", "T3", "T4", "T5", "T6")
+_FAINT = 1.0
+"""A silhouette that stands out by less than this many deviations of noise is not told from its neighbours."""
 _SEEN_MM = 5.0
 """A cut vertebra can be counted from only if at least this height of it is seen ..."""
 _SEEN_SHARE = 0.7
@@ -104,11 +107,20 @@ def free_ends(first: str, last: str, anchor: Anchor) -> list[str]:
 def countable(findings: Iterable[Finding], view: str) -> list[Finding]:
     """Return the bodies that can be told apart and counted in a view such as `XR frontal`.
 
-    In frontal films jaw and skull lie over the neck; on STIR the dens is dark before dark.
+    In frontal films jaw and skull lie over the neck; on STIR the dens is dark before dark. In lateral films
+    the shoulders lie over T1 to T6: where one does not stand out, nothing is counted past it.
     """
+    if view == "XR lateral":
+        return [one for one in findings if not _is_drowned(one)]
     if view == "XR frontal":
         return [one for one in findings if one.site[0] != "C"]
     return [one for one in findings if not (one.site == _FIRST and view.startswith("STIR"))]
+
+
+def _is_drowned(finding: Finding) -> bool:
+    """Return whether a whole body of the shoulders' height is too faint on a film to be counted."""
+    high = finding.site in _BEHIND_SHOULDERS and finding.pathology == "vertebra"
+    return high and finding.contrast is not None and finding.contrast < _FAINT
 
 
 def chain_of(

@@ -43,9 +43,16 @@ class _Form(NamedTuple):
 def composed(case: Case, draft: Draft) -> Iterator[Picture | Instance | Reject]:
     """Yield the pictures of a draft, its instance and those beside it, or Rejects that say why there is none.
 
+    Nothing is asked of a ring in which nothing is seen.
+
     All questions of the same pictures have one language and one form, so that no picture is stored in two
     configs. Those beside the first that do not fit its form are left out.
     """
+    if any(shot.burnt_out for shot in draft.shots):
+        reason = f"{draft.kind}: the ring lies on black or white pixels alone"
+        name, source = content_id(_key(case, draft)), case.study.source
+        yield Reject(id=name, source=source, step=case.step, reason=reason, fix="none needed")
+        return
     form = _form(case, draft)
     made = [_judged(case, one, form) for one in (draft, *draft.beside) if one is draft or _fits(one, form)]
     if any(isinstance(one, Instance) for one in made):

@@ -15,6 +15,7 @@ from spinemed.records import Finding, Kind, Pathology, Picture, Plane, Series
 POSTURE_BOUND: Final[tuple[Pathology, ...]] = ("slip", "scoliosis", "thoracic_kyphosis", "lumbar_lordosis")
 """What changes with posture: only findings of the shown series count."""
 _TURNED: Final = "turned "
+_BENT_DEG: Final = 25.0
 _BEYOND: Final = 0.7
 """A body's middle lies so many heights beyond the endplate of its neighbour: half a body and a disc."""
 
@@ -53,6 +54,9 @@ class Known:
 
     `variant` says that the numbering is, or may be, another than the usual 7-12-5: a variant is stated,
     its vertebrae are seen, or one was found that no series shows well enough to state it (`hidden`).
+    `like_s1` says that L5 cannot be told from the sacrum: a disc of grade 5 below it looks like S1-S2.
+    `bent` says that a curve of 25 degrees or more, or one held back, turns the bodies: a film from the side
+    shows none cleanly.
     """
 
     def __init__(self, facts: CaseFacts) -> None:
@@ -72,6 +76,11 @@ class Known:
         stated = any(finding.present for finding in self.of("transitional"))
         extra = any(finding.site in ("T13", "L6") for finding in facts.findings)
         self.variant = stated or extra or bool(self.hidden("transitional"))
+        stated_grades = [one.grade for one in self.at("disc_degeneration", "L5-S1")]
+        held_back = [one.grade for one in self.hidden("disc_degeneration") if one.site == "L5-S1"]
+        self.like_s1 = "5" in (*stated_grades, *held_back)
+        curved = any(abs(one.value or 0.0) >= _BENT_DEG for one in self.of("scoliosis") if one.present)
+        self.bent = curved or bool(self.hidden("scoliosis"))
 
     def at(self, pathology: Pathology, site: str) -> Sequence[Finding]:
         """Return what is stated of a pathology at a site, in all series."""

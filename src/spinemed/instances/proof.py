@@ -14,6 +14,7 @@ from spinemed.instances.premise import (
     segment_in_ring,
     sites_in_view,
     vertebra_in_ring,
+    view_of,
 )
 from spinemed.instances.rivals import has_rival
 from spinemed.instances.templates import template_of
@@ -158,8 +159,17 @@ def is_clouded(premise: Premise) -> bool:
 
 
 def is_miscounted(premise: Premise) -> bool:
-    """Return whether whole bodies are told or counted, and one may be in view that is not stated."""
-    told = premise.fields.get("numbering", "").startswith("reference")
+    """Return whether whole bodies are told or counted, and one may be in view that is not stated.
+
+    Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds.
+    """
+    numbering = premise.fields.get("numbering", "")
+    if numbering == "sacrum" and premise.shown and premise.facts.like_s1:
+        return True
+    aside = any(view_of(shown.series) == "XR lateral" for shown in premise.shown)
+    if premise.kind in _OF_WHOLE_BODIES and aside and premise.facts.bent:
+        return True
+    told = numbering.startswith("reference")
     return (told or premise.kind in _OF_WHOLE_BODIES) and any(
         may_show_unseen(premise, shown) for shown in premise.shown
     )

@@ -19,7 +19,7 @@ from spinemed.instances.compose import composed
 from spinemed.instances.draft import STEP, View, in_view_draft, marked_draft
 from spinemed.instances.drafts import Case
 from spinemed.instances.premise import shown_of, view_of
-from spinemed.instances.shots import CaseSeries, Shot, Slice, frame_of, slice_of
+from spinemed.instances.shots import CaseSeries, Shot, Slice, frame_of, is_burnt_out, slice_of
 from spinemed.instances.windows import Window, draw_window, windows_open
 from spinemed.instances.wordings import Anchor
 from spinemed.records import (
@@ -169,7 +169,7 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
         frame.width_px,
         frame.pixel_mm,
     ).astype(np.uint8)
-    marker = None
+    marker, burnt_out = None, False
     if marked is not None:
         middle = (marked.top + marked.bottom) / 2, (marked.left + marked.right) / 2
         row, column = frame.pixel_of(*middle)
@@ -179,6 +179,7 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
             row=round(row + float(shift[1]), 2),
             radius=RING_RADIUS_PX,
         )
+        burnt_out = is_burnt_out(pixels, marker)
         pixels = draw_ring(pixels, marker.column, marker.row, marker.radius, RED, RING_WIDTH_PX)
     png = encode_png(pixels)
     picture = Picture(
@@ -197,9 +198,8 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
         locator=locator,
         png=png,
     )
-    return View(
-        scene.case, scene.chain, window, Shot(picture, shown_of(picture, scene.series, scene.spacing_mm))
-    )
+    shown = shown_of(picture, scene.series, scene.spacing_mm)
+    return View(scene.case, scene.chain, window, Shot(picture, shown, burnt_out))
 
 
 def _free_site(chain: Chain, window: Window) -> str:

@@ -27,6 +27,8 @@ SMALL_RING_PX: Final = (6.5, 9.0)
 """Radius of rings in views of many levels."""
 _RING_WIDTH_PX: Final = 1.6
 _RING_JITTER_PX: Final = 1.5
+_MOST_BURNT: Final = 0.4
+"""Share of the pixels inside a ring that may be black or white."""
 _STACK_RATIO: Final = 1.5
 """The axis whose steps are this much longer than the others' is the one that slices follow each other on."""
 
@@ -112,10 +114,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture with its place in the slice, as proofs need it."""
+    """A picture with its place in the slice, as proofs need it.
+
+    `burnt_out` says that the ring lies on pixels without grey, black or white: nothing is seen in it.
+    """
 
     picture: Picture
     shown: Shown
+    burnt_out: bool = False
 
 
 def slice_of(case: CaseSeries, plane: Plane, index: int) -> Slice:
@@ -275,9 +281,10 @@ def shoot(
     pixels = resample_window(
         cut.grey, cut.spacing_mm, frame.top_mm, frame.left_mm, frame.height_px, frame.width_px, frame.pixel_mm
     ).astype(np.uint8)
-    marker = None
+    marker, burnt_out = None, False
     if ring_at_px is not None:
         marker = _ring(frame, cut, ring_at_px, rng, ring_px)
+        burnt_out = is_burnt_out(pixels, marker)
         pixels = draw_ring(pixels, marker.column, marker.row, marker.radius, RED, _RING_WIDTH_PX)
     pixels = np.rot90(pixels, turn // 90)
     png = encode_png(np.ascontiguousarray(pixels))
@@ -300,7 +307,18 @@ def shoot(
         else locator.model_copy(update={"slice_index": cut.index, "plane": cut.plane, "slice_id": ""}),
         png=png,
     )
-    return Shot(picture, shown_of(picture, case.series, cut.spacing_mm))
+    return Shot(picture, shown_of(picture, case.series, cut.spacing_mm), burnt_out)
+
+
+def is_burnt_out(pixels: NDArray[np.uint8], marker: Marker) -> bool:
+    """Return whether over 40 % of the pixels inside a ring are black or white, or none is in the picture.
+
+    >>> is_burnt_out(np.full((9, 9), 255, np.uint8), Marker(column=4, row=4, radius=3))
+    True
+    """
+    rows, columns = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
+    inside = pixels[np.hypot(rows - marker.row, columns - marker.column) < marker.radius]
+    return not inside.size or float(np.isin(inside, (0, 255)).mean()) > _MOST_BURNT
 
 
 def _ring(

@@ -44,7 +44,7 @@ _FINE_MM: Final = 0.7
 """Pixels at most this large show if a herniation's base is broad, and outline a root of 4 mm in a foramen."""
 _LESION_CONTRAST: Final = 3.5
 """A lesion is told from healthy marrow where it stands out by this many standard deviations of noise."""
-_SACRALISED: Final = "L5_sacralised"
+_FROM_THE_FRONT: Final = frozenset({"L5_sacralised", "T13", "L6"})
 _TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
 # The edge that column 0 (sagittal: anterior) or row 0 (axial: anterior) comes to lie at, turned to the left.
 _EDGES: Final = ("left", "bottom", "right", "top")
@@ -115,7 +115,7 @@ def level_if_told(premise: Premise, key: str) -> bool | None:
     """Return whether `key` is the marked vertebra, told by sacrum or C2, or `cannot_tell` without both."""
     shown = premise.shown[0]
     told = anchors_in_view(premise, shown)
-    if told is None or premise.facts.variant:
+    if told is None or premise.facts.variant or premise.facts.like_s1:
         return None
     if key == "cannot_tell":
         return not told
@@ -155,7 +155,7 @@ def same_level(premise: Premise, key: str) -> bool | None:
     marked = [vertebra_in_ring(premise, shown) for shown in premise.shown]
     order = sorted({site for shown in premise.shown for site in premise.bodies(shown)}, key=Level)
     gap = any(next_below(upper) != lower for upper, lower in pairwise(order))
-    if len(marked) != 2 or not all(marked) or gap or premise.facts.variant:
+    if len(marked) != 2 or not all(marked) or gap or premise.facts.variant or premise.facts.like_s1:
         return None
     if not all(anchors_in_view(premise, shown) for shown in premise.shown):
         return None  # each picture must tell its level by itself
@@ -168,8 +168,8 @@ def transitional(premise: Premise, key: str) -> bool | None:
     """Return whether the study's numbering is the variant `key`."""
     found = premise.facts.of("transitional")
     grades = {one.grade if one.present else "none" for one in found}
-    # Whether the last vertebra is joined to the sacrum is seen in its transverse processes, from the front.
-    if view_of(premise.shown[0].series) != "XR frontal" and _SACRALISED in {key, *grades}:
+    # Ribs, and transverse processes that are joined to the sacrum, are told from the front alone.
+    if view_of(premise.shown[0].series) != "XR frontal" and _FROM_THE_FRONT & {key, *grades}:
         return None
     return key in grades if len(grades) == 1 else None
 

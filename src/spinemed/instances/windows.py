@@ -221,10 +221,11 @@ def _edge_above(chain: Chain, index: int) -> tuple[float, float]:
         return 0.0, high
     if index > 0:
         upper = chain.spans[index - 1]
-        return upper.bottom - _SHOWN_SHARE * upper.height, high
+        return upper.bottom - _SHOWN_SHARE * _clear_height(upper, upper.bottom - span.top), high
     # What is seen of the next one above, labelled or not, is as tall as this one where it is whole.
     ends = _near(chain.ceiling, span.top, -_WIDEST_GAP * span.height)
-    return min(max(ends - _SHOWN_SHARE * span.height, -_BEYOND_MM), high), high
+    clear = _clear_height(span, ends - span.top)
+    return min(max(ends - _SHOWN_SHARE * clear, -_BEYOND_MM), high), high
 
 
 def _edge_below(chain: Chain, index: int, slice_height: float) -> tuple[float, float]:
@@ -233,9 +234,15 @@ def _edge_below(chain: Chain, index: int, slice_height: float) -> tuple[float, f
     low = span.bottom + chain.clear_mm
     if index < len(chain.spans) - 1:
         lower = chain.spans[index + 1]
-        return low, lower.top + _SHOWN_SHARE * lower.height
+        return low, lower.top + _SHOWN_SHARE * _clear_height(lower, span.bottom - lower.top)
     begins = _near(chain.floor, span.bottom, _WIDEST_GAP * span.height)
-    return low, max(min(begins + _SHOWN_SHARE * span.height, slice_height + _BEYOND_MM), low)
+    clear = _clear_height(span, span.bottom - begins)
+    return low, max(min(begins + _SHOWN_SHARE * clear, slice_height + _BEYOND_MM), low)
+
+
+def _clear_height(span: Span, overlap: float) -> float:
+    """Return the height of a leaning body that its neighbour's box does not overlap: all that is its own."""
+    return span.height - max(0.0, overlap)
 
 
 def _near(seen: float | None, rim: float, gap: float) -> float:

@@ -9,7 +9,14 @@ from typing import Final
 from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.dermatomes import root_hit
 from spinemed.instances.clinic.describe import fields_of, has_four_lumbar, vertebrae_seen
-from spinemed.instances.clinic.further import SURGICAL, Need, flat_back, further_needs, moving_slips
+from spinemed.instances.clinic.further import (
+    SURGICAL,
+    Need,
+    by_film,
+    flat_back,
+    further_needs,
+    moving_slips,
+)
 from spinemed.instances.clinic.history import Clinical, history, unfit
 from spinemed.instances.clinic.limits import implant_sites, restrained, withheld
 from spinemed.instances.clinic.pictures import axial_sites, pictured, uncounted, with_shown
@@ -27,7 +34,7 @@ _REGIONS: Final[dict[Part, tuple[Level, Level]]] = {
     "neck": (Level.C3, Level.C7),
     "upper": (Level.T1, Level.T7),
     "mid": (Level.T8, Level.T11),
-    "lower": (Level.L1, Level.L5),
+    "lower": (Level.L1, Level.S1),
 }
 """First and last vertebra of the region that a complaint is about."""
 _WHOLE_SPINE: Final = (Level.C3, Level.L5)
@@ -77,7 +84,8 @@ class Case:
     @cached_property
     def needs(self) -> tuple[Need, ...]:
         """Return what needs action besides the leading problem."""
-        return further_needs(self.problem, self.clinical.age, self.clinical.t_score is not None)
+        needs = further_needs(self.problem, self.clinical.age, self.clinical.t_score is not None)
+        return by_film(needs, self.facts)
 
     @cached_property
     def moving(self) -> dict[str, tuple[int, int]]:

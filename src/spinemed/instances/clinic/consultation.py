@@ -18,7 +18,7 @@ from spinemed.instances.clinic.case import (
 )
 from spinemed.instances.clinic.describe import by_level, is_central, is_lumbar, normal_sentences, sentence
 from spinemed.instances.clinic.draft import Draft
-from spinemed.instances.clinic.further import flat_back, other_narrow_levels
+from spinemed.instances.clinic.further import flat_back, other_narrow_levels, still_slip
 from spinemed.instances.clinic.pictures import key_pictures
 from spinemed.instances.clinic.plan import CHRONIC_WEEKS, is_blocked
 from spinemed.instances.clinic.problem import FAR_SLIP, Problem, part_of, severity
@@ -68,7 +68,7 @@ _HARMLESS: Final = ("normal", "degeneration")
 """Leads whose history has no red flag and whose findings give no reason for images at once."""
 _SETTLED_WEEKS: Final = 6
 """Within so many weeks harmless pain is expected to settle."""
-_WIDE: Final = ("injury", "fragility", "metastasis", "discitis", "old_fracture", "kyphosis")
+_WIDE: Final = ("injury", "fragility", "metastasis", "discitis", "old_fracture", "kyphosis", "normal")
 """Leads for which what is normal is told of the whole spine; for others, of the region of the complaint."""
 _MORE: Final = {
     "radicular_leg": ("saddle", "weaker"),
@@ -275,11 +275,18 @@ def _discs_in_canal(problem: Problem) -> tuple[str, ...]:
 
 
 def ranges(case: Case) -> list[str]:
-    """Return a sentence for every slip that changes between the positions shown, and for a flat back."""
+    """Return a sentence for every slip that changes between the positions shown, and for a flat back.
+
+    Of a leading slip on films in flexion and extension it is told too that it does not, or cannot be said.
+    """
     said = [
         case.say("see.slip_range", level=case.style.site(site), low=str(low), high=str(high))
         for site, (low, high) in case.moving.items()
     ]
+    led = case.problem.finding
+    if led is not None and led.pathology == "slip" and led.site not in case.moving:
+        still = still_slip(case.facts, led.site)
+        said += [case.say(f"see.slip_{still}", level=case.style.site(led.site))] if still else []
     return [*said, *([case.say("see.flat_back")] if flat_back(case.facts) else [])]
 
 

@@ -22,6 +22,8 @@ GROWN_UP: Final = 18
 """From this age nothing is said of the growth that is left."""
 SCHEUERMANN_BODIES: Final = 3
 """Vertebrae with a wedge or a Schmorl node from which they are several (Sorensen 1964: three)."""
+KYPHOSIS_ENDS: Final = ("T4", "T12")
+"""Vertebrae between which a thoracic kyphosis is measured where its finding does not say."""
 SURGICAL_KYPHOSIS_DEG: Final = 70.0
 """From this thoracic kyphosis a spine surgeon is asked."""
 FLAT_BACK_DEG: Final = 30.0
@@ -145,6 +147,27 @@ def _of_kyphosis(problem: Problem, age: int, osteoporotic: bool) -> list[Need]:
     ]
 
 
+def by_film(needs: Sequence[Need], facts: CaseFacts) -> tuple[Need, ...]:
+    """Return the needs, with the bone density of a bent back told as where films alone show its vertebrae.
+
+    They do where no CT or MRI states fracture or height of a vertebra that the kyphosis is measured over,
+    and not all of these vertebrae have their height stated. A document tells what its reader saw.
+    """
+    bent = next((one for one in facts.findings if one.pathology == "thoracic_kyphosis"), None)
+    if bent is None or facts.study.text:
+        return tuple(needs)
+    first, last = map(Level, bent.extent or KYPHOSIS_ENDS)
+    films = {series.uid for series in facts.study.series if series.modality == "XR"}
+    measured = [level for level in Level if first <= level <= last and level is not Level.T13]
+    told = [one for one in facts.findings if one.pathology in ("fracture", "height_loss")]
+    told = [one for one in told if Level(one.site) in measured]
+    whole = {Level(one.site) for one in told}.issuperset(measured)
+    if whole or any(one.evidence.series not in films for one in told):
+        return tuple(needs)
+    return tuple(need._replace(name="kyphosis_film") if need.name == "kyphosis_bone" else need
+                 for need in needs)  # fmt: skip
+
+
 def _is_unexplained_slip(one: Finding) -> bool:
     """Return whether a vertebra has slipped forward to grade II without a known cause."""
     forward = one.pathology == "slip" and not one.detail and (one.value or 0.0) > 0
@@ -181,6 +204,33 @@ def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
     return {
         site: (low, high) for site, (low, high) in ranges.items() if high - low >= MOVING_POINTS and low >= 0
     }
+
+
+def still_slip(facts: CaseFacts, site: str) -> str:
+    """Return "stable" where films in flexion and extension both measure a slip alike, "unmeasured" where one
+    of them does not measure it; "" without a pair of such lateral films, or where the slip moves.
+    """
+    used = {one.evidence.series for one in facts.findings}
+    bent = {
+        posture: {
+            series.uid
+            for series in facts.study.series
+            if series.posture == posture and series.modality == "XR" and "LAT" in series.view
+        }
+        & used
+        for posture in ("flexion", "extension")
+    }
+    if facts.study.text or not all(bent.values()):
+        return ""
+    slips = [one for one in facts.findings if (one.pathology, one.site) == ("slip", site)]
+    values = [
+        [one.value for one in slips if one.evidence.series in uids and one.value is not None]
+        for uids in bent.values()
+    ]
+    if not all(values):
+        return "unmeasured"
+    flat = [value for each in values for value in each]
+    return "stable" if max(flat) - min(flat) < MOVING_POINTS else ""
 
 
 def flat_back(facts: CaseFacts) -> tuple[str, ...]:

@@ -41,8 +41,16 @@ _OF_CANAL: Final[tuple[Lead, ...]] = (
 
 
 def hidden_sites(facts: CaseFacts, pathology: Pathology, but: Collection[str] = ()) -> set[str]:
-    """Return the sites where a pathology is held back, in a grade not among `but`, and not stated."""
+    """Return the sites where a pathology is held back, in a grade not among `but`, and not stated.
+
+    A fracture that films alone hold back counts as stated where they state the height that it has cost.
+    """
     stated = {one.site for one in facts.findings if one.pathology == pathology and is_abnormal(one)}
+    if pathology == "fracture":
+        films = {series.uid for series in facts.study.series if series.modality == "XR"}
+        beyond = {one.site for one in facts.hidden if one.pathology == "fracture" and one.series not in films}
+        lost = {one.site for one in facts.findings if one.pathology == "height_loss" and is_abnormal(one)}
+        stated |= lost - beyond
     return {one.site for one in facts.hidden if one.pathology == pathology and one.grade not in but} - stated
 
 
@@ -52,7 +60,8 @@ def restrained(facts: CaseFacts) -> CaseFacts:
 
     Where a curve is held back, the films that show curves are left out: the curves that they do state would
     pass for all there are. With an unstable or violent fracture nobody stands for a film. Beside metal an MR
-    image tells nothing normal and no grade of a disc. Types and causes are those of `as_told`.
+    image tells nothing normal, and between two vertebrae with metal no grade of a disc. Types and causes are
+    those of `as_told`.
     """
     facts = _without_metal(_without_standing(_without_curves(facts)))
     shown = {one.evidence.series for one in facts.findings}
@@ -125,7 +134,8 @@ def _without_metal(facts: CaseFacts) -> CaseFacts:
 
     def told(one: Finding) -> bool:
         beside = one.evidence.series in on_mr and not metal.isdisjoint(one.site.split("-"))
-        spoiled = one.pathology == "disc_degeneration" or not is_abnormal(one)
+        replaced = one.pathology == "disc_degeneration" and metal.issuperset(one.site.split("-"))
+        spoiled = replaced or not is_abnormal(one)
         return not (beside and spoiled) or one.pathology in _KEPT
 
     return CaseFacts(facts.study, tuple(one for one in facts.findings if told(one)), facts.hidden)

@@ -25,7 +25,8 @@ _ANCHORS: Final = frozenset({Level.C2, Level.S1})
 def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
     """Return ids of the findings whose pictures are the key images: each series once, then the rest.
 
-    A series gives the slice of the finding told first that it shows, else of its best seen vertebra. A
+    No slice is shown twice. A series gives that of the finding told first that it shows, else of its best
+    seen vertebra. A
     finding told that none of these slices shows takes a free place, or that of a series of its own whose
     finding another picture shows too.
     """
@@ -42,13 +43,19 @@ def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
             _make_room(showing, chosen)
     spare = [one for told_one in told for one in alike.get(_statement(told_one), ())]
     pictures = [one for ones in chosen.values() for one in ones]
-    return tuple(dict.fromkeys(one.id for one in (*pictures, *spare)))[:MOST_PICTURES]
+    if facts.study.text:  # a document has no slices
+        return tuple(dict.fromkeys(one.id for one in (*pictures, *spare)))[:MOST_PICTURES]
+    by_slice: dict[tuple[str, str, int | None], str] = {}
+    for one in (*pictures, *spare):
+        by_slice.setdefault((one.evidence.plane, *_slice(one)), one.id)
+    return tuple(by_slice.values())[:MOST_PICTURES]
 
 
 @remembered
 def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
     """Return the findings that the key pictures show: their slice, or one next to it, is among them.
 
+    A defect of an endplate or of the arch is small: its own slice must be.
     Which vertebrae a series holds whole or in part is known of every series.
     """
     keys = set(key_pictures(facts, problem))
@@ -56,10 +63,12 @@ def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
     return tuple(
         one
         for one in facts.findings
-        if one.pathology in ("vertebra", "vertebra_in_part") or not _beside(one).isdisjoint(slices)
+        if one.pathology in ("vertebra", "vertebra_in_part")
+        or (_slice(one) in slices if one.pathology in _SMALL else not _beside(one).isdisjoint(slices))
     )
 
 
+_SMALL: Final[tuple[Pathology, ...]] = ("endplate_defect", "pars_defect")
 _NEED_PICTURES: Final[tuple[Pathology, ...]] = (
     "foraminal_stenosis", "disc_degeneration", "modic_change", "osteophyte", "endplate_defect",
     "pars_defect",

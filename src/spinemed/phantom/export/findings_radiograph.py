@@ -1,4 +1,4 @@
-"""Claims of a radiograph: bodies by their silhouettes, heights, slips, curves, beaks, bridges and metal."""
+"""Claims of a radiograph: silhouettes, heights, slips, curves, beaks, bridges, metal, what it cannot tell."""
 
 from __future__ import annotations
 
@@ -83,10 +83,28 @@ def radiograph_claims(
     for disc in anatomy.placed_discs:
         if disc.shape is not None:
             yield from _of_disc(film, disc)
+    yield from _untold(anatomy)
     if rendered.film.frontal:
         yield from frontal_claims(film, rules)
     else:
         yield from lateral_claims(film, rules)
+
+
+def _untold(anatomy: Anatomy) -> Iterator[Claim]:
+    """What is there that no film tells: fractures, metastases, infected discs and the signal of the cord.
+
+    Without these claims a study of films alone would pass for one without red flags.
+    """
+    for bone in anatomy.vertebrae:
+        if bone.shape is not None and bone.shape.fracture is not None:
+            yield Claim(bone.level, "fracture", evidence=None, grade=bone.shape.fracture.ao)
+        if bone.shape is not None and bone.shape.lesion is not None:
+            yield Claim(bone.level, "metastasis", evidence=None, grade=bone.shape.lesion.kind)
+    for disc in anatomy.placed_discs:
+        if disc.shape is not None and disc.shape.infected:
+            yield Claim(f"{disc.above}-{disc.below}", "spondylodiscitis", evidence=None)
+        if disc.above == anatomy.patient.myelopathy:
+            yield Claim(f"{disc.above}-{disc.below}", "cord_signal", evidence=None)
 
 
 def shown_film(anatomy: Anatomy, rendered: RenderedRadiograph, series_uid: str) -> ShownFilm:
