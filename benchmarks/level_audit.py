@@ -228,7 +228,7 @@ def main() -> int:
         print(f"{one['id']} {one['kind']}: {one['why']}")
     print({key: value for key, value in result.items() if isinstance(value, int | float)})
     result |= {"seed": given.seed, "process_seconds": round(time.process_time() - start, 1)}
-    result |= {name: version(name) for name in ("spinemed", "numpy", "nibabel", "pydicom", "SimpleITK")}
+    result |= {name: version(name) for name in ("spinemed", "numpy", "scipy", "nibabel", "pydicom")}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {given.out.name}")

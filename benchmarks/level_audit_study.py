@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pydicom
+from level_audit_match import PAD_PX, best_fit, fine_fit, resampled
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -30,7 +31,7 @@ LABELS = {
 """VerSe's numbers of vertebrae, as its data paper prints them."""
 DISC, SAC, CORD = 200, 100, 101
 _TO_RAS = np.array([-1.0, -1.0, 1.0])
-_PAD_PX = 40
+_POOR_FIT = 0.93
 _RING_RED = 30
 
 
@@ -57,6 +58,9 @@ class SeriesFiles:
         postures = truth["later"]["postures"] if self.later else truth["postures"]
         self.posture: dict[str, Any] = next(one for one in postures if one["posture"] == named["posture"])
         self._resampled: dict[tuple[int, float], NDArray[np.float32]] = {}
+        self._grey: dict[int, NDArray[np.float32]] = {}
+        self.bodies: dict[int, dict[str, Any]] = {}
+        """Bodies of the slices that were looked at (`level_audit_truth.bodies_in`)."""
 
     @cached_property
     def mask(self) -> NDArray[np.integer]:
@@ -107,12 +111,12 @@ class SeriesFiles:
 
     def grey(self, number: int) -> NDArray[np.float32]:
         """A slice's pixels, clipped as a reader's window would: CT to -400..1,000, the rest to its range."""
-        pixels = self._read[0][number]
-        if self.kind == "ct":
-            low = -float(self.header.get("RescaleIntercept", 0) or 0)
-            return np.clip(pixels, low - 450, low + 1050)
-        low, high = np.percentile(pixels, (0.5, 99.5))
-        return np.clip(pixels, low, high)
+        if number not in self._grey:
+            pixels = self._read[0][number]
+            water = -float(self.header.get("RescaleIntercept", 0) or 0)
+            window = (water - 450, water + 1050) if self.kind == "ct" else np.percentile(pixels, (0.5, 99.5))
+            self._grey[number] = np.clip(pixels, *window).astype(np.float32)
+        return self._grey[number]
 
     @cached_property
     def shuttered(self) -> NDArray[np.bool_]:
@@ -126,20 +130,23 @@ class SeriesFiles:
         return near
 
     def resampled(self, number: int, pixel_mm: float) -> NDArray[np.float32]:
-        """The slice on square pixels of `pixel_mm`, with a black margin of `_PAD_PX`."""
+        """The slice on square pixels of `pixel_mm`, with a black margin of `PAD_PX`."""
         key = number, pixel_mm
         if key not in self._resampled:
             if len(self._resampled) > 24:
                 self._resampled.clear()
-            pixels = self.grey(number)
-            pixels = pixels - pixels.min()
-            for axis in (0, 1):
-                pixels = _lerp(pixels, self.spacing_mm[axis], pixel_mm, axis)
-            self._resampled[key] = np.pad(pixels, _PAD_PX)
+            self._resampled[key] = resampled(self.grey(number), self.spacing_mm, pixel_mm)
         return self._resampled[key]
 
     def place(self, picture: NDArray[np.uint8], pixel_mm: float, index: int, turns: bool) -> Place:
         """Where the picture lies; slices are counted from either end, what fits better is taken."""
+        best = self.place_by_pixels(picture, pixel_mm, index, turns)
+        return best if best.score >= _POOR_FIT else self._finely(best, picture)
+
+    def place_by_pixels(
+        self, picture: NDArray[np.uint8], pixel_mm: float, index: int, turns: bool = False
+    ) -> Place:
+        """As `place`, to whole pixels of the picture."""
         found: list[Place] = []
         count = len(self.mask)
         hidden = ring_pixels(picture)
@@ -147,10 +154,23 @@ class SeriesFiles:
         for number in sorted({index, count - 1 - index} & set(range(count))):
             field = self.resampled(number, pixel_mm)
             for turn in range(4 if turns else 1):
-                row, column, score = _match(field, np.rot90(grey, -turn), np.rot90(hidden, -turn))
-                top, left = ((at - _PAD_PX) * pixel_mm for at in (row, column))
+                row, column, score = best_fit(field, np.rot90(grey, -turn), np.rot90(hidden, -turn))
+                top, left = ((at - PAD_PX) * pixel_mm for at in (row, column))
                 found.append(Place(number, top, left, pixel_mm, turn, score))
         return max(found, key=lambda one: one.score)
+
+    def _finely(self, place: Place, picture: NDArray[np.uint8]) -> Place:
+        """The place moved by parts of a pixel, where that fits better."""
+        top, left, score = fine_fit(
+            self.grey(place.slice_number),
+            self.spacing_mm,
+            place.pixel_mm,
+            (place.top_mm, place.left_mm),
+            np.rot90(picture.astype(np.float32).mean(axis=2), -place.turned),
+            np.rot90(ring_pixels(picture), -place.turned),
+        )
+        better = replace(place, top_mm=top, left_mm=left, score=score)
+        return max(place, better, key=lambda one: one.score)
 
     def pixel_of(self, place: Place, row: float, column: float) -> tuple[float, float]:
         """The slice's (row, column) under a picture's (row, column)."""
@@ -205,7 +225,7 @@ class StudyFiles:
         scales = np.geomspace(0.6, 1.6, 40)
         _, number, scale = max(
             (
-                one.place(coarse, round(float(2 * scale), 4), len(one.mask) // 2, turns=False).score,
+                one.place_by_pixels(coarse, round(float(2 * scale), 4), len(one.mask) // 2).score,
                 number,
                 float(scale),
             )
@@ -216,7 +236,7 @@ class StudyFiles:
         near = [round(scale * (1 + step / 250), 5) for step in range(-8, 9)]
         middle = len(one.mask) // 2
         places = [
-            one.place(picture, fine, middle + shift, turns=False)
+            one.place_by_pixels(picture, fine, middle + shift)
             for fine in near
             for shift in (-1, 0, 1)
             if 0 <= middle + shift < len(one.mask)
@@ -249,60 +269,3 @@ def ring_pixels(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _stack(path: Path) -> NDArray[np.integer]:
     return np.asarray(nib.load(path).dataobj).transpose(2, 1, 0).astype(np.int16)
-
-
-def _lerp(pixels: NDArray[np.float32], spacing: float, pixel_mm: float, axis: int) -> NDArray[np.float32]:
-    count = pixels.shape[axis]
-    wanted = max(1, round(count * spacing / pixel_mm))
-    # Coarse pixels are the mean of three places inside them.
-    inner = (-1 / 3, 0.0, 1 / 3) if pixel_mm > 1.2 * spacing else (0.0,)
-    total = np.zeros(1, np.float32)
-    for shift in inner:
-        at = np.clip((np.arange(wanted) + 0.5 + shift) * pixel_mm / spacing - 0.5, 0, count - 1)
-        below = np.minimum(at.astype(int), max(count - 2, 0))
-        share = (at - below).astype(np.float32)
-        share = share[:, np.newaxis] if axis == 0 else share[np.newaxis, :]
-        above = np.minimum(below + 1, count - 1)
-        total = total + pixels.take(below, axis) * (1 - share) + pixels.take(above, axis) * share
-    return np.asarray(total / len(inner), dtype=np.float32)
-
-
-def _match(
-    field: NDArray[np.float32], picture: NDArray[np.float32], hidden: NDArray[np.bool_]
-) -> tuple[int, int, float]:
-    """Row, column and value of the greatest normalised cross-correlation of a picture inside a field."""
-    seen = ~hidden
-    pattern = np.where(seen, picture - picture[seen].mean(), 0.0)
-    height, width = pattern.shape
-    if height > field.shape[0] or width > field.shape[1]:
-        return 0, 0, -1.0
-    shape = tuple(_smooth_size(length) for length in field.shape)
-    spectrum = np.fft.rfft2(field, shape) * np.conj(np.fft.rfft2(pattern, shape))
-    product = np.fft.irfft2(spectrum, shape)[: field.shape[0] - height + 1, : field.shape[1] - width + 1]
-    total = _sums(field.astype(np.float64), height, width)
-    squares = _sums(field.astype(np.float64) ** 2, height, width)
-    spread = np.sqrt(np.maximum(squares - total**2 / (height * width), 0.0))
-    # Where the field is flat the quotient is rounding error.
-    flat = spread < 0.05 * spread.max()
-    fit = np.where(flat, -1.0, product / (np.where(flat, 1.0, spread) * np.sqrt((pattern**2).sum()) + 1e-9))
-    row, column = np.unravel_index(int(np.argmax(fit)), fit.shape)
-    return int(row), int(column), float(fit[row, column])
-
-
-def _sums(values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    table = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    return (
-        table[height:, width:] - table[:-height, width:] - table[height:, :-width] + table[:-height, :-width]
-    )
-
-
-def _smooth_size(length: int) -> int:
-    """The next length of factors 2, 3 and 5."""
-    while True:
-        rest = length
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return length
-        length += 1

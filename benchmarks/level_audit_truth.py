@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813  the field's name
 from level_audit_study import CORD, DISC, LABELS, SAC, Place, SeriesFiles, StudyFiles
 from numpy.typing import NDArray
+from scipy import ndimage
 
 EDGE_MM: Final = 1.2
 """A body's edge nearer to the picture's edge than this may be read as inside or as cut."""
@@ -74,13 +74,10 @@ class Shown:
     @cached_property
     def bodies(self) -> dict[str, Body]:
         """All bodies of the slice by level, the picture's window aside."""
-        found = {}
-        for number in sorted(set(np.unique(self.labels).tolist()) & set(LABELS)):
-            level = LABELS[number]
-            body = _body(level, self.labels == number, self.files.centre_px(level))
-            if body is not None:
-                found[level] = body
-        return found
+        number = self.place.slice_number
+        if number not in self.files.bodies:
+            self.files.bodies[number] = bodies_in(self.labels, self.files.centre_px)
+        return self.files.bodies[number]
 
     def in_order(self) -> list[str]:
         """Levels of the slice's bodies from above, without C1, sacrum and coccyx."""
@@ -286,27 +283,41 @@ def _votes(labels: NDArray[np.integer], row: float, column: float, radius: float
     return Counter(number for number in labels[near].tolist() if number in LABELS)
 
 
-def _body(level: str, flags: NDArray[np.bool_], centre: tuple[float, float] | None) -> Body | None:
-    """The connected part nearest to the body's projected centre; the largest where there is no centre."""
-    parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray(flags.astype(np.uint8))))
-    sizes = np.bincount(parts.ravel())
-    big = [number for number in range(1, len(sizes)) if sizes[number] >= _LEAST_PIXELS]
+def bodies_in(
+    labels: NDArray[np.integer], centre_px: Callable[[str], tuple[float, float] | None]
+) -> dict[str, Body]:
+    """Return level -> body of all vertebrae in a slice: of several parts the one nearest to its centre.
+
+    Where a body's centre is not known (None) its largest part is taken; parts of few pixels do not count.
+
+    >>> slice_ = np.zeros((20, 20), int)
+    >>> slice_[2:9, 3:13] = 20
+    >>> slice_[12:18, 14:19] = 20
+    >>> bodies_in(slice_, lambda level: (15.0, 16.0))["L1"].top
+    12
+    """
+    found = {}
+    for number, box in enumerate(ndimage.find_objects(labels, max_label=max(LABELS)), 1):
+        if box is None:
+            continue
+        body = _body(LABELS[number], labels[box] == number, centre_px(LABELS[number]), box)
+        if body is not None:
+            found[body.level] = body
+    return found
+
+
+def _body(
+    level: str, flags: NDArray[np.bool_], centre: tuple[float, float] | None, box: tuple[slice, slice]
+) -> Body | None:
+    """The part of one vertebra that is its body; `flags` are its pixels in the box."""
+    parts, count = ndimage.label(flags)
+    places = [np.argwhere(parts == number) + (box[0].start, box[1].start) for number in range(1, count + 1)]
+    big = [part for part in places if len(part) >= _LEAST_PIXELS]
     if not big:
         return None
-
-    def far(number: int) -> float:
-        rows, columns = np.nonzero(parts == number)
-        if centre is None:
-            return -float(sizes[number])
-        return float(np.hypot(rows - centre[0], columns - centre[1]).min())
-
-    rows, columns = np.nonzero(parts == min(big, key=far))
-    return Body(
-        level,
-        int(rows.min()),
-        int(columns.min()),
-        int(rows.max()) + 1,
-        int(columns.max()) + 1,
-        float(rows.mean()),
-        float(columns.mean()),
-    )
+    if centre is None:
+        part = max(big, key=len)
+    else:
+        part = min(big, key=lambda one: float(np.hypot(*(one - centre).T).min()))
+    (top, left), (bottom, right), (row, column) = part.min(axis=0), part.max(axis=0) + 1, part.mean(axis=0)
+    return Body(level, int(top), int(left), int(bottom), int(right), float(row), float(column))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from spinemed.facts.case import CaseFacts
@@ -93,16 +94,21 @@ def _without_references(text: str, source: str) -> str:
 def clauses(text: str) -> Iterator[Clause]:
     """Yield the clauses of a text with what the parser and the lexicon read from each."""
     for piece in CLAUSE_END.split(text):
-        if not piece or not piece.strip() or piece.lstrip().startswith("#"):
-            continue
-        mentions = parse_levels(piece).mentions
-        yield Clause(
-            text=piece.strip(),
-            sites=tuple(one for one in mentions if ":" not in one.site),
-            roots=tuple(one for one in mentions if one.site.startswith("root:")),
-            pathologies=tuple(name for name, words in PATHOLOGY_WORDS.items() if words.search(piece)),
-            sides=_sides(piece),
-        )
+        if piece and piece.strip() and not piece.lstrip().startswith("#"):
+            yield _read_clause(piece)
+
+
+@lru_cache(maxsize=4096)
+def _read_clause(piece: str) -> Clause:
+    """Return what one clause says; drafts of all patients share many of theirs."""
+    mentions = parse_levels(piece).mentions
+    return Clause(
+        text=piece.strip(),
+        sites=tuple(one for one in mentions if ":" not in one.site),
+        roots=tuple(one for one in mentions if one.site.startswith("root:")),
+        pathologies=tuple(name for name, words in PATHOLOGY_WORDS.items() if words.search(piece)),
+        sides=_sides(piece),
+    )
 
 
 _AXIAL: Final = re.compile("axial|轴位")
