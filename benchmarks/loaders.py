@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -31,13 +30,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.parquet as pq
+from setting import machine
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = ROOT / "benchmarks" / "results" / "loaders.json"
 MEASURED: Final = Path(__file__).with_name("loaders_measured.py")
 LOADERS: Final = (
-    "datasets", "datasets_streaming", "datasets_streaming_without_torch", "pyarrow", "pyarrow_streaming",
-    "webdataset", "litdata", "litdata_streaming",
+    "datasets", "spinemed_by_number", "spinemed_by_number_in_memory",
+    "datasets_streaming", "datasets_streaming_without_torch",
+    "pyarrow", "pyarrow_streaming", "webdataset", "litdata", "litdata_streaming",
 )  # fmt: skip
 
 
@@ -116,7 +117,6 @@ def _median(given: Sequence[Any]) -> dict[str, float] | str:
 def versions(python: str) -> dict[str, str]:
     """Return the versions of the loaders, those of the peers as the other Python sees them."""
     found = {
-        "python": platform.python_version(),
         "datasets": version("datasets"),
         "pyarrow": version("pyarrow"),
     }
@@ -146,7 +146,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     result = measure(given.folder, given.config, given.split, given.rows, given.rounds, given.peers_python)
-    result |= {"rounds": given.rounds, "versions": versions(given.peers_python), "cores": os.cpu_count()}
+    result |= {"rounds": given.rounds, "versions": versions(given.peers_python), "machine": machine()}
     for loader, told in result["loaders"].items():
         print(f"{loader:20}", told)
     print({key: value for key, value in result.items() if key != "loaders"})

@@ -127,14 +127,35 @@ def measure_datasets(store: Path, told: Measured) -> None:
     )
     told.rate("at_random", (row for batch in batches for row in raw.__getitems__(batch)))
     told.rate("at_random_decoded_by_datasets", (row for batch in batches for row in seen.__getitems__(batch)))
-    arrow = raw.with_format("arrow")  # batches as Arrow tables, with no formatter in between
-    told.rate("at_random_as_arrow", (row for batch in batches for row in arrow[batch].to_pylist()))
-    told.rate(
-        "at_random_as_arrow_decoded",
-        (_seen(row) for batch in batches for row in arrow[batch].to_pylist()),
-    )
     once = raw.with_transform(_decode_batch)
     told.rate("at_random_decoded", (row for batch in batches for row in once.__getitems__(batch)))
+
+
+def measure_by_number(store: Path, told: Measured) -> None:
+    """Map-style by `spinemed.corpus.reading`, from the files that datasets maps."""
+    _measure_by_number(store, told, in_memory=False)
+
+
+def measure_by_number_in_memory(store: Path, told: Measured) -> None:
+    """The same from a copy in memory, as raw pyarrow reads it."""
+    _measure_by_number(store, told, in_memory=True)
+
+
+def _measure_by_number(store: Path, told: Measured, in_memory: bool) -> None:
+    import datasets
+
+    from spinemed.corpus.reading import RowsByNumber
+
+    rows = datasets.load_dataset("parquet", data_files=_listed(store), split="train")
+    seen = RowsByNumber(rows, in_memory=in_memory)
+    seen[0]
+    told.first()
+    raw = RowsByNumber(rows, decode=False, in_memory=in_memory)
+    batches, count = _random_batches(len(rows)), len(rows)
+    spans = [range(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]
+    told.rate("in_order", (row for span in spans for row in raw.__getitems__(span)))
+    told.rate("at_random", (row for batch in batches for row in raw.__getitems__(batch)))
+    told.rate("at_random_decoded", (row for batch in batches for row in seen.__getitems__(batch)))
 
 
 def _decode_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -283,6 +304,8 @@ def _listed(store: Path) -> list[str]:
 
 MEASURES: Final[Mapping[str, Callable[[Path, Measured], None]]] = {
     "datasets": measure_datasets,
+    "spinemed_by_number": measure_by_number,
+    "spinemed_by_number_in_memory": measure_by_number_in_memory,
     "datasets_streaming": measure_datasets_streaming,
     "datasets_streaming_without_torch": measure_datasets_streaming,
     "pyarrow": measure_pyarrow,
