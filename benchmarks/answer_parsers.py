@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import ast
 import json
-import platform
 import random
 import re
 import string
@@ -36,6 +35,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
+from setting import machine
 
 from spinemed.answers import parse_answer
 
@@ -215,7 +215,7 @@ def main() -> None:
     if arguments.pairs:
         files = {"given": arguments.pairs, **files}
     result: dict[str, Any] = {
-        "python": platform.python_version(),
+        "machine": machine(),
         "spinemed": version("spinemed"),
         "versions": {},
     }

@@ -20,18 +20,16 @@ import argparse
 import functools
 import gc
 import json
-import os
-import platform
 import random
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import evaluate
 from answer_parsers import lm_eval_filter
+from setting import setting
 
 from spinemed.answers import STATUSES, parse_answer
 from spinemed.intervals import wilson
@@ -215,14 +213,6 @@ def public(data: Data, repeats: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def processor() -> str:
-    """Return the processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def measure(count: int, site: Path | None, repeats: int) -> dict[str, object]:
     """Return all figures with the versions and the machine they were measured on."""
     data = sample(count, seed=4)
@@ -238,11 +228,7 @@ def measure(count: int, site: Path | None, repeats: int) -> dict[str, object]:
         few = (replies[:20_000], data[1][:20_000], options[:20_000], kinds[:20_000])
         figures["lm_eval_filter"] = rival(site, few)
         figures["lm_eval"] = next(site.glob("lm_eval-*.dist-info")).name.split("-")[1].removesuffix(".dist")
-    return {
-        **figures, "python": platform.python_version(), "spinemed": version("spinemed"),
-        "evaluate": version("evaluate"),
-        "processor": processor(), "cores": os.cpu_count(),
-    }  # fmt: skip
+    return figures | setting("spinemed", "evaluate")
 
 
 def main() -> None:

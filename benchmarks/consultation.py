@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import tempfile
 import time
 from collections import Counter
-from importlib.metadata import version
 from pathlib import Path
+
+from setting import setting
 
 from spinemed.bench.consultation.cases import ConsultationCase
 from spinemed.bench.consultation.doctors import DOCTORS, scripted_doctor
@@ -49,14 +48,6 @@ def summaries(cases: list[ConsultationCase]) -> dict[str, ConsultationSummary]:
     return found
 
 
-def processor() -> str:
-    """Return the processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def measure(studies: Path | None, count: int) -> dict[str, object]:
     """Return all figures of one run."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -86,10 +77,7 @@ def measure(studies: Path | None, count: int) -> dict[str, object]:
         "doctors": {kind: one.model_dump() for kind, one in found.items()},
         "seconds_to_make_a_case": round(made / max(1, len(cases)), 2),
         "seconds_to_hold_and_score": round(held_s / max(1, len(cases) * len(DOCTORS)), 4),
-        "python": platform.python_version(),
-        "spinemed": version("spinemed"),
-        "processor": processor(),
-        "cores": os.cpu_count(),
+        **setting("spinemed"),
     }
 
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from setting import setting
 
 RESULT = Path(__file__).parent / "results" / "corpus.json"
 
@@ -136,12 +136,7 @@ def main() -> None:
             "writers": compare_writers(corpus, Path(folder)),
             "grades_stated": grades(corpus, Path(folder) / "phantom-studies"),
             "guesses_without_pixels": guesses(corpus),
-            "versions": {name: version(name) for name in ("spinemed", "datasets", "pyarrow", "numpy")},
-            "machine": {
-                "cores": os.cpu_count(),
-                "processor": platform.machine(),
-                "python": platform.python_version(),
-            },
+            **setting("spinemed", "datasets", "pyarrow", "numpy"),
         }
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))

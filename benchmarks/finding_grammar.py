@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as parquet
+from setting import setting
 
 from spinemed.finding_grammar import Statement, read_findings
 
@@ -162,10 +160,7 @@ def measure(corpus: Path) -> dict[str, Any]:
         "hand_made": of_sentences(SENTENCES),
         "reports_per_second": round(len(reports) / seconds, 1),
         "mean_characters": round(characters / len(reports)),
-        "python": platform.python_version(),
-        "spinemed": version("spinemed"),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        **setting("spinemed"),
     }
 
 

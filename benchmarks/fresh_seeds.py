@@ -14,16 +14,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import platform
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
+from setting import setting
 
 from spinemed.bench.data.build import build
 from spinemed.bench.data.frozen import Frozen
@@ -72,11 +71,7 @@ def main() -> None:
     results |= {
         "settings": {"seeds": arguments.seeds, "sizes": SIZES, "patients_at_most": arguments.patients},
         "seconds": round(time.perf_counter() - started, 1),
-        "machine": {
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            **{name: version(name) for name in ("spinemed", "numpy", "scipy")},
-        },
+        **setting("spinemed", "numpy", "scipy"),
     }
     arguments.out.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps({name: results[name] for name in ("sets", "agreement")}, indent=1, ensure_ascii=False))

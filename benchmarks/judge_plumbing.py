@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import tempfile
 import threading
 import time
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from setting import setting
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from spinemed.bench.judge.ask import Settings, judge_of, judged
@@ -215,12 +214,7 @@ def measure() -> dict[str, object]:
         "judge": judge_of(MODEL, revision).model_dump(exclude={"protocol"}),
         "most_tokens": MOST_TOKENS,
         "protocols": found,
-        "python": platform.python_version(),
-        "spinemed": version("spinemed"),
-        "transformers": version("transformers"),
-        "openai": version("openai"),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        **setting("spinemed", "transformers", "openai"),
     }
 
 

@@ -16,15 +16,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
-import platform
 import random
 import re
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +31,7 @@ import pyarrow.parquet as pq
 from leak_changes import PICTURE_CHANGES, TEXT_CHANGES, shouted
 from numpy.typing import NDArray
 from PIL import Image
+from setting import setting
 
 from spinemed.corpus.config import BuildConfig
 from spinemed.corpus.leaks.contents import contents_of
@@ -86,9 +84,7 @@ def main() -> None:
         "texts": text_figures(texts),
         "planted": planted(arguments.corpus),
         "cost": costs(texts, shown),
-        "versions": {name: version(name) for name in ("spinemed", "numpy", "pillow", "pyarrow")},
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
+        **setting("spinemed", "numpy", "pillow", "pyarrow"),
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

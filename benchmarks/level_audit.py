@@ -1,7 +1,7 @@
 """Check the keyed answers of a corpus against the stored truth volumes, not through the generator's code.
 
     python benchmarks/level_audit.py spinemed-450k --count 10000
-    python benchmarks/level_audit.py CORPUS --studies phantom-studies
+    python benchmarks/level_audit.py CORPUS --studies phantom-studies --workers 2
 
 Image instances are drawn at random. Their patients are written again by the command `spinemed phantom`
 (or lie in --studies); then nothing of spinemed is imported: pictures are found in the slices by
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import random
 import re
 import subprocess
@@ -22,6 +24,9 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -138,6 +143,13 @@ class Audit:
             told = {"id": str(row["id"]), "patient": str(row["patient"]), "kind": kind, "why": reason}
             self.disagreed.append({**told, "question": str(row["question"]), "answer": answer_text(row)})
 
+    def join(self, other: Audit) -> None:
+        """Take over what another audit counted."""
+        for kind, counts in other.kinds.items():
+            self.kinds[kind].update(counts)
+        self.reasons.update(other.reasons)
+        self.disagreed += other.disagreed
+
     def result(self) -> dict[str, Any]:
         """All counts, ready for JSON."""
         total: Counter[str] = Counter()
@@ -161,16 +173,24 @@ class Audit:
         }
 
 
-def _studies(patients: Sequence[str], kinds: str | None) -> Iterator[tuple[str, StudyFiles]]:
-    """Write the patients again by the command, some at a time, and yield each with its files."""
-    for start in range(0, len(patients), _BATCH):
-        with tempfile.TemporaryDirectory() as folder:
-            for first, count in _runs(patients[start : start + _BATCH]):
-                command = [sys.executable, "-m", "spinemed.cli", "phantom", "--seed", str(first)]
-                command += ["--count", str(count), "--out", folder, *(["--kinds", kinds] if kinds else [])]
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            for patient in patients[start : start + _BATCH]:
-                yield patient, StudyFiles(Path(folder) / patient)
+def audited(rows: Mapping[str, list[Row]], studies: Path | None, kinds: str | None) -> Audit:
+    """Return the audit of some patients' rows; where `studies` is None they are written again for it."""
+    found = Audit()
+    with tempfile.TemporaryDirectory() as folder:
+        if studies is None:
+            _write_again(list(rows), Path(folder), kinds)
+        for patient, asked in rows.items():
+            study = StudyFiles((studies or Path(folder)) / patient)
+            for row in asked:
+                found.add(row, study)
+    return found
+
+
+def _write_again(patients: Sequence[str], folder: Path, kinds: str | None) -> None:
+    for first, count in _runs(patients):
+        command = [sys.executable, "-m", "spinemed.cli", "phantom", "--seed", str(first)]
+        command += ["--count", str(count), "--out", str(folder), *(["--kinds", kinds] if kinds else [])]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _runs(patients: Sequence[str]) -> list[tuple[int, int]]:
@@ -189,22 +209,38 @@ def _runs(patients: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def audit(
-    folder: Path, count: int, seed: int, studies: Path | None = None, kinds: str | None = None
+    folder: Path,
+    count: int,
+    seed: int,
+    studies: Path | None = None,
+    kinds: str | None = None,
+    workers: int = 1,
 ) -> Audit:
-    """Return the audit of `count` random instances; all their patients must lie in `studies`, if given."""
+    """Return the audit of `count` random instances; all their patients must lie in `studies`, if given.
+
+    Some patients at a time are judged, by `workers` processes; what comes of it does not depend on them.
+    """
     rows = by_patient(rows_of(drawn(folder, count, seed)))
-    made = (
-        _studies(list(rows), kinds)
-        if studies is None
-        else ((patient, StudyFiles(studies / patient)) for patient in rows)
-    )
+    patients = list(rows)
+    some = [
+        {patient: rows[patient] for patient in patients[start : start + _BATCH]}
+        for start in range(0, len(patients), _BATCH)
+    ]
     found = Audit()
-    for number, (patient, study) in enumerate(made, 1):
-        for row in rows[patient]:
-            found.add(row, study)
-        if number % 20 == 0:
-            print(f"{number} of {len(rows)} patients, {len(found.disagreed)} disagreements", file=sys.stderr)
+    judge = partial(audited, studies=studies, kinds=kinds)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn) if workers > 1 else nullcontext() as pool:
+        for number, part in enumerate(map(judge, some) if pool is None else pool.map(judge, some), 1):
+            found.join(part)
+            told = f"{min(number * _BATCH, len(rows))} of {len(rows)} patients"
+            print(f"{told}, {len(found.disagreed)} disagreements", file=sys.stderr)
     return found
+
+
+def process_seconds() -> float:
+    """Return the seconds of CPU that this process and those that it started and that ended have used."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def main() -> int:
@@ -217,17 +253,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--studies", type=Path, help="folder of studies that were written before")
     parser.add_argument("--kinds", help="as `spinemed phantom --kinds`; needed where the build named some")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the patients")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
-    start = time.process_time()
-    result = audit(given.corpus, given.count, given.seed, given.studies, given.kinds).result()
+    start = time.monotonic()
+    result = audit(given.corpus, given.count, given.seed, given.studies, given.kinds, given.workers).result()
     for kind, counts in result["kinds"].items():
         print(f"{kind:28}{counts.get('agreed', 0):7} agreed {counts.get('not checked', 0):5} not checked "
               f"{counts.get('disagreed', 0):4} disagreed")  # fmt: skip
     for one in result["disagreements"]:
         print(f"{one['id']} {one['kind']}: {one['why']}")
     print({key: value for key, value in result.items() if isinstance(value, int | float)})
-    result |= {"seed": given.seed, "process_seconds": round(time.process_time() - start, 1)}
+    result |= {"seed": given.seed, "process_seconds": round(process_seconds(), 1)}
+    result |= {"workers": given.workers, "seconds": round(time.monotonic() - start, 1)}
     result |= {name: version(name) for name in ("spinemed", "numpy", "scipy", "nibabel", "pydicom")}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -6,16 +6,21 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from level_audit_study import SeriesFiles, decoded, ring_centre
+from level_audit_study import decoded, ring_centre
 from level_audit_truth import NotCheckedError, Shown, herniation
 
 Right = set[str]
 Judge = Callable[[Shown], Right]
 CANAL_CUTS: Final = (0.15, 1 / 3, 2 / 3)
 FORAMEN_CUTS: Final = (0.2, 0.5, 0.8)
-HERNIATION_MM: Final = 2.5
-CENTRAL_MM: Final = 3.0
-_ROOT_STEP: Final = {"C": 1, "T": 0, "L": 0, "S": 0}
+HERNIATION_MM: Final = 1.5
+"""Reach from which disc tissue counts as herniated: of 407 discs in axial slices those without a herniation
+measured up to 0.7 mm, those with one (stated 3.0 mm and more) 2.3 mm and more."""
+CENTRAL_MM: Final = 2.5
+"""How far aside a herniation on the midline may lie; in the same slices it was up to 0.6 mm, others 4 mm."""
+FORAMINAL_SHARE: Final = {"C": 0.75, "T": 0.54, "L": 0.54}
+"""Share of the disc's half width from which a herniation lies in the foramen: in the same slices those in the
+recess lay at 0.26 to 0.43 (neck: 0.49 to 0.58), those in the foramen at 0.65 to 0.87 (neck: 0.92)."""
 
 
 def marked_level(shown: Shown) -> Right:
@@ -207,6 +212,21 @@ def _largest_curve(shown: Shown) -> Mapping[str, Any] | None:
     return curves[0] if curves and curves[0]["degrees"] >= 10 else None
 
 
+def change_curve(shown: Shown) -> Right:
+    """Side and course of the largest curve of both examinations; up to 5 degrees are a measuring error."""
+    name = shown.files.posture["posture"]
+    first, second = (
+        max(posture["curves"]["cobb"], key=lambda one: float(one["degrees"]), default=None)
+        for exam in (shown.study.truth, shown.study.truth["later"])
+        for posture in exam["postures"]
+        if posture["posture"] == name
+    )
+    if not first or not second or first["convex"] != second["convex"]:
+        return {"no curve to one side in both examinations"}
+    gained = second["degrees"] - first["degrees"]
+    return {f"{first['convex']} {'more' if gained > 5 else 'same' if gained >= -5 else 'less'}"}
+
+
 def scoliosis_side(shown: Shown) -> Right:
     curve = _largest_curve(shown)
     if curve is None:
@@ -232,14 +252,23 @@ def scoliosis_plan(shown: Shown) -> Right:
     return {"brace" if degrees >= 25 and risser <= 2 else "observe"}
 
 
-def herniated(files: SeriesFiles, site: str) -> tuple[float, str]:
-    reach, left = herniation(files, site)
-    side = "central" if abs(left) < CENTRAL_MM else "left" if left > 0 else "right"
-    return reach, side if reach >= HERNIATION_MM else "none"
+def herniated(shown: Shown) -> tuple[str, str]:
+    """Side and zone of the herniation that an axial picture shows, or "none" twice."""
+    reach, left, aside = herniation(shown, shown.disc_in_slice)
+    if reach < HERNIATION_MM:
+        return "none", "none"
+    if abs(left) < CENTRAL_MM:
+        return "central", "central"
+    zone = "foraminal" if aside > FORAMINAL_SHARE[shown.disc_in_slice[0]] else "subarticular"
+    return "left" if left > 0 else "right", zone
 
 
 def herniation_side(shown: Shown) -> Right:
-    return {herniated(shown.files, shown.disc_in_slice)[1]}
+    return {herniated(shown)[0]}
+
+
+def herniation_zone(shown: Shown) -> Right:
+    return {herniated(shown)[1]}
 
 
 def _grade(share: float, cuts: tuple[float, ...]) -> int:
@@ -271,7 +300,8 @@ VOLUME: Final[Mapping[str, Judge]] = {
     "slip_level": slip_level, "slip_fusion": slip_level, "stenosis_level": stenosis_level,
     "unstable_slip": unstable_slip, "scoliosis_side": scoliosis_side,
     "scoliosis_severity": scoliosis_severity,
-    "scoliosis_plan": scoliosis_plan, "herniation_side": herniation_side, "disc_beside": disc_beside,
+    "scoliosis_plan": scoliosis_plan, "herniation_side": herniation_side,
+    "herniation_zone": herniation_zone, "disc_beside": disc_beside,
     "level_two_away": level_two_away, "exit_root": exit_root, "count_in_view": count_in_view,
-    "same_level": same_level,
+    "same_level": same_level, "change_curve": change_curve,
 }  # fmt: skip

@@ -23,14 +23,6 @@ def decompression_level(shown: Shown) -> Right:
     return {f"{site} {one['side']}" for one in _present(shown, "herniation", site)}
 
 
-def herniation_zone(shown: Shown) -> Right:
-    found = _present(shown, "herniation", shown.disc_in_slice)
-    side = herniated(shown.files, shown.disc_in_slice)[1]
-    if (not found) != (side == "none") or any(one["side"] != side for one in found):
-        return {f"stated {[one['side'] for one in found]}, the volume says {side}"}
-    return {str(found[0]["detail"])} if found else {"none"}
-
-
 def herniation_type(shown: Shown) -> Right:
     if _present(shown, "spondylodiscitis", shown.ring_disc):
         return {"spondylodiscitis"}
@@ -40,10 +32,12 @@ def herniation_type(shown: Shown) -> Right:
 def compressed_root(shown: Shown) -> Right:
     """In the neck C5-C6 presses on C6; further down only a herniation in the foramen meets the upper root."""
     upper, lower = shown.disc_in_slice.split("-")
-    zones = herniation_zone(shown)
+    _, zone = herniated(shown)
+    if zone == "none":
+        return {"no root"}
     if upper[0] == "C":
         return {"C8" if upper == "C7" else lower}
-    return {upper if zones == {"foraminal"} else lower}
+    return {upper if zone == "foraminal" else lower}
 
 
 def modic_type(shown: Shown) -> Right:
@@ -192,7 +186,7 @@ def new_metastasis(shown: Shown) -> Right:
 
 STATED: Final[Mapping[str, Judge]] = {
     "herniation_level": herniation_level, "decompression_level": decompression_level,
-    "herniation_zone": herniation_zone, "herniation_type": herniation_type,
+    "herniation_type": herniation_type,
     "compressed_root": compressed_root,
     "modic_type": modic_type, "bridging": bridging, "fracture_type": fracture_type,
     "fracture_age": fracture_age,

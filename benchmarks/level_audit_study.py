@@ -192,6 +192,17 @@ class SeriesFiles:
                 return float(at[1]), float(at[0])
         return None
 
+    def from_disc_mm(self, site: str, at: NDArray[np.integer]) -> tuple[NDArray[np.float64], ...]:
+        """How far to the left of and behind a disc's middle pixels (column, row, slice) lie, in mm.
+
+        Middle and directions are truth.json's: of the disc, and the mean of its two vertebrae's.
+        """
+        centre = next(np.array(one["centre_mm"]) for one in self.posture["discs"] if one["site"] == site)
+        away = (np.c_[at, np.ones(len(at))] @ self.affine.T)[:, :3] * _TO_RAS - centre
+        ends = [one for one in self.posture["vertebrae"] if one["level"] in site.split("-")]
+        axes = (np.sum([one[name] for one in ends], axis=0) for name in ("left", "posterior"))
+        return tuple(away @ (axis / np.linalg.norm(axis)) for axis in axes)
+
 
 class StudyFiles:
     """A study folder that `spinemed phantom` wrote."""

@@ -15,10 +15,9 @@ from level_audit_study import CORD, DISC, LABELS, SAC, Place, SeriesFiles, Study
 from numpy.typing import NDArray
 from scipy import ndimage
 
-EDGE_MM: Final = 1.2
+EDGE_MM: Final = 0.3
 """A body's edge nearer to the picture's edge than this may be read as inside or as cut."""
 _LEAST_PIXELS: Final = 20
-_SHALLOW_MM: Final = 4.0
 _SHUTTERED: Final = 0.03
 
 
@@ -234,34 +233,34 @@ class Shown:
         return ""
 
 
-def herniation(files: SeriesFiles, site: str) -> tuple[float, float]:
-    """Reach in mm of disc tissue beyond the disc's hind margin, and how far left of the middle it lies.
+def herniation(shown: Shown, site: str) -> tuple[float, float, float]:
+    """Reach in mm of disc tissue behind the disc in the picture, how far left of the middle its tip lies.
 
-    The hind margin is taken as the mirror of the front margin, which no herniation moves.
+    The third is how far aside the tip lies, as a share of the disc's half width.
+
+    In each direction of the rear half the mask's outermost pixel is compared with that of the front half,
+    mirrored, which no herniation moves. A disc that bulges does so all around, so what is stated of a
+    herniation, counted from the disc without its bulge, is up to 1 mm more.
     """
-    structures = files.structures
+    structures = shown.files.structures
     if structures is None:
         raise NotCheckedError("no mask of discs for this series")
-    upper = site.split("-")[0]
-    at = np.argwhere(structures == DISC + number_of(upper))
-    if not len(at):
-        raise NotCheckedError("the disc is not in this series")
-    ends = [one for one in files.posture["vertebrae"] if one["level"] in site.split("-")]
-    centre = np.array(next(one["centre_mm"] for one in files.posture["discs"] if one["site"] == site))
-    lps = (np.c_[at[:, ::-1], np.ones(len(at))] @ files.affine.T)[:, :3] * (-1, -1, 1) - centre
-    left, behind = (lps @ _unit(sum(np.array(one[key]) for one in ends)) for key in ("left", "posterior"))
-    bins = np.rint(left / 2).astype(int)
-    front = {number: float(-behind[bins == number].min()) for number in set(bins.tolist())}
-    mirrored = {number: max(front[number], front.get(-number, 0.0)) for number in front}
-    # Where the disc's round end is shallow a small tilt looks like a step.
-    beyond = np.array(
-        [
-            at - mirrored[number] if mirrored[number] > _SHALLOW_MM else 0.0
-            for at, number in zip(behind, bins.tolist(), strict=True)
-        ]
-    )
-    out = beyond > 1.0
-    return float(beyond.max()), float(np.average(left[out], weights=beyond[out])) if out.any() else 0.0
+    number = shown.place.slice_number
+    rows, columns = np.nonzero(structures[number] == DISC + number_of(site.split("-")[0]))
+    top, left, bottom, right = shown.window
+    inside = (rows + 0.5 > top) & (rows + 0.5 < bottom) & (columns + 0.5 > left) & (columns + 0.5 < right)
+    if inside.sum() < _LEAST_PIXELS:
+        raise NotCheckedError("the disc is not in the picture")
+    aside, behind = shown.files.from_disc_mm(site, np.c_[columns, rows, np.full(len(rows), number)])
+    turns = np.radians(np.arange(-80, 81, 2))
+    sideways, backwards = np.outer(np.sin(turns), aside), np.outer(np.cos(turns), behind)
+    # A picture may cut the front, which is but the measure; what is herniated must lie in the picture.
+    front = (sideways - backwards).max(axis=1)
+    beyond = (sideways + backwards)[:, inside] - np.maximum(front, front[::-1])[:, np.newaxis]
+    reach = beyond.max(axis=1)
+    tip = beyond[reach.argmax()] > reach.max() / 2
+    place = float(aside[inside][tip].mean()) if reach.max() > 0 else 0.0
+    return float(reach.max()), place, abs(place) / (float(np.ptp(aside)) / 2)
 
 
 def number_of(level: str) -> int:
@@ -271,10 +270,6 @@ def number_of(level: str) -> int:
     24
     """
     return next(number for number, name in LABELS.items() if name == level)
-
-
-def _unit(vector: Any) -> NDArray[np.float64]:
-    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def _votes(labels: NDArray[np.integer], row: float, column: float, radius: float) -> Counter[int]:
@@ -311,7 +306,8 @@ def _body(
 ) -> Body | None:
     """The part of one vertebra that is its body; `flags` are its pixels in the box."""
     parts, count = ndimage.label(flags)
-    places = [np.argwhere(parts == number) + (box[0].start, box[1].start) for number in range(1, count + 1)]
+    corner = np.array([box[0].start, box[1].start])
+    places = [np.argwhere(parts == number) + corner for number in range(1, count + 1)]
     big = [part for part in places if len(part) >= _LEAST_PIXELS]
     if not big:
         return None

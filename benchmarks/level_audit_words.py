@@ -52,7 +52,8 @@ _WORDS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         ("foraminal", "foraminal|椎间孔"), ("central", "central|中央区"),
     ],
     "herniation_type": [
-        ("none", "no focal|无局限性"), ("spondylodiscitis", "infection|感染"),
+        ("none", "no focal|无局限性|^no protrusion or extrusion and no infection|感染均无$"),
+        ("spondylodiscitis", "^infection|感染$"),
         ("protrusion", "protrusion|基底宽"), ("extrusion", "extrusion|基底窄"),
     ],
     "canal_stenosis": [
@@ -101,6 +102,12 @@ _WORDS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "change_herniation": [
         ("gone", "no longer|消失"), ("smaller", "smaller|缩小"), ("larger", "larger|增大"),
         ("same", "same|无变化"),
+    ],
+    "change_curve": [
+        ("right more", "to the right and progressed|右侧且进展"),
+        ("right same", "to the right and unchanged|右侧且无变化"),
+        ("left more", "to the left and progressed|左侧且进展"),
+        ("left same", "to the left and unchanged|左侧且无变化"),
     ],
     "change_metastasis": [
         ("new", "newly|新发"), ("smaller", "smaller|缩小"), ("larger", "larger|增大"),

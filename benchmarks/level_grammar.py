@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import re
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+
+from setting import setting
 
 from spinemed.level_grammar import parse_levels
 from spinemed.levels import DEFAULT_NUMBERING, render, style_names
@@ -122,14 +121,6 @@ def texts_per_second(parse: Callable[[str], object], sample: list[str], repeats:
     return len(sample) / total
 
 
-def processor() -> str:
-    """Return the processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def measure(count: int, repeats: int) -> dict[str, object]:
     """Return speed and accuracy of both, with the versions and the machine they were measured on."""
     sample = texts(count, seed=2)
@@ -147,10 +138,7 @@ def measure(count: int, repeats: int) -> dict[str, object]:
         "pairs": len(pairs),
         "grammar_right": sum(list(grammar(pair["text"])) == pair["levels"] for pair in pairs),
         "plain_regex_right": sum(list(plain_levels(pair["text"])) == pair["levels"] for pair in pairs),
-        "python": platform.python_version(),
-        "spinemed": version("spinemed"),
-        "processor": processor(),
-        "cores": os.cpu_count(),
+        **setting("spinemed"),
     }
 
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import platform
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from setting import setting
 
 from spinemed.bench.data.pictures import BITS, NEAR, dhash, stacked
 from spinemed.bench.items import rows
@@ -53,8 +52,7 @@ def main() -> None:
         "changed": {
             name: spread(changed_by(change, given, hashes), (50, 95, 100)) for name, change in CHANGES.items()
         },
-        "versions": {name: version(name) for name in ("spinemed", "numpy", "pillow")},
-        "python": platform.python_version(),
+        **setting("spinemed", "numpy", "pillow"),
     }
     arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=1))

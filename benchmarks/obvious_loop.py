@@ -20,7 +20,6 @@ import argparse
 import io
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -28,9 +27,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+
+from setting import setting
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = ROOT / "benchmarks" / "results" / "obvious_loop.json"
@@ -240,8 +240,7 @@ def main() -> None:
         "rounds": given.rounds,
         "base": given.base.resolve() != ROOT,
     }
-    result |= {name: version(name) for name in ("datasets", "pyarrow", "pillow")}
-    result |= {"python": platform.python_version(), "cores": os.cpu_count()}
+    result |= setting("spinemed", "datasets", "pyarrow", "pillow")
     for name in ("obvious", "spinemed build"):
         print(f"{name:16}", result[name])
     print(f"{result['times_faster_a_core']} x faster a core, {result['times_smaller']} x smaller on disk")

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 from pathlib import Path
 
 import numpy as np
+from setting import setting
 
 from spinemed.intervals import ClusteredMean, Interval, bootstrap_mean, clustered_mean
 
@@ -80,10 +80,8 @@ def main() -> None:
                 f"(width {found['t_width']:.3f})",
                 flush=True,
             )
-    made = {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()}
-    RESULT.write_text(
-        json.dumps({"trials": trials, "draws": DRAWS, "versions": made, "coverage": result}, indent=1) + "\n"
-    )
+    written = {"trials": trials, "draws": DRAWS, **setting("spinemed", "numpy"), "coverage": result}
+    RESULT.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

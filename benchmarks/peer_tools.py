@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 import types
@@ -27,6 +26,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
+
+from setting import machine
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
@@ -88,7 +89,7 @@ def main() -> None:
         "not_run": not_run,
         "eval_yaml": validated(folder),
         "versions": {name: installed(name) for name in ("spinemed", "inspect-ai", "lm-eval", "lmms-eval")},
-        "python": platform.python_version(),
+        "machine": machine(),
     }
     arguments.out.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=1, ensure_ascii=False))

@@ -29,6 +29,7 @@ from marked_pictures import LEVELS, Marked, Slice, marked, marked_pictures, stac
 from numpy.typing import NDArray
 from phantom_learn import both_shares, learn, parted, weights_file
 from real_slices import ct_slices, data_folder, spider_slices
+from setting import setting
 
 from spinemed.intervals import wilson
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
@@ -142,6 +143,7 @@ def main() -> None:
         "note": NOTE,
         "numbering": "SPIDER counted from below, L5 on the sacrum; CT from its mask (a model's output)",
         "trained_on": {kind: gap(kind, sets, options.patients, options.minutes) for kind in TRAINED},
+        **setting("spinemed", "numpy", "torch"),
     }
     RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from level_net import LevelNet, Point, chances, right_of_four, train
 from marked_pictures import LEVELS, Marked, code_hash, marked_pictures, seconds_a_patient
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from setting import setting
 
 from spinemed.bench.items import pick, read_items
 from spinemed.bench.scoring.baselines import text_only
@@ -266,8 +265,7 @@ def main() -> None:
     else:
         report = {
             "generator_version": GENERATOR_VERSION,
-            "machine": {"processor": platform.machine(), "python": platform.python_version()},
-            "versions": {name: version(name) for name in ("numpy", "torch")},
+            **setting("spinemed", "numpy", "torch"),
             **run(options.patients, options.minutes, options.workers),
         }
     if options.corpus is not None:

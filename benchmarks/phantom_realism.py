@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from real_slices import ct_slices, data_folder, spider_slices
 from scipy.stats import wasserstein_distance
+from setting import setting
 
 from spinemed.imaging.pictures import resample_window
 from spinemed.phantom.patient.stream import GENERATOR_VERSION
@@ -200,6 +201,7 @@ def main() -> None:
     }
     report: dict[str, object] = {"generator_version": GENERATOR_VERSION}
     report.update({str(kind): one for kind, one in found.items()})
+    report |= setting("spinemed", "numpy", "scipy")
     RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     plot(pairs, PLOT)
     print(json.dumps(report, indent=1))

@@ -16,15 +16,15 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from setting import setting
 
 RESULT = Path(__file__).parent / "results" / "phantom_speed.json"
 PROCESSES = 2
@@ -188,10 +188,7 @@ def main() -> None:
     found["load_average_before"] = load
     found["pixels"] = options.pixels
     found["processes"] = PROCESSES
-    found["python"] = platform.python_version()
-    found["versions"] = {
-        name: version(name) for name in ("numpy", "scipy", "pydicom", "SimpleITK", "spinemed")
-    }
+    found |= setting("spinemed", "numpy", "scipy", "pydicom", "SimpleITK")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"five pictures are {found['times_faster_than_volume']} times as fast as the sliced volume")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from collections import defaultdict
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk  # noqa: N813  the field's name
 from numpy.typing import NDArray
+from setting import setting
 
 from spinemed.facts.audit import MaskedSeries, audit
 from spinemed.phantom.export.findings import series_findings
@@ -230,7 +230,7 @@ def main() -> None:
         "written_and_read_back": -(-options.studies // options.written_every),
         "seconds": round(seconds, 1),
         "workers": options.workers,
-        "python": platform.python_version(),
+        **setting("spinemed", "numpy", "SimpleITK"),
         "quantities": found,
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -22,7 +22,6 @@ import io
 import itertools
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -31,9 +30,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from setting import setting
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "runner_overhead.json"
@@ -231,22 +231,8 @@ def measure(count: int, slots: int, latency_s: float, repeats: int) -> dict[str,
             for name, runs in found.items()
         },
         "load_average": [round(each, 2) for each in os.getloadavg()],
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "processor": processor(),
-        "python": platform.python_version(),
-        "openai": version("openai"),
-        "aiohttp": version("aiohttp"),
-        "spinemed": version("spinemed"),
+        **setting("spinemed", "openai", "aiohttp"),
     }
-
-
-def processor() -> str:
-    """Return the processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def main() -> None:

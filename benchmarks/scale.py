@@ -15,7 +15,6 @@ import argparse
 import cProfile
 import json
 import os
-import platform
 import pstats
 import re
 import shutil
@@ -23,11 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from setting import setting
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = ROOT / "dataset_scripts" / "spinemed_450k" / "build.yaml"
@@ -172,14 +171,7 @@ def main() -> None:
         "workers": given.workers,
         "sizes": sizes,
         **({"where_draft_time_goes": profiled(given.profile)} if given.profile else {}),
-        "versions": {
-            name: version(name) for name in ("spinemed", "datatrove", "datasets", "pyarrow", "numpy")
-        },
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-        },
+        **setting("spinemed", "datatrove", "datasets", "pyarrow", "numpy"),
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))

@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from scipy.special import stdtrit
 from scipy.stats import binom
+from setting import setting
 
 from spinemed.comparisons import cluster_flip_p, discordant, mcnemar_exact, mcnemar_mid_p, sign_flip_p
 from spinemed.intervals import (
@@ -40,14 +38,6 @@ from spinemed.power import design_effect, paired_spread, power_of, required_item
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "score_statistics.json"
 SIZE, ICC = 10, 0.7
-
-
-def processor() -> str:
-    """Return the processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def seconds(call: Callable[[], object], repeats: int = 3) -> float:
@@ -244,8 +234,7 @@ def measure(simulations: int, draws: int) -> dict[str, object]:
         ],
         "cluster_power": [simulated_cluster_power(simulations, 0.05, icc) for icc in (0.1, 0.2)],
         "coverage": [coverage(share, n) for share, n in ((0.5, 87), (0.8, 87), (0.95, 87), (0.8, 294))],
-        "numpy": version("numpy"), "scipy": version("scipy"), "python": platform.python_version(),
-        "spinemed": version("spinemed"), "processor": processor(), "cores": os.cpu_count(),
+        **setting("spinemed", "numpy", "scipy"),
     }  # fmt: skip
 
 

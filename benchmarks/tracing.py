@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from setting import setting
 
 from spinemed.corpus.releases.trace import Trace, Tracer
 
@@ -70,12 +68,7 @@ def main() -> None:
         "seconds_most": round(max(seconds), 4),
         "seconds_of_all_in_one_call": round(in_one_call, 2) if together == len(ids) else None,
         "seconds_of_a_command_most": round(max(commands), 2),
-        "versions": {name: version(name) for name in ("spinemed", "pyarrow")},
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-        },
+        **setting("spinemed", "pyarrow"),
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))

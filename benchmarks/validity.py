@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import sys
 import tempfile
@@ -26,9 +25,10 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from setting import setting
 
 from spinemed.bench.faults.diagnosis import Diagnosis, diagnose
 from spinemed.bench.faults.planted import Planted, answerers
@@ -176,9 +176,8 @@ def study(data: Path, seeds: int, sizes: tuple[int, ...], metrics: Path, workers
         "other_diagnoses": share(sum(bool(row["others"]) for row in every), len(every)),
         "rules_tested": [min(row["looks"] for row in every), max(row["looks"] for row in every)],
         "pages": len(list(pages.glob("*.html"))), "rates": rates, "data_hash": benchmark.data_hash,
-        "seconds": round(time.perf_counter() - began, 1), "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "versions": {name: version(name) for name in ("spinemed", "numpy", "scipy", "evaluate")},
+        "seconds": round(time.perf_counter() - began, 1), "cores": os.cpu_count(),
+        **setting("spinemed", "numpy", "scipy", "evaluate"),
     }  # fmt: skip
 
 

@@ -12,21 +12,19 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import platform
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from setting import setting
 
 from spinemed.corpus.releases.lookup import SHARD
 from spinemed.corpus.releases.manifest import read_manifest
@@ -181,8 +179,7 @@ def main() -> None:
     manifest = read_manifest(folder)
     name = "" if manifest is None else f"{manifest.name} {manifest.version}"
     found = {"corpus": name, **measured(folder, given.share, given.repeats)}
-    found["made_of"] = {one: version(one) for one in ("numpy", "pyarrow", "spinemed")}
-    found["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    found |= setting("spinemed", "numpy", "pyarrow")
     json.dump(found, sys.stdout, indent=1)
     given.results.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 

@@ -14,15 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import time
 from collections import Counter, defaultdict
-from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 
 from rensa import RMinHash
+from setting import setting
 
 from spinemed.instances.asking import Asking
 from spinemed.instances.written.clinic import ask_written_clinic
@@ -102,13 +101,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=2000)
-    found = measure(parser.parse_args().count)
-    found["versions"] = {
-        "python": platform.python_version(),
-        "rensa": version("rensa"),
-        "numpy": version("numpy"),
-    }
-    found["machine"] = platform.machine()
+    found = measure(parser.parse_args().count) | setting("spinemed", "rensa", "numpy")
     RESULT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1, ensure_ascii=False))
 

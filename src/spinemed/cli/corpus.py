@@ -26,6 +26,17 @@ Later = Annotated[
         help="Write a follow-up examination of whom has one. Without either: where no --kinds are named.",
     ),
 ]
+Source = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=FOLDER, repeatable: phantom, totalsegmentator or verse. None draws phantoms."),
+]
+Executor = Annotated[
+    str, typer.Option(help="Where tasks run: local, slurm, ray or hfjobs. The bytes are the same.")
+]
+ExecutorConfig = Annotated[
+    Path | None, typer.Option(help="Settings of the executor as YAML; see docs/scale.md.")
+]
+LabelScheme = Annotated[str | None, typer.Option(help="Numbering of multi-label TotalSegmentator masks.")]
 
 
 @app.command()
@@ -109,12 +120,7 @@ def phantom(
 @app.command()
 def build(
     config: Annotated[Path | None, typer.Option(help="Settings as YAML; see dataset_scripts.")] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME=FOLDER, repeatable: phantom, totalsegmentator or verse. None draws phantoms."
-        ),
-    ] = None,
+    source: Source = None,
     out: Annotated[Path, typer.Option(help="Folder of the corpus; it appears whole or not at all.")] = Path(
         "spinemed-450k"
     ),
@@ -128,15 +134,9 @@ def build(
         int | None, typer.Option(min=0, help="Draws windows, wordings, options, letters.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Tasks that run at once.")] = 2,
-    executor: Annotated[
-        str, typer.Option(help="Where tasks run: local, slurm, ray or hfjobs. The bytes are the same.")
-    ] = "local",
-    executor_config: Annotated[
-        Path | None, typer.Option(help="Settings of the executor as YAML; see docs/scale.md.")
-    ] = None,
-    label_scheme: Annotated[
-        str | None, typer.Option(help="Numbering of multi-label TotalSegmentator masks.")
-    ] = None,
+    executor: Executor = "local",
+    executor_config: ExecutorConfig = None,
+    label_scheme: LabelScheme = None,
     force: Annotated[bool, typer.Option("--force", help="Build even where nothing changed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:

@@ -7,7 +7,7 @@ ray is found by Newton's method from outside; a hollow endplate takes an interva
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +15,64 @@ from numpy.typing import NDArray
 from spinemed.phantom.anatomy.solids import Array, Body, Floats, Grid
 from spinemed.phantom.rendering.radiograph_chords import (
     Chords,
-    PixelList,
-    counts_of,
-    pixel_lists,
-    places_of,
+    Whole,
+    box_groups,
+    box_sizes,
+    joined,
     projected,
+    rounded,
 )
 
 _NEWTON_STEPS: Final[int] = 3
 _INNER_STEPS: Final[int] = 2
 _FAR_MM: Final[float] = 1e3
+# In single precision, as the bodies' measures are; doubles hold them, as numpy is quickest with one type.
+_ROUND, _CORNERED, _GROWING, _FIRST_GROWING = np.array([0.62, 0.38, 1.52, 1.24], np.float32).tolist()
+_LEAST_SLOPE, _LEVEL = np.array([1e-4, 1e-5], np.float32).tolist()
 # 0.62 r^2 + 0.38 (x^4 + y^4) <= 1 lies inside r^2 <= this, as x^4 + y^4 >= r^4 / 2 (solids.Body).
 _OUTER_RADIUS2: Final[float] = 1.19
 
-Counts = NDArray[np.intp]
-_Places = tuple[Array, Array, Array]
-_Ways = tuple[Floats, Floats, Floats]
+_Ways = tuple[float, float, float]
+
+
+class _Rays(NamedTuple):
+    """Rays near one body: where they start (in the plane through its centre) in its frame; flat pixels."""
+
+    left: Array
+    posterior: Array
+    up: Array
+    place: Whole
+
+    def take(self, chosen: NDArray[np.intp]) -> _Rays:
+        """Return some of the rays."""
+        return _Rays(*(part.take(chosen) for part in self))
+
+
+class _Measures(NamedTuple):
+    """One body's measures with or without its shell, and its ray's way; all rounded to single precision.
+
+    `du`, `dv`: what the shares of half width and half depth gain along the ray. `ellipse` and `limit2` are
+    the quadratic term and the bound of the ellipse around every section of the wall. `gains`: room gained
+    along the ray under the upper and over the lower rim. `curve`, `least_curve`: the hollow's quadratic term.
+    """
+
+    height: float
+    slope: float
+    side_slope: float
+    waist: float
+    left_over: float
+    taper: float
+    spur: float
+    to_width: float
+    to_depth: float
+    du: float
+    dv: float
+    ellipse: float
+    limit2: float
+    gains: tuple[float, float]
+    deep: float
+    curve: float
+    least_curve: float
 
 
 def body_chords(grid: Grid, bodies: Sequence[Body], shell_mm: Array, endplate_mm: Array) -> Iterator[Chords]:
@@ -42,40 +84,36 @@ def body_chords(grid: Grid, bodies: Sequence[Body], shell_mm: Array, endplate_mm
         return
     extents = np.array([body.extents(grid.directions)[1:] for body in bodies])
     centres = projected(grid, np.array([body.pose.origin_mm for body in bodies]))
-    outer = _sizes(bodies, np.zeros(len(bodies)), np.zeros(len(bodies)))
-    inner = _sizes(bodies, shell_mm, endplate_mm)
-    for pixels in pixel_lists(centres, extents / np.asarray(grid.steps_mm[1:]) + 1, grid.shape[1:]):
-        start, way = _rays(grid, bodies, centres, pixels)
-        first, last = _around_wall(outer, start, way, pixels.counts)
-        near = np.flatnonzero(last > first)
-        owner = pixels.owner.take(near)
-        counts = counts_of(owner, len(bodies))
-        start, first, last = _some(start, near), first.take(near), last.take(near)
-        first, last = _wall(outer, start, way, (first, last), counts, _NEWTON_STEPS)
-        found = _between_endplates(outer, start, way, (first, last), counts)
-        hits = np.flatnonzero(found > 0)
-        owner, start = owner.take(hits), _some(start, hits)
-        counts = counts_of(owner, len(bodies))
-        # Newton goes on from the outer wall to the inner one.
-        ends = _wall(inner, start, way, (first.take(hits), last.take(hits)), counts, _INNER_STEPS)
-        less = _between_endplates(inner, start, way, ends, counts)
-        yield Chords(owner, places_of(pixels, near.take(hits), grid), found.take(hits), less)
+    turned = np.array([grid.directions @ body.pose.rotation for body in bodies], np.float32)
+    outer = _measures(bodies, turned[:, 0], np.zeros(len(bodies)), np.zeros(len(bodies)))
+    inner = _measures(bodies, turned[:, 0], shell_mm, endplate_mm)
+    ways: list[_Ways] = turned[:, 0].tolist()
+    low, size = box_sizes(centres, extents / np.asarray(grid.steps_mm[1:]) + 1, grid.shape[1:])
+    for group in box_groups(size):
+        found = []
+        for number in group.tolist():
+            rays = _rays(grid, turned[number], centres[number], low[number], size[number])
+            place, whole, less = _through(outer[number], inner[number], ways[number], rays)
+            found.append(Chords(np.full(len(place), number, np.int32), place, whole, less))
+        yield joined(found)
 
 
-def _some(three: _Places, chosen: NDArray[np.intp]) -> _Places:
-    return three[0].take(chosen), three[1].take(chosen), three[2].take(chosen)
+def _through(
+    outer: _Measures, inner: _Measures, way: _Ways, rays: _Rays
+) -> tuple[Whole, Array, Array]:
+    """The pixels of the rays that meet one body, their chords with and without its shell."""
+    rays, first, last = _around_wall(outer, rays)
+    first, last = _wall(outer, rays, way, (first, last), _NEWTON_STEPS)
+    found = _between_endplates(outer, rays, way, (first, last))
+    hits = np.flatnonzero(found > 0)
+    rays = rays.take(hits)
+    # Newton goes on from the outer wall to the inner one.
+    ends = _wall(inner, rays, way, (first.take(hits), last.take(hits)), _INNER_STEPS)
+    return rays.place, found.take(hits), _between_endplates(inner, rays, way, ends)
 
 
-class _Sizes:
-    """The bodies' measures as arrays [n], without a shell."""
-
-    def __init__(self, table: Array) -> None:
-        columns = np.ascontiguousarray(table.T, np.float32)
-        (self.width, self.depth, self.height, self.slope) = columns[:4]
-        (self.hollow, self.waist, self.taper, self.osteophyte, self.side_slope) = columns[4:]
-
-
-def _sizes(bodies: Sequence[Body], shell_mm: Array, endplate_mm: Array) -> _Sizes:
+def _measures(bodies: Sequence[Body], ways: Floats, shell_mm: Array, endplate_mm: Array) -> list[_Measures]:
+    """The bodies' measures, `shell_mm` and `endplate_mm` thinner; `ways` [n, 3] in the bodies' frames."""
     rows = [
         (
             body.half_width - shell,
@@ -90,76 +128,109 @@ def _sizes(bodies: Sequence[Body], shell_mm: Array, endplate_mm: Array) -> _Size
         )
         for body, shell, endplate in zip(bodies, shell_mm, endplate_mm, strict=True)
     ]
-    return _Sizes(np.array(rows))
+    columns = np.ascontiguousarray(np.array(rows).T, np.float32)
+    width, depth, height, slope, hollow, waist, taper, osteophyte, side_slope = columns
+    way = ways.T
+    to_width, to_depth = 1 / width, 1 / depth
+    du, dv = way[0] * to_width, way[1] * to_depth
+    ellipse = du * du + dv * dv
+    widest = (1 + 0.09 * np.maximum(osteophyte, 0)) * (1 + np.abs(taper))
+    widest *= 1 + np.maximum(-waist, 0)
+    limit2 = np.float32(_OUTER_RADIUS2) * widest * widest
+    gain = slope * way[1] + side_slope * way[0]
+    gains = zip((gain - way[2]).tolist(), (gain + way[2]).tolist(), strict=True)
+    deep = np.maximum(hollow, np.float32(1e-3))
+    curve = deep * ellipse
+    spur, least = np.float32(0.09) * osteophyte, np.maximum(curve, np.float32(1e-9))
+    plain = (height, slope, side_slope, waist, 1 - waist, taper, spur, to_width, to_depth, du, dv)
+    first = (part.tolist() for part in (*plain, ellipse, limit2))
+    last = (part.tolist() for part in (deep, curve, least))
+    return list(map(_Measures._make, zip(*first, gains, *last, strict=True)))
 
 
-def _rays(grid: Grid, bodies: Sequence[Body], centres: Array, pixels: PixelList) -> tuple[_Places, _Ways]:
-    """Start of each ray (in the plane through the body's centre) in the body's frame, and the way [body]."""
-    turned = np.array([grid.directions @ body.pose.rotation for body in bodies], np.float32)
-    step = np.float32(grid.steps_mm[1])
-    line_owner, counts = pixels.line_owner, pixels.counts
-    down = (pixels.line_row - centres[:, 0].astype(np.float32)[line_owner]) * step
-    across = (pixels.column - np.repeat(centres[:, 1].astype(np.float32), counts)) * step
+def _rays(grid: Grid, turned: Floats, centre: Array, low: Whole, size: Whole) -> _Rays:
+    """The rays of a box's pixels; `turned` [ray, row, column] are the grid's directions in the body's frame."""
+    step = float(np.float32(grid.steps_mm[1]))
+    (top, first), (tall, wide) = low.tolist(), size.tolist()
+    middle = rounded(centre).tolist()
+    down = (np.arange(top, top + tall) - middle[0]) * step
+    across = (np.arange(first, first + wide) - middle[1]) * step
+    by_row, by_column = turned[1].tolist(), turned[2].tolist()
     start = [
-        np.repeat(turned[:, 1, axis][line_owner] * down, pixels.widths)
-        + np.repeat(turned[:, 2, axis], counts) * across
-        for axis in range(3)
+        np.add.outer(by_row[axis] * down, by_column[axis] * across).ravel() for axis in range(3)
     ]
-    return (start[0], start[1], start[2]), (turned[:, 0, 0], turned[:, 0, 1], turned[:, 0, 2])
+    rows = np.arange(top, top + tall, dtype=np.int32) * np.int32(grid.shape[2])
+    return _Rays(*start, np.add.outer(rows, np.arange(first, first + wide, dtype=np.int32)).ravel())
 
 
-def _between_endplates(
-    sizes: _Sizes, start: _Places, way: _Ways, ends: tuple[Array, Array], counts: Counts
-) -> Array:
+def _around_wall(body: _Measures, rays: _Rays) -> tuple[_Rays, Array, Array]:
+    """The rays that meet an ellipse around every section of the wall; where they enter and leave it."""
+    u, v = rays.left * body.to_width, rays.posterior * body.to_depth
+    b = u * body.du
+    b += v * body.dv
+    u *= u
+    v *= v
+    u += v
+    u -= body.limit2
+    u *= body.ellipse
+    near = np.flatnonzero(np.multiply(b, b, out=v) - u > 0)
+    first, last = _roots(b.take(near), u.take(near), body.ellipse)
+    apart = np.flatnonzero(last > first)
+    if len(apart) < len(near):
+        near, first, last = near.take(apart), first.take(apart), last.take(apart)
+    return rays.take(near), first, last
+
+
+def _between_endplates(body: _Measures, rays: _Rays, way: _Ways, ends: tuple[Array, Array]) -> Array:
     """Length of the ray's interval inside the wall that lies between both endplates."""
     first, last = ends
-    slope, side_slope = sizes.slope, sizes.side_slope
     # The rim's height above the body's middle, where the ray starts and gained for each mm along it.
-    rim = np.repeat(sizes.height, counts) + np.repeat(slope, counts) * start[1]
-    rim += np.repeat(side_slope, counts) * start[0]
-    gain = slope * way[1] + side_slope * way[0]
+    rim = body.slope * rays.posterior
+    rim += body.height
+    if body.side_slope:
+        rim += body.side_slope * rays.left
     # Under the upper and over the lower endplate.
-    rooms = [(rim - start[2], gain - way[2]), (rim + start[2], gain + way[2])]
-    for room, more in rooms:
-        first, last = _below_rim(first, last, room, more, counts)
-    chord = np.clip(last - first, 0, np.inf)
-    for room, more in rooms:
-        low, high = _hollow(sizes, room, more, start, way, counts)
+    rooms = (rim - rays.up, rim + rays.up)
+    for room, gain in zip(rooms, body.gains, strict=True):
+        first, last = _below_rim(first, last, room, gain)
+    chord = last - first
+    np.maximum(chord, 0, out=chord)
+    u, v = rays.left * body.to_width, rays.posterior * body.to_depth
+    slanted = u * body.du
+    slanted += v * body.dv
+    slanted *= body.deep
+    u *= u
+    np.subtract(1, u, out=u)
+    v *= v
+    u -= v
+    u *= body.deep
+    for room, gain in zip(rooms, body.gains, strict=True):
+        room -= u
+        room *= body.curve
+        low, high = _roots(slanted + float(np.float32(0.5) * np.float32(gain)), room, body.least_curve)
         np.minimum(high, last, out=high)
         high -= np.maximum(low, first, out=low)
-        chord -= np.clip(high, 0, np.inf, out=high)
-    return np.clip(chord, 0, np.inf, out=chord)
+        chord -= np.maximum(high, 0, out=high)
+    return np.maximum(chord, 0, out=chord)
 
 
-def _below_rim(first: Array, last: Array, room: Array, gain: Floats, counts: Counts) -> tuple[Array, Array]:
+def _below_rim(first: Array, last: Array, room: Array, gain: float) -> tuple[Array, Array]:
     """Cut the interval where the room up to one endplate's rim, `room` + t `gain`, ends."""
-    gain = np.where(np.abs(gain) < 1e-5, np.float32(1e-5), gain)
-    at = -room / np.repeat(gain, counts)
-    rising = np.repeat(gain > 0, counts)
-    return np.where(rising, np.maximum(first, at), first), np.where(rising, last, np.minimum(last, at))
+    gain = _LEVEL if abs(gain) < 1e-5 else gain
+    at = room / -gain
+    if gain > 0:
+        return np.maximum(first, at, out=at), last
+    return first, np.minimum(last, at, out=at)
 
 
-def _hollow(
-    sizes: _Sizes, room: Array, gain: Floats, start: _Places, way: _Ways, counts: Counts
-) -> tuple[Array, Array]:
-    """The interval that one endplate's hollow takes, empty (high = low) where it takes nothing."""
-    deep = np.maximum(sizes.hollow, np.float32(1e-3))
-    to_width, to_depth = 1 / sizes.width, 1 / sizes.depth
-    du, dv = way[0] * to_width, way[1] * to_depth
-    u, v = start[0] * np.repeat(to_width, counts), start[1] * np.repeat(to_depth, counts)
-    a = deep * (du * du + dv * dv)
-    deeper = np.repeat(deep, counts)
-    b = deeper * (u * np.repeat(du, counts) + v * np.repeat(dv, counts))
-    b += np.repeat(np.float32(0.5) * gain, counts)
-    c = room - deeper * (1 - u * u - v * v)
-    return _roots(b, np.repeat(a, counts) * c, np.repeat(np.maximum(a, np.float32(1e-9)), counts))
+def _roots(b: Array, product: Array, a: float) -> tuple[Array, Array]:
+    """Where a t^2 + 2 b t + c is 0, `product` being a c; both at the lowest place where it never is.
 
-
-def _roots(b: Array, product: Array, a: Floats) -> tuple[Array, Array]:
-    """Where a t^2 + 2 b t + c is 0, `product` being a c; both at the lowest place where it never is."""
+    `b` is used up.
+    """
     root = b * b
     root -= product
-    np.clip(root, 0, np.inf, out=root)
+    np.maximum(root, 0, out=root)
     np.sqrt(root, out=root)
     np.negative(b, out=b)
     low = b - root
@@ -169,44 +240,17 @@ def _roots(b: Array, product: Array, a: Floats) -> tuple[Array, Array]:
     return low, b
 
 
-def _around_wall(sizes: _Sizes, start: _Places, way: _Ways, counts: Counts) -> tuple[Array, Array]:
-    """Where the ray enters and leaves an ellipse around every section of the wall; equal where it misses."""
-    to_width, to_depth = 1 / sizes.width, 1 / sizes.depth
-    du, dv = way[0] * to_width, way[1] * to_depth
-    u, v = start[0] * np.repeat(to_width, counts), start[1] * np.repeat(to_depth, counts)
-    a = np.repeat(du * du + dv * dv, counts)
-    b = u * np.repeat(du, counts) + v * np.repeat(dv, counts)
-    widest = (1 + 0.09 * np.maximum(sizes.osteophyte, 0)) * (1 + np.abs(sizes.taper))
-    widest *= 1 + np.maximum(-sizes.waist, 0)
-    limit2 = np.repeat(np.float32(_OUTER_RADIUS2) * widest * widest, counts)
-    return _roots(b, a * (u * u + v * v - limit2), a)
-
-
 def _wall(
-    sizes: _Sizes, start: _Places, way: _Ways, ends: tuple[Array, Array], counts: Counts, steps: int
+    body: _Measures, rays: _Rays, way: _Ways, ends: tuple[Array, Array], steps: int
 ) -> tuple[Array, Array]:
     """Where the ray enters and leaves the wall, found from ends outside it; last < first where it misses."""
-    wall = _Wall(sizes, way, counts)
-    enter = _newton_to_wall(wall, start, ends[0], np.float32(-1), steps)
-    return enter, _newton_to_wall(wall, start, ends[1], np.float32(1), steps)
+    enter = _newton_to_wall(body, rays, way, ends[0], -1.0, steps)
+    return enter, _newton_to_wall(body, rays, way, ends[1], 1.0, steps)
 
 
-class _Wall:
-    """What Newton's steps need of each ray's body and way, one entry a ray."""
-
-    def __init__(self, sizes: _Sizes, way: _Ways, counts: Counts) -> None:
-        to_width, to_depth = 1 / sizes.width, 1 / sizes.depth
-        self.way = tuple(np.repeat(part, counts) for part in way)
-        self.to_width, self.to_depth = np.repeat(to_width, counts), np.repeat(to_depth, counts)
-        self.du = np.repeat(way[0] * to_width, counts)
-        self.taper, self.waist = np.repeat(sizes.taper, counts), np.repeat(sizes.waist, counts)
-        self.left_over = np.repeat(1 - sizes.waist, counts)
-        self.spur = np.repeat(np.float32(0.09) * sizes.osteophyte, counts)
-        self.height, self.slope = np.repeat(sizes.height, counts), np.repeat(sizes.slope, counts)
-        self.side_slope = np.repeat(sizes.side_slope, counts)
-
-
-def _newton_to_wall(wall: _Wall, start: _Places, end: Array, side: np.float32, steps: int) -> Array:
+def _newton_to_wall(
+    body: _Measures, rays: _Rays, way: _Ways, end: Array, side: float, steps: int
+) -> Array:
     """Walk from outside to the wall; its width at the end's own height is taken as fixed in each step.
 
     `side` is -1 where the ray enters and 1 where it leaves. A ray that misses meets no falling slope at
@@ -214,51 +258,78 @@ def _newton_to_wall(wall: _Wall, start: _Places, end: Array, side: np.float32, s
     """
     missed = np.zeros(end.shape, bool)
     for _ in range(steps):
-        posterior = start[1] + end * wall.way[1]
-        left = start[0] + end * wall.way[0]
-        rim = wall.height + wall.slope * posterior
-        rim += wall.side_slope * left
-        level = start[2] + end * wall.way[2]
-        level /= np.clip(rim, 1, np.inf, out=rim)
-        np.clip(level, -1, 1, out=level)
-        level2 = level * level
-        wide = wall.left_over + wall.waist * level2
-        level2 *= level2
-        wide += wall.spur * level2
-        level *= wall.taper
-        level += 1
-        tapered = wall.to_depth / level
-        u, v = np.multiply(left, wall.to_width, out=left), np.multiply(posterior, tapered, out=posterior)
+        left, posterior, up = (_on_ray(start, end, part) for start, part in zip(rays[:3], way, strict=True))
+        level = _level(body, left, posterior, up)
+        wide2 = _width(body, level)
+        wide2 *= wide2
+        tapered = _tapered(body, level)
+        u, v = np.multiply(left, body.to_width, out=left), np.multiply(posterior, tapered, out=posterior)
         u2, v2 = u * u, v * v
-        steep = _steepness(wall, (u, v), (u2, v2), tapered)
+        steep = _steepness(body, way, (u, v), (u2, v2), tapered)
         steep *= side
-        excess = np.float32(0.62) * (u2 + v2)
+        excess = u2 + v2
+        excess *= _ROUND
         u2 *= u2
         v2 *= v2
         u2 += v2
-        u2 *= np.float32(0.38)
+        u2 *= _CORNERED
         excess += u2
-        wide *= wide
-        excess -= wide
-        missed |= steep < np.float32(1e-4)
-        excess /= np.clip(steep, np.float32(1e-4), np.inf, out=steep)
-        excess *= ~missed
+        excess -= wide2
+        missed |= steep < _LEAST_SLOPE
+        excess /= np.maximum(steep, _LEAST_SLOPE, out=steep)
         excess *= side
+        excess[missed] = 0
         end = end - excess
-    return np.where(missed, side * np.float32(-_FAR_MM), end)
+    return np.where(missed, side * -_FAR_MM, end)
+
+
+def _on_ray(start: Array, end: Array, way: float) -> Array:
+    found = end * way
+    found += start
+    return found
+
+
+def _level(body: _Measures, left: Array, posterior: Array, up: Array) -> Array:
+    """How high places lie, as a share of the rim's height there, -1 to 1; `up` is used up."""
+    rim = body.slope * posterior
+    rim += body.height
+    if body.side_slope:
+        rim += body.side_slope * left
+    up /= np.maximum(rim, 1, out=rim)
+    np.maximum(up, -1, out=up)
+    return np.minimum(up, 1, out=up)
+
+
+def _width(body: _Measures, level: Array) -> Array:
+    """How wide the wall is there, as a share of the width at the rims."""
+    level2 = level * level
+    wide = body.waist * level2
+    wide += body.left_over
+    if body.spur:
+        level2 *= level2
+        level2 *= body.spur
+        wide += level2
+    return wide
+
+
+def _tapered(body: _Measures, level: Array) -> Array:
+    """One over half the depth there; `level` is used up."""
+    level *= body.taper
+    level += 1
+    return np.divide(body.to_depth, level, out=level)
 
 
 def _steepness(
-    wall: _Wall, place: tuple[Array, Array], squares: tuple[Array, Array], tapered: Array
+    body: _Measures, way: _Ways, place: tuple[Array, Array], squares: tuple[Array, Array], tapered: Array
 ) -> Array:
     """How fast the wall's function grows along the ray; `tapered` and `place` are used up."""
     u, v = place
-    tapered *= wall.way[1]
-    u *= wall.du
+    tapered *= way[1]
+    u *= body.du
     v *= tapered
     for part, square in zip(place, squares, strict=True):
-        growing = np.float32(1.52) * square
-        growing += np.float32(1.24)
+        growing = _GROWING * square
+        growing += _FIRST_GROWING
         part *= growing
     u += v
     return u
