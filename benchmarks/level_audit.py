@@ -27,7 +27,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +37,7 @@ from level_audit_reports import wrong_claims
 from level_audit_study import StudyFiles, decoded
 from level_audit_truth import NotCheckedError, Shown
 from level_audit_words import answer_text, meaning, site_meaning
+from setting import setting
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = ROOT / "benchmarks" / "results" / "level_audit.json"
@@ -266,7 +266,7 @@ def main() -> int:
     print({key: value for key, value in result.items() if isinstance(value, int | float)})
     result |= {"seed": given.seed, "process_seconds": round(process_seconds(), 1)}
     result |= {"workers": given.workers, "seconds": round(time.monotonic() - start, 1)}
-    result |= {name: version(name) for name in ("spinemed", "numpy", "scipy", "nibabel", "pydicom")}
+    result |= setting("spinemed", "numpy", "scipy", "nibabel", "pydicom")
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {given.out.name}")
