@@ -269,7 +269,7 @@ def lump_region(
 
 def _noise(shown: ShownSeries, index: int) -> float:
     """Noise from differences of pixels a few apart inside the bodies of one slice, or all over it."""
-    apart: list[NDArray[np.float64]] = []
+    apart: list[NDArray[np.int16]] = []
     for bone in (*shown.anatomy.vertebrae, shown.anatomy.sacrum[0]):
         shape = bone.shape
         if shape is not None and (shape.lesion or shape.fracture or shape.screws):
@@ -277,18 +277,19 @@ def _noise(shown: ShownSeries, index: int) -> float:
         region = body_region(shown, bone, index, _CORTEX_MM)
         if region is not None and region.flags.shape[1] > _LAG:
             apart.append(_differences(shown, region))
-    values = np.concatenate(apart) if apart else np.empty(0)
+    values = np.concatenate(apart) if apart else np.empty(0, np.int16)
     if values.size < _FEWEST_FOR_NOISE:
-        picture = shown.rendered.pixels[index].astype(np.float64)
+        picture = shown.rendered.pixels[index]
         values = (picture[:, _LAG:] - picture[:, :-_LAG]).ravel()
-    return max(median(np.abs(values - median(values))) * _TO_DEVIATION, 1.0)
+    return max(median(np.abs(values - np.int16(median(values)))) * _TO_DEVIATION, 1.0)
 
 
-def _differences(shown: ShownSeries, region: Region) -> NDArray[np.float64]:
+def _differences(shown: ShownSeries, region: Region) -> NDArray[np.int16]:
+    """Differences of 13 bits at most, and so are those of two of them: no overflow."""
     rows, columns = region.flags.shape
     part = shown.rendered.pixels[
         region.index, region.top : region.top + rows, region.left : region.left + columns
-    ].astype(np.float64)
+    ]
     both = region.flags[:, _LAG:] & region.flags[:, :-_LAG]
     return np.asarray((part[:, _LAG:] - part[:, :-_LAG])[both])
 

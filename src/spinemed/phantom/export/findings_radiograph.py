@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_erosion, find_objects
+from scipy.ndimage import find_objects
 
 from spinemed.facts.normal import HEIGHT_POSITION, distance_to_cut, genant_grade
 from spinemed.phantom.anatomy.measure import height_loss
@@ -109,21 +109,60 @@ def _untold(anatomy: Anatomy) -> Iterator[Claim]:
 
 def shown_film(anatomy: Anatomy, rendered: RenderedRadiograph, series_uid: str) -> ShownFilm:
     """Return the film with the silhouettes of all bodies that lie on it."""
-    found = find_objects(rendered.masks)
+    found = _boxes(rendered.masks)
     levels = {verse_value(bone.level): bone.level for bone in (anatomy.sacrum[0], *anatomy.vertebrae)}
     film = ShownFilm(anatomy, rendered, series_uid, _noise(rendered))
     for value, level in levels.items():
-        if level != "C1" and value <= len(found) and found[value - 1] is not None:
-            film.silhouettes[level] = _silhouette(film, level, value, found[value - 1])
+        where = found[value - 1] if value <= len(found) else None
+        if level != "C1" and where is not None:
+            film.silhouettes[level] = _silhouette(film, level, value, where)
     return film
+
+
+def _boxes(masks: NDArray[np.uint8]) -> list[tuple[slice, slice] | None]:
+    """The box of each label in order, None for one that is not there; looked for where any label is."""
+    rows, columns = (np.flatnonzero(masks.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return []
+    top, left = int(rows[0]), int(columns[0])
+    inner = find_objects(masks[top : rows[-1] + 1, left : columns[-1] + 1])
+    return [
+        box
+        and (
+            slice(box[0].start + top, box[0].stop + top),
+            slice(box[1].start + left, box[1].stop + left),
+        )
+        for box in inner
+    ]
+
+
+def _grown(flags: Flags) -> Flags:
+    """Flags and all within the rim's pixels of one, steps along rows and columns."""
+    found = flags
+    for _ in range(_RIM_PIXELS):
+        grown = found.copy()
+        grown[1:] |= found[:-1]
+        grown[:-1] |= found[1:]
+        grown[:, 1:] |= found[:, :-1]
+        grown[:, :-1] |= found[:, 1:]
+        found = grown
+    return found
+
+
+def _shrunk(flags: Flags) -> Flags:
+    """Flags further from any other pixel than the rim; nothing lies beyond the border."""
+    padded = np.pad(flags, _RIM_PIXELS)
+    inner = slice(_RIM_PIXELS, -_RIM_PIXELS)
+    shrunk: Flags = ~_grown(~padded)[inner, inner]
+    return shrunk
 
 
 def _silhouette(film: ShownFilm, level: str, value: int, where: tuple[slice, slice]) -> Silhouette:
     masks, pixels = film.rendered.masks, film.rendered.pixels
     rows, columns = (slice(max(part.start - _RIM_PIXELS, 0), part.stop + _RIM_PIXELS) for part in where)
     inside: Flags = masks[rows, columns] == value
-    rim = inside & ~binary_erosion(inside, iterations=_RIM_PIXELS)
-    outside = binary_dilation(inside, iterations=_RIM_PIXELS) & (masks[rows, columns] == 0)
+    rim = inside & ~_shrunk(inside)
+    outside = _grown(inside) & (masks[rows, columns] == 0)
     values = pixels[rows, columns]
     apart = 0.0
     if rim.any() and outside.any():
@@ -150,8 +189,8 @@ def _is_whole(film: ShownFilm, level: str) -> bool:
 def _noise(rendered: RenderedRadiograph) -> float:
     """Noise from differences of pixels a few apart inside the silhouettes; never zero."""
     same = (rendered.masks[:, _LAG:] == rendered.masks[:, :-_LAG]) & (rendered.masks[:, _LAG:] > 0)
-    values: NDArray[np.float64] = rendered.pixels.astype(np.float64)
-    apart = (values[:, _LAG:] - values[:, :-_LAG])[same]
+    apart = rendered.pixels[:, _LAG:][same].astype(np.float64)
+    apart -= rendered.pixels[:, :-_LAG][same]
     if not apart.size:
         return 1.0
     return max(float(np.median(np.abs(apart - np.median(apart)))) * _TO_DEVIATION, 1.0)

@@ -45,7 +45,8 @@ class _Rays(NamedTuple):
 
     def take(self, chosen: NDArray[np.intp]) -> _Rays:
         """Return some of the rays."""
-        return _Rays(*(part.take(chosen) for part in self))
+        left, posterior, up = (part.take(chosen) for part in (self.left, self.posterior, self.up))
+        return _Rays(left, posterior, up, self.place.take(chosen))
 
 
 class _Measures(NamedTuple):
@@ -98,18 +99,16 @@ def body_chords(grid: Grid, bodies: Sequence[Body], shell_mm: Array, endplate_mm
         yield joined(found)
 
 
-def _through(
-    outer: _Measures, inner: _Measures, way: _Ways, rays: _Rays
-) -> tuple[Whole, Array, Array]:
+def _through(outer: _Measures, inner: _Measures, way: _Ways, rays: _Rays) -> tuple[Whole, Array, Array]:
     """The pixels of the rays that meet one body, their chords with and without its shell."""
     rays, first, last = _around_wall(outer, rays)
     first, last = _wall(outer, rays, way, (first, last), _NEWTON_STEPS)
-    found = _between_endplates(outer, rays, way, (first, last))
+    found = _between_endplates(outer, rays, first, last)
     hits = np.flatnonzero(found > 0)
     rays = rays.take(hits)
     # Newton goes on from the outer wall to the inner one.
     ends = _wall(inner, rays, way, (first.take(hits), last.take(hits)), _INNER_STEPS)
-    return rays.place, found.take(hits), _between_endplates(inner, rays, way, ends)
+    return rays.place, found.take(hits), _between_endplates(inner, rays, ends[0], ends[1])
 
 
 def _measures(bodies: Sequence[Body], ways: Floats, shell_mm: Array, endplate_mm: Array) -> list[_Measures]:
@@ -149,18 +148,19 @@ def _measures(bodies: Sequence[Body], ways: Floats, shell_mm: Array, endplate_mm
 
 
 def _rays(grid: Grid, turned: Floats, centre: Array, low: Whole, size: Whole) -> _Rays:
-    """The rays of a box's pixels; `turned` [ray, row, column] are the grid's directions in the body's frame."""
+    """The rays of a box's pixels; `turned` [ray, row, column]: the grid's directions in the body's frame."""
     step = float(np.float32(grid.steps_mm[1]))
     (top, first), (tall, wide) = low.tolist(), size.tolist()
     middle = rounded(centre).tolist()
     down = (np.arange(top, top + tall) - middle[0]) * step
     across = (np.arange(first, first + wide) - middle[1]) * step
     by_row, by_column = turned[1].tolist(), turned[2].tolist()
-    start = [
+    left, posterior, up = (
         np.add.outer(by_row[axis] * down, by_column[axis] * across).ravel() for axis in range(3)
-    ]
+    )
     rows = np.arange(top, top + tall, dtype=np.int32) * np.int32(grid.shape[2])
-    return _Rays(*start, np.add.outer(rows, np.arange(first, first + wide, dtype=np.int32)).ravel())
+    place = np.add.outer(rows, np.arange(first, first + wide, dtype=np.int32)).ravel()
+    return _Rays(left, posterior, up, place)
 
 
 def _around_wall(body: _Measures, rays: _Rays) -> tuple[_Rays, Array, Array]:
@@ -181,9 +181,8 @@ def _around_wall(body: _Measures, rays: _Rays) -> tuple[_Rays, Array, Array]:
     return rays.take(near), first, last
 
 
-def _between_endplates(body: _Measures, rays: _Rays, way: _Ways, ends: tuple[Array, Array]) -> Array:
+def _between_endplates(body: _Measures, rays: _Rays, first: Array, last: Array) -> Array:
     """Length of the ray's interval inside the wall that lies between both endplates."""
-    first, last = ends
     # The rim's height above the body's middle, where the ray starts and gained for each mm along it.
     rim = body.slope * rays.posterior
     rim += body.height
@@ -240,22 +239,13 @@ def _roots(b: Array, product: Array, a: float) -> tuple[Array, Array]:
     return low, b
 
 
-def _wall(
-    body: _Measures, rays: _Rays, way: _Ways, ends: tuple[Array, Array], steps: int
-) -> tuple[Array, Array]:
-    """Where the ray enters and leaves the wall, found from ends outside it; last < first where it misses."""
-    enter = _newton_to_wall(body, rays, way, ends[0], -1.0, steps)
-    return enter, _newton_to_wall(body, rays, way, ends[1], 1.0, steps)
+def _wall(body: _Measures, rays: _Rays, way: _Ways, ends: tuple[Array, Array], steps: int) -> Array:
+    """Where the rays enter and leave the wall [2, ray], found from ends outside it; last < first for a miss.
 
-
-def _newton_to_wall(
-    body: _Measures, rays: _Rays, way: _Ways, end: Array, side: float, steps: int
-) -> Array:
-    """Walk from outside to the wall; its width at the end's own height is taken as fixed in each step.
-
-    `side` is -1 where the ray enters and 1 where it leaves. A ray that misses meets no falling slope at
-    last: its ends are then moved past each other.
+    Newton's method, which takes the wall's width at the end's own height as fixed in each step. A ray that
+    misses meets no falling slope at last: its ends are then moved past each other.
     """
+    end = np.stack(ends)
     missed = np.zeros(end.shape, bool)
     for _ in range(steps):
         left, posterior, up = (_on_ray(start, end, part) for start, part in zip(rays[:3], way, strict=True))
@@ -265,9 +255,9 @@ def _newton_to_wall(
         tapered = _tapered(body, level)
         u, v = np.multiply(left, body.to_width, out=left), np.multiply(posterior, tapered, out=posterior)
         u2, v2 = u * u, v * v
-        steep = _steepness(body, way, (u, v), (u2, v2), tapered)
-        steep *= side
-        excess = u2 + v2
+        steep = _steepness(body, way[1], (u, v), (u2, v2), tapered)
+        np.negative(steep[0], out=steep[0])
+        excess = np.add(u2, v2, out=up)
         excess *= _ROUND
         u2 *= u2
         v2 *= v2
@@ -276,11 +266,13 @@ def _newton_to_wall(
         excess += u2
         excess -= wide2
         missed |= steep < _LEAST_SLOPE
-        excess /= np.maximum(steep, _LEAST_SLOPE, out=steep)
-        excess *= side
+        excess /= np.clip(steep, _LEAST_SLOPE, np.inf, out=steep)
         excess[missed] = 0
-        end = end - excess
-    return np.where(missed, side * -_FAR_MM, end)
+        end[0] += excess[0]
+        end[1] -= excess[1]
+    end[0][missed[0]] = _FAR_MM
+    end[1][missed[1]] = -_FAR_MM
+    return end
 
 
 def _on_ray(start: Array, end: Array, way: float) -> Array:
@@ -295,9 +287,8 @@ def _level(body: _Measures, left: Array, posterior: Array, up: Array) -> Array:
     rim += body.height
     if body.side_slope:
         rim += body.side_slope * left
-    up /= np.maximum(rim, 1, out=rim)
-    np.maximum(up, -1, out=up)
-    return np.minimum(up, 1, out=up)
+    up /= np.clip(rim, 1, np.inf, out=rim)
+    return np.clip(up, -1, 1, out=up)
 
 
 def _width(body: _Measures, level: Array) -> Array:
@@ -320,11 +311,14 @@ def _tapered(body: _Measures, level: Array) -> Array:
 
 
 def _steepness(
-    body: _Measures, way: _Ways, place: tuple[Array, Array], squares: tuple[Array, Array], tapered: Array
+    body: _Measures, way: float, place: tuple[Array, Array], squares: tuple[Array, Array], tapered: Array
 ) -> Array:
-    """How fast the wall's function grows along the ray; `tapered` and `place` are used up."""
+    """How fast the wall's function grows along the ray; `tapered` and `place` are used up.
+
+    `way` is how far backwards the ray goes.
+    """
     u, v = place
-    tapered *= way[1]
+    tapered *= way
     u *= body.du
     v *= tapered
     for part, square in zip(place, squares, strict=True):

@@ -182,7 +182,8 @@ def _add_lumps(bone: Array, grid: Grid, lumps: Sequence[tuple[Lump, Stuff]]) -> 
     chords = lump_chords(grid, [part for part, _ in lumps], shell)
     weight = _absorbed(chords, cortex, core)
     # Processes seen end on: their real cortex is thinner at the tip than an ellipsoid's shell.
-    weight *= (_LONG_MM / np.maximum(chords.outer, np.float32(_LONG_MM))) ** np.float32(0.7)
+    long = np.flatnonzero(chords.outer > _LONG_MM)
+    weight[long] *= (_LONG_MM / chords.outer.take(long)) ** np.float32(0.7)
     _add(bone, chords.place, weight)
 
 

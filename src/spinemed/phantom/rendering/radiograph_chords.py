@@ -228,7 +228,7 @@ def _round_chord(
         part *= products[place]
         form += part
     np.subtract(1, form, out=form)
-    np.maximum(form, 0, out=form)
+    np.clip(form, 0, np.inf, out=form)
     np.sqrt(form, out=form)
     form *= np.repeat(lengths, counts)
     return form
@@ -318,11 +318,11 @@ def _newton_to_surface(start: list[Array], way: list[Array], end: Array, side: f
         x *= x
         x += round_off
         x -= 1
-        x /= np.maximum(slope, _LEAST_SLOPE, out=slope)
-        x *= side
+        x /= np.clip(slope, _LEAST_SLOPE, np.inf, out=slope)
         x[missed] = 0
-        end = end - x
-    return np.where(missed, side * -1e3, end)
+        end = np.subtract(end, x, out=x) if side > 0 else np.add(end, x, out=x)
+    end[missed] = side * -1e3
+    return end
 
 
 def _on_ray(start: Array, end: Array, way: Array) -> Array:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spinemed.phantom.anatomy.solids import Array, Grid
+from spinemed.phantom.anatomy.solids import Array, Flags, Grid
 from spinemed.phantom.rendering.radiograph_chords import (
     Chords,
     PixelList,
@@ -56,11 +55,11 @@ def tube_chords(grid: Grid, tubes: Sequence[Tube]) -> Chords:
     half = np.abs(projected(grid, pieces.last) - projected(grid, pieces.first)) / 2
     # A mitre reaches beyond the end by at most the radius for bends below 90 degrees.
     reach = half + 1.25 * pieces.outer[:, None] / np.asarray(grid.steps_mm[1:])
-    near = _Nearness.of(grid, pieces)
+    near, drawn = _Nearness.of(grid, pieces), _drawn(grid, pieces)
     found = []
     for box in pixel_lists(at, reach, grid.shape[1:], near.spans):
         pixels = near.narrowed(box)
-        outer, inner = _piece_chords(grid, pieces, pixels)
+        outer, inner = _piece_chords(drawn, pixels)
         hits = np.flatnonzero(outer > 0)
         tube = pieces.owner.take(pixels.owner.take(hits))
         found.append(Chords(tube, pixels.place.take(hits), outer.take(hits), inner.take(hits)))
@@ -68,7 +67,7 @@ def tube_chords(grid: Grid, tubes: Sequence[Tube]) -> Chords:
 
 
 class _Nearness(NamedTuple):
-    """Distance of a pixel from each piece's drawn axis: by_row * row + by_column * column + shift, in radii."""
+    """How far pixels lie from each piece's drawn axis: by_row * row + by_column * column + shift radii."""
 
     by_row: Array
     by_column: Array
@@ -140,65 +139,100 @@ def _segments(tubes: Sequence[Tube]) -> _Segments:
     )
 
 
-def _piece_chords(grid: Grid, pieces: _Segments, pixels: PixelList) -> tuple[Array, Array]:
-    """The infinite cylinder's interval on the ray, cut by the two mitre planes."""
-    cosine = pieces.axis @ grid.directions[0]
+class _Mitre(NamedTuple):
+    """One end's plane, for each piece: its height over the pixels in mm, and what turns height into a limit.
+
+    `ahead` says that the ray enters the piece there, else it leaves it.
+    """
+
+    offset: Array
+    by_row: Array
+    by_column: Array
+    per_height: Array
+    ahead: Flags
+
+
+class _Drawn(NamedTuple):
+    """Pieces as the rays see them [n], in single precision: `at` [n, 2] is where the first point appears."""
+
+    at: Array
+    step: float
+    along_row: Array
+    along_column: Array
+    tilt: Array
+    slant: Array
+    squares: tuple[Array, Array]
+    mitres: tuple[_Mitre, _Mitre]
+
+
+def _drawn(grid: Grid, pieces: _Segments) -> _Drawn:
+    ray, row, column = grid.directions
+    cosine = pieces.axis @ ray
     sine2 = np.maximum(1 - cosine**2, 1e-4)  # a tube seen exactly end on is taken as half a degree off
-    along_row, along_column = pieces.axis @ grid.directions[1], pieces.axis @ grid.directions[2]
-    at, step = rounded(projected(grid, pieces.first)), float(np.float32(grid.steps_mm[1]))
-    down = (pixels.line_row - at[:, 0][pixels.line_owner]) * step
-    across = pixels.column - np.repeat(at[:, 1], pixels.counts)
-    across *= step
+    mitres = []
+    for normal, sign, point in (
+        (pieces.start_normal, 1.0, pieces.first),
+        (pieces.end_normal, -1.0, pieces.last),
+    ):
+        facing = sign * (normal @ ray)
+        facing = np.where(np.abs(facing) < 1e-6, 1e-6, facing)
+        offset = sign * (normal * (pieces.first - point)).sum(axis=1)
+        by_row, by_column = rounded(sign * (normal @ row)), rounded(sign * (normal @ column))
+        mitres.append(_Mitre(rounded(offset), by_row, by_column, rounded(-1 / facing), facing > 0))
+    return _Drawn(
+        rounded(projected(grid, pieces.first)),
+        float(np.float32(grid.steps_mm[1])),
+        rounded(pieces.axis @ row),
+        rounded(pieces.axis @ column),
+        rounded(cosine / sine2),
+        rounded(1 / sine2),
+        (rounded(pieces.outer**2), rounded(pieces.inner**2)),
+        (mitres[0], mitres[1]),
+    )
 
-    def plane(by_row: Array, by_column: Array) -> Array:
-        """What grows by these for each mm along the picture's axes."""
-        lines = np.repeat(down * rounded(by_row)[pixels.line_owner], pixels.widths)
-        lines += across * np.repeat(rounded(by_column), pixels.counts)
-        return lines
 
-    lengthwise = plane(along_row, along_column)
-    low, high = _between_mitres(grid, pieces, pixels, down, across)
+def _piece_chords(drawn: _Drawn, pixels: PixelList) -> tuple[Array, Array]:
+    """The infinite cylinder's interval on the ray, cut by the two mitre planes; with and without its wall."""
+    owner, counts = pixels.line_owner, pixels.counts
+    down = (pixels.line_row - drawn.at[:, 0][owner]) * drawn.step
+    across: Array = np.subtract(pixels.column, np.repeat(drawn.at[:, 1], counts), dtype=np.float64)
+    across *= np.float64(drawn.step)
+    lengthwise = np.repeat(down * drawn.along_row[owner], pixels.widths)
+    lengthwise += across * np.repeat(drawn.along_column, counts)
+    low, high = _between_mitres(drawn, pixels, down, across)
     away2 = np.repeat(down * down, pixels.widths)
     across *= across
     away2 += across
     away2 -= np.multiply(lengthwise, lengthwise, out=across)
     middle = lengthwise
-    middle *= np.repeat(rounded(cosine / sine2), pixels.counts)
-    squared, slanted = middle * middle, np.repeat(rounded(1 / sine2), pixels.counts)
+    middle *= np.repeat(drawn.tilt, counts)
+    squared, slanted = middle * middle, np.repeat(drawn.slant, counts)
     chords = []
-    for radius in (pieces.outer, pieces.inner):
-        half = away2 - np.repeat(rounded(radius**2), pixels.counts)
+    for radius2 in drawn.squares:
+        half = away2 - np.repeat(radius2, counts)
         half *= slanted
         np.subtract(squared, half, out=half)
-        np.sqrt(np.maximum(half, 0, out=half), out=half)
+        np.sqrt(np.clip(half, 0, np.inf, out=half), out=half)
         chord = middle + half
         np.minimum(chord, high, out=chord)
         np.subtract(middle, half, out=half)
         chord -= np.maximum(half, low, out=half)
-        chords.append(np.maximum(chord, 0, out=chord))
+        chords.append(np.clip(chord, 0, np.inf, out=chord))
     return chords[0], chords[1]
 
 
-def _between_mitres(
-    grid: Grid, pieces: _Segments, pixels: PixelList, down: Array, across: Array
-) -> tuple[Array, Array]:
+def _between_mitres(drawn: _Drawn, pixels: PixelList, down: Array, across: Array) -> tuple[Array, Array]:
     """Where on the ray, in mm from the first point's depth, the piece lies between its two planes."""
     low, high = np.full((2, len(pixels.column)), -np.inf)
     np.negative(high, out=high)
-    for normal, sign, point in (
-        (pieces.start_normal, 1.0, pieces.first),
-        (pieces.end_normal, -1.0, pieces.last),
-    ):
-        facing = sign * (normal @ grid.directions[0])
-        facing = np.where(np.abs(facing) < 1e-6, 1e-6, facing)
-        offset = rounded(sign * (normal * (pieces.first - point)).sum(axis=1))
-        by_row = rounded(sign * (normal @ grid.directions[1]))[pixels.line_owner]
-        limit = np.repeat(offset[pixels.line_owner] + down * by_row, pixels.widths)
-        by_column = np.repeat(rounded(sign * (normal @ grid.directions[2])), pixels.counts)
+    owner = pixels.line_owner
+    for mitre in drawn.mitres:
+        limit = np.repeat(mitre.offset[owner] + down * mitre.by_row[owner], pixels.widths)
+        by_column = np.repeat(mitre.by_column, pixels.counts)
         by_column *= across
         limit += by_column
-        limit *= np.repeat(rounded(-1 / facing), pixels.counts)
-        ahead = np.repeat(facing > 0, pixels.counts)
+        limit *= np.repeat(mitre.per_height, pixels.counts)
+        ahead = np.repeat(mitre.ahead, pixels.counts)
         np.maximum(low, limit, out=low, where=ahead)
         np.minimum(high, limit, out=high, where=~ahead)
     return low, high
