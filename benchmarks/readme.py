@@ -112,10 +112,6 @@ def corpus() -> list[tuple[str, str, str]]:
         f"{one['instances']:,}: {one['processor_milliseconds_an_instance']:.2f}" for one in scale["sizes"]
     )
     planted, found = leaks["planted"]["planted"], leaks["planted"]["found"]
-    full = scale["sizes"][-1]
-    per_instance = ", ".join(
-        f"{one['instances']:,}: {one['processor_milliseconds_an_instance']:.2f}" for one in scale["sizes"]
-    )
     return [
         (
             f"`spinemed build`, {full['instances']:,} instances, {scale['workers']} cores",
@@ -134,6 +130,45 @@ def corpus() -> list[tuple[str, str, str]]:
             "Planted leaks that stop a build",
             f"{sum(found.values())} of {sum(planted.values())}, of {len(planted)} sorts",
             "leak_recall.py",
+        ),
+        *published(),
+    ]
+
+
+def published() -> list[tuple[str, str, str]]:
+    """Return what a built corpus stands up to: audit, roots, trace, withdrawal, reading."""
+    audit, roots, trace = result("level_audit"), result("same_root"), result("tracing")
+    gone, loaders = result("withdrawal"), result("loaders")["loaders"]
+    rates = {name: one["at_random_decoded_rows_per_s"] for name, one in loaders.items()
+             if isinstance(one, dict) and "at_random_decoded_rows_per_s" in one}  # fmt: skip
+    return [
+        (
+            "Keys of random image instances, checked from masks, headers and stored truth",
+            f"{audit['agreed']:,} of {audit['checked']:,} agree, {audit['disagreed']} disagree",
+            "level_audit.py",
+        ),
+        (
+            f"{100 * roots['share']:g} % of it by two workers, killed three times, by Ray, by one worker",
+            "one Merkle root" if roots["same"] else "different roots",
+            "same_root.py",
+        ),
+        (
+            f"`spinemed trace` of {trace['traced']} random ids",
+            f"{trace['complete']} complete, {trace['seconds_most']:.2f} s at most",
+            "tracing.py",
+        ),
+        (
+            f"Bytes that change when {100 * gone['share_of_patients']:g} % of the patients are withdrawn",
+            f"{100 * gone['worst_chunk_share']:.1f} % at most in {len(gone['draws'])} draws; "
+            f"{100 * gone['reshuffled_chunk_share']:.0f} % if rows were shuffled anew",
+            "withdrawal.py",
+        ),
+        (
+            "Random rows a second, decoded: by number from the mapped files, and from memory",
+            f"{rates['spinemed_by_number']:,.0f} and {rates['spinemed_by_number_in_memory']:,.0f}; datasets "
+            f"{rates['datasets']:,.0f}, pyarrow in memory {rates['pyarrow']:,.0f}, litdata "
+            f"{rates['litdata']:,.0f}",
+            "loaders.py",
         ),
     ]
 

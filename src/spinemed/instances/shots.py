@@ -316,8 +316,12 @@ def is_burnt_out(pixels: NDArray[np.uint8], marker: Marker) -> bool:
     >>> is_burnt_out(np.full((9, 9), 255, np.uint8), Marker(column=4, row=4, radius=3))
     True
     """
-    rows, columns = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
-    inside = pixels[np.hypot(rows - marker.row, columns - marker.column) < marker.radius]
+    middle = (marker.row, marker.column)
+    top, left = (max(0, math.floor(place - marker.radius)) for place in middle)
+    bottom, right = (max(0, math.ceil(place + marker.radius) + 1) for place in middle)
+    part = pixels[top:bottom, left:right]
+    rows, columns = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]
+    inside = part[np.hypot(rows - marker.row, columns - marker.column) < marker.radius]
     return not inside.size or float(np.isin(inside, (0, 255)).mean()) > _MOST_BURNT
 
 
