@@ -161,3 +161,10 @@ def test_a_referral_is_written_as_it_is_drawn(tmp_path: Path) -> None:
     assert write_study(seed, tmp_path, [REFERRAL]) == folder
     assert (folder / "truth.json").stat().st_mtime_ns == stamp
     assert placeless(drawn_study(seed, [REFERRAL]).study) == placeless(read_one(tmp_path))
+
+
+def test_a_bent_back_is_not_called_normal_where_its_angle_cannot_be_measured() -> None:
+    rows = rows_of(drawn_study(8043, ("ct", "xr_full_lat"), ("kyphosis",)), ASKING)
+    assert not any(one.pathology == "thoracic_kyphosis" for one in rows.findings)
+    assert any("thoracic_kyphosis is there at T4" in one.reason for one in rows.rejects)
+    assert not any(one.kind.endswith("_normal") for one in rows.instances)

@@ -217,6 +217,13 @@ def test_a_normal_site_that_is_not_seen_is_left_out_without_a_reject() -> None:
     assert judged(claim, "study", "series", "t1", "lying", visibility()) is None
 
 
+@pytest.mark.parametrize(("degrees", "told"), [(66.7, True), (50.0, False)])
+def test_a_bent_back_whose_angle_is_not_seen_is_told_of(degrees: float, told: bool) -> None:
+    claim = Claim("T4", "thoracic_kyphosis", BOX, value=degrees, unit="deg", hidden="it is turned away")
+    found = judged(claim, "study", "series", "xr_full_lat", "standing", visibility())
+    assert (isinstance(found, Reject) and "turned away" in found.reason) if told else found is None
+
+
 def test_evidence_read_back_from_disk_lies_on_the_vertebra_and_names_its_stored_slice(tmp_path: Path) -> None:
     write_study(21, tmp_path, ("ct", "t2"))
     study = next(iter(read(tmp_path)))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from spinemed.imaging.radiograph import Radiograph
 from spinemed.instances.chains import Chain, chain_beside_cut, chain_of, countable, free_ends
+from spinemed.instances.counting_truth import are_stacked
 from spinemed.instances.draft import further_kinds, with_beside
 from spinemed.instances.drafts import Case, Draft, the_right
 from spinemed.instances.gate import sites_between
 from spinemed.instances.options import OPTIONS, neighbours, option_set
-from spinemed.instances.premise import view_of
+from spinemed.instances.premise import are_neighbours, view_of
 from spinemed.instances.series import anchor_groups
 from spinemed.instances.shots import (
     SMALL_RING_PX,
@@ -77,7 +79,7 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     if not whole:
         return None
     cut = slice_of(series, whole[0].evidence.plane, usual_slice(whole))
-    bodies = [one for one in bodies if is_shown(series, one, cut.index)]
+    bodies = _told_apart([one for one in bodies if is_shown(series, one, cut.index)], view)
     unseen = [one.site for one in case.known.hidden("vertebra") if one.series == series.series.uid]
     chain = chain_of(bodies, cut.spacing_mm, unseen) or chain_beside_cut(
         bodies, cut.spacing_mm, cut.grey.shape[0]
@@ -91,6 +93,24 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
     groups = anchor_groups(chain, cut.size_mm[0])
     marked = {place: anchor for place, anchor in groups.items() if _is_told_apart(chain.sites[place], view)}
     return Strip(series, cut, chain, marked) if marked else None
+
+
+def _told_apart(bodies: Sequence[Finding], view: str) -> list[Finding]:
+    """Return bodies, of which a frontal film's that lie behind each other count as seen in part."""
+    if view != _FRONTAL:
+        return list(bodies)
+    whole = [one for one in bodies if one.pathology == "vertebra" and one.site != _SACRUM]
+    whole.sort(key=lambda one: Level(one.site))
+    stacked = {
+        site
+        for upper, lower in pairwise(whole)
+        if are_neighbours(upper.site, lower.site) and are_stacked(upper.evidence.box, lower.evidence.box)
+        for site in (upper.site, lower.site)
+    }
+    return [
+        one.model_copy(update={"pathology": "vertebra_in_part"}) if one.site in stacked else one
+        for one in bodies
+    ]
 
 
 def _is_told_apart(site: str, view: str) -> bool:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from spinemed.instances.premise import Premise, are_neighbours, vertebra_in_ring
+from spinemed.instances.premise import Premise, Shown, are_neighbours, vertebra_in_ring, view_of
 from spinemed.levels import Level
+from spinemed.records import Box
 
 _NO_BODY: Final = "C1"
 _SACRUM: Final = "S1"
-_LAST_NECK: Final = "C7"
+_FRONTAL: Final = "XR frontal"
+_STACKED: Final = 0.3
+"""Bodies of frontal films that share more of the lower one's height lie behind each other, in a round back:
+straight and curved spines share up to 0.31 of it, backs of 65 degrees and more up to 0.5 at T3."""
 
 
 def disc_beside(premise: Premise, key: str) -> bool | None:
     """Return whether `key` is the disc above or below, as the question says, of the vertebra in the ring."""
     step = 1 if premise.fields["side"] == "below" else -1
-    marked, other = vertebra_in_ring(premise, premise.shown[0]), _seen_beside(premise, step)
+    marked, other = marked_body(premise, premise.shown[0]), _seen_beside(premise, step)
     pair = (marked, other) if step > 0 else (other, marked)
     return f"{pair[0]}-{pair[1]}" == key if other and are_neighbours(*pair) else None
 
@@ -33,7 +37,7 @@ def exit_root(premise: Premise, key: str) -> bool | None:
     Eight roots leave beside seven cervical vertebrae, each above its own but the eighth; all others leave
     below the vertebra of their name. None with a variant of numbering.
     """
-    site = vertebra_in_ring(premise, premise.shown[0])
+    site = marked_body(premise, premise.shown[0])
     return root_below(site) == key if site and not premise.facts.variant and root_below(site) else None
 
 
@@ -57,7 +61,38 @@ def count_in_view(premise: Premise, key: str) -> bool | None:
         for site, finding in premise.bodies(shown).items()
         if finding.pathology == "vertebra" and shown.holds(finding) and site not in (_NO_BODY, _SACRUM)
     ]
-    return str(len(whole)) == key if whole else None
+    return str(len(whole)) == key if whole and are_apart(premise, shown) else None
+
+
+def marked_body(premise: Premise, shown: Shown) -> str:
+    """Return the vertebra in the ring, "" for none, or where the bodies in view cannot be told apart."""
+    return vertebra_in_ring(premise, shown) if are_apart(premise, shown) else ""
+
+
+def are_apart(premise: Premise, shown: Shown) -> bool:
+    """Return whether the whole bodies in view can be told apart; on frontal films alone they may not be."""
+    if view_of(shown.series) != _FRONTAL:
+        return True
+    whole = [
+        (site, finding.evidence.box)
+        for site, finding in premise.bodies(shown).items()
+        if finding.pathology == "vertebra" and shown.holds(finding) and site not in (_NO_BODY, _SACRUM)
+    ]
+    return not any(
+        are_neighbours(upper, lower) and are_stacked(above, under)
+        for (upper, above), (lower, under) in pairwise(whole)
+    )
+
+
+def are_stacked(above: Box, under: Box) -> bool:
+    """Return whether a body's box reaches so far over the next one's that the two cannot be told apart.
+
+    >>> first = Box(left=0, top=0, right=40, bottom=20)
+    >>> [are_stacked(first, Box(left=0, top=top, right=40, bottom=top + 20)) for top in (22, 15, 13)]
+    [False, False, True]
+    """
+    least = min(above.bottom - above.top, under.bottom - under.top)
+    return above.bottom - under.top > _STACKED * least
 
 
 def _seen_beside(premise: Premise, steps: int) -> str:
@@ -66,7 +101,7 @@ def _seen_beside(premise: Premise, steps: int) -> str:
     "" as well where one between is missing, so that steps cannot be counted.
     """
     seen = [site for site in premise.bodies(premise.shown[0]) if site != _NO_BODY]
-    marked = vertebra_in_ring(premise, premise.shown[0])
+    marked = marked_body(premise, premise.shown[0])
     if marked not in seen:
         return ""
     start, end = sorted((seen.index(marked), seen.index(marked) + steps))

@@ -99,8 +99,13 @@ _CLOUDING: Final[Mapping[Kind, tuple[Pathology, ...]]] = {
 }
 """Kind -> what looks alike, or alters what is graded, at the site itself or at one that borders on it."""
 
+_SCLEROSED: Final = "3"
+"""The type of Modic change that is black on STIR, where the marrow beside it is dark."""
+
 _OF_WHOLE_BODIES: Final = ("levels_in_view", "count_in_view")
 """Kinds whose answer is which bodies are whole, or how many."""
+
+_NECK: Final = "C"
 
 _RING_ON_FINDING: Final = ("foraminal_grade", "ring_side")
 """Kinds whose ring lies on no body or disc."""
@@ -161,7 +166,8 @@ def is_clouded(premise: Premise) -> bool:
 def is_miscounted(premise: Premise) -> bool:
     """Return whether whole bodies are told or counted, and one may be in view that is not stated.
 
-    Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds.
+    Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds,
+    nor on STIR from or past a body that is lost in black.
     """
     numbering = premise.fields.get("numbering", "")
     if numbering == "sacrum" and premise.shown and premise.facts.like_s1:
@@ -169,9 +175,25 @@ def is_miscounted(premise: Premise) -> bool:
     aside = any(view_of(shown.series) == "XR lateral" for shown in premise.shown)
     if premise.kind in _OF_WHOLE_BODIES and aside and premise.facts.bent:
         return True
-    told = numbering.startswith("reference")
-    return (told or premise.kind in _OF_WHOLE_BODIES) and any(
-        may_show_unseen(premise, shown) for shown in premise.shown
+    anchor, _, reference = numbering.partition(" ")
+    return (anchor == "reference" or premise.kind in _OF_WHOLE_BODIES) and any(
+        may_show_unseen(premise, shown) or _is_lost_in_black(premise, shown, reference)
+        for shown in premise.shown
+    )
+
+
+def _is_lost_in_black(premise: Premise, shown: Shown, reference: str) -> bool:
+    """Return whether STIR shows black what is counted from, or any body of the neck in view.
+
+    Modic change of type 3 is black, the marrow beside it dark: a small body is not told from its discs.
+    """
+    if shown.series.sequence != "STIR":
+        return False
+    stated = [one.site for one in premise.facts.of("modic_change") if one.present and one.grade == _SCLEROSED]
+    held_back = [one.site for one in premise.facts.hidden("modic_change") if one.grade == _SCLEROSED]
+    black = {level for site in (*stated, *held_back) for level in site.split("-")}
+    return reference in black or any(
+        site in black and site[0] == _NECK for site in sites_in_view(premise, shown)
     )
 
 

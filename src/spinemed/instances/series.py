@@ -64,13 +64,15 @@ def ask(
     asking: Asking,
     read: CaseSeries | None = None,
     hidden: Collection[Hidden] = (),
+    beside: Sequence[Finding] = (),
 ) -> Iterator[Picture | Instance | Reject]:
     """Yield pictures, each followed by its instances, and Rejects for what cannot be asked.
 
     All is drawn by generators seeded from `asking.seed` and the series' uid. Every vertebra of the series
     is marked at most once, so that each is the right answer equally often and options can be drawn
     without a hint. `read` is the series itself where its slices are asked for again: they are cut once.
-    `hidden` are bodies of its mask that are not stated.
+    `hidden` are bodies of its mask that are not stated, and what else of it is held back; `beside` are
+    findings of any series that the proof weighs besides: Modic change may hide a body.
     """
     spacing_mm = volume.spacing_mm[:2]
     index = findings[0].evidence.slice_index
@@ -88,7 +90,7 @@ def ask(
         grey = slice_of(read, "sagittal", index).grey
     else:
         grey = to_uint8(sagittal(volume.array, index), series.modality)
-    case = Case(study, (), CaseFacts(study, tuple(findings), held_back), asking, STEP)
+    case = Case(study, (), CaseFacts(study, (*findings, *beside), held_back), asking, STEP)
     scene = Scene(case, series, grey, spacing_mm, chain)
     if len(chain.spans) > 1:  # one vertebra is no range
         yield from _in_view(scene, asking)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final
 
+from spinemed.instances.counting_truth import are_apart, marked_body
 from spinemed.instances.margins import is_clear
 from spinemed.instances.premise import (
     Premise,
@@ -13,7 +14,6 @@ from spinemed.instances.premise import (
     next_below,
     segment_in_ring,
     sites_in_view,
-    vertebra_in_ring,
     view_of,
 )
 from spinemed.instances.windows import SACRUM_MM
@@ -36,6 +36,9 @@ SEARCHED: Final[Mapping[Kind, Pathology]] = {
 }
 """Kinds that ask at which level a pathology is."""
 
+UNTOLD_AO: Final = ("B1",)
+"""AO types that pictures do not tell: a tear through bone is drawn with torn ligaments, as B2 is."""
+
 NARROW: Final = ("moderate", "severe")
 """Grades of a canal that counts as narrow where one is looked for."""
 _SACRUM: Final = "S1"
@@ -51,12 +54,12 @@ _EDGES: Final = ("left", "bottom", "right", "top")
 
 
 def graded(pathology: Pathology, key_of: Callable[[Finding], str] = lambda finding: finding.grade) -> Truth:
-    """Return the truth of kinds whose answer is the grade (or another key) of the asked site."""
+    """Return the truth of kinds whose answer is the grade (or another key, "" not told) of the asked site."""
 
     def holds(premise: Premise, key: str) -> bool | None:
         stated = premise.stated(pathology, premise.site)
         keys = {key_of(finding) for finding in stated}
-        if len(keys) != 1 or not all(is_clear(finding) for finding in stated):
+        if len(keys) != 1 or "" in keys or not all(is_clear(finding) for finding in stated):
             return None
         return key in keys
 
@@ -77,14 +80,14 @@ def searched(premise: Premise, key: str) -> bool | None:
 
 def marked_level(premise: Premise, key: str) -> bool | None:
     """Return whether the ring lies in the body of `key`."""
-    site = vertebra_in_ring(premise, premise.shown[0])
+    site = marked_body(premise, premise.shown[0])
     return site == key if site else None
 
 
 def marked_disc(premise: Premise, key: str) -> bool | None:
     """Return whether the ring lies between the bodies of the segment `key`."""
     site = segment_in_ring(premise, premise.shown[0])
-    return site == key if site else None
+    return site == key if site and are_apart(premise, premise.shown[0]) else None
 
 
 def neighbour(step: int) -> Truth:
@@ -92,7 +95,7 @@ def neighbour(step: int) -> Truth:
 
     def holds(premise: Premise, key: str) -> bool | None:
         seen = [site for site in premise.bodies(premise.shown[0]) if site != "C1"]
-        marked = vertebra_in_ring(premise, premise.shown[0])
+        marked = marked_body(premise, premise.shown[0])
         place = seen.index(marked) + step if marked in seen else -1
         return seen[place] == key if 0 <= place < len(seen) else None
 
@@ -102,13 +105,12 @@ def neighbour(step: int) -> Truth:
 def levels_in_view(premise: Premise, key: str) -> bool | None:
     """Return whether `key` (`T12:L5`) is the range of bodies that lie wholly in the window."""
     shown = premise.shown[0]
-    bodies = premise.bodies(shown)
     whole = [
         site
-        for site, finding in bodies.items()
+        for site, finding in premise.bodies(shown).items()
         if finding.pathology == "vertebra" and shown.holds(finding) and site not in ("C1", _SACRUM)
     ]
-    return f"{whole[0]}:{whole[-1]}" == key if whole else None
+    return f"{whole[0]}:{whole[-1]}" == key if whole and are_apart(premise, shown) else None
 
 
 def level_if_told(premise: Premise, key: str) -> bool | None:
@@ -152,7 +154,7 @@ def _tells(shown: Shown, anchor: Finding) -> bool:
 
 def same_level(premise: Premise, key: str) -> bool | None:
     """Return whether the second ring lies as far from the first as `key` says."""
-    marked = [vertebra_in_ring(premise, shown) for shown in premise.shown]
+    marked = [marked_body(premise, shown) for shown in premise.shown]
     order = sorted({site for shown in premise.shown for site in premise.bodies(shown)}, key=Level)
     gap = any(next_below(upper) != lower for upper, lower in pairwise(order))
     if len(marked) != 2 or not all(marked) or gap or premise.facts.variant or premise.facts.like_s1:
@@ -360,8 +362,8 @@ def fracture_age(premise: Premise, key: str) -> bool | None:
 
 
 def fracture_type(finding: Finding) -> str:
-    """Return the AO type, `none` without a fracture."""
-    return finding.grade if finding.present else "none"
+    """Return the AO type, `none` without a fracture, "" for one that its pictures do not tell."""
+    return "none" if not finding.present else "" if finding.grade in UNTOLD_AO else finding.grade
 
 
 def recognise(premise: Premise, key: str) -> bool | None:

@@ -33,6 +33,8 @@ FROM_MASKS: Final = ("vertebra", "vertebra_in_part", "height_loss")
 
 _NO_MASK: Final[NDArray[np.uint8]] = np.zeros(0, np.uint8)
 _VARIANT: Final = "transitional"
+_DARKENING: Final = "modic_change"
+"""What may hide bodies that are counted: on STIR one type of it is black."""
 
 
 @dataclass
@@ -72,7 +74,7 @@ def rows_of(given: Study | Drawn, asking: Asking) -> StudyRows:
             one = _series_findings(rows, series, taken, told)
             if one.findings:
                 read.append(one)
-                _ask_levels(rows, one, asking, variant)
+                _ask_levels(rows, one, asking, variant, stated)
         except SourceError as error:
             _refuse(rows, f"{study.id}/{series.uid}", error)
     if stated and asking.items_per_kind:
@@ -169,8 +171,10 @@ def _has_variant(stated: Sequence[Finding], rejects: Sequence[Reject]) -> bool:
     return seen or any(_VARIANT in reject.id.split("/") for reject in rejects)
 
 
-def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking, variant: bool) -> None:
-    """Add the questions about levels of one sagittal series.
+def _ask_levels(
+    rows: StudyRows, one: CaseSeries, asking: Asking, variant: bool, stated: Sequence[Finding]
+) -> None:
+    """Add the questions about levels of one sagittal series; `stated` is what all series state.
 
     With a variant of numbering nothing is counted from the sacrum: five lumbar vertebrae cannot be assumed.
     """
@@ -179,8 +183,9 @@ def _ask_levels(rows: StudyRows, one: CaseSeries, asking: Asking, variant: bool)
         measured = [finding for finding in measured if finding.site != SACRUM]
     if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
-    hidden = [body for body in hidden_by(rows.rejects) if body.pathology in FROM_MASKS]
-    _take(rows, ask(rows.study, one.series, one.volume, measured, asking, one, hidden))
+    hidden = [body for body in hidden_by(rows.rejects) if body.pathology in (*FROM_MASKS, _DARKENING)]
+    dark = [finding for finding in stated if finding.pathology == _DARKENING]
+    _take(rows, ask(rows.study, one.series, one.volume, measured, asking, one, hidden, dark))
 
 
 def _ask_case(rows: StudyRows, read: Sequence[CaseSeries], asking: Asking) -> None:

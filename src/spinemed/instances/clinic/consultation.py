@@ -18,7 +18,7 @@ from spinemed.instances.clinic.case import (
 )
 from spinemed.instances.clinic.describe import by_level, is_central, is_lumbar, normal_sentences, sentence
 from spinemed.instances.clinic.draft import Draft
-from spinemed.instances.clinic.further import flat_back, other_narrow_levels, still_slip
+from spinemed.instances.clinic.further import flat_back, free_canal, other_narrow_levels, still_slip
 from spinemed.instances.clinic.pictures import key_pictures
 from spinemed.instances.clinic.plan import CHRONIC_WEEKS, is_blocked
 from spinemed.instances.clinic.problem import FAR_SLIP, Problem, part_of, severity
@@ -164,12 +164,12 @@ def changes(case: Case) -> tuple[str, ...]:
         return ("recovery",)
     if problem.lead == "scoliosis" and clinical.risser is None:
         return ("curve_adult",)
-    if problem.lead == "scoliosis" and case.plan.act == "curve.operate":
+    if case.plan.act in ("curve.operate", "tumour.urgent"):
         return ("general",)
     if problem.lead == "central_herniation":
         return ("saddle",)
-    if case.plan.act == "tumour.urgent":
-        return ("general",)
+    if case.plan.rule == "infection_implant":
+        return ("infection_implant",)
     names = _MORE.get(group_of(problem, clinical), ("general",))
     worse = clinical.motor == "progressive"
     return tuple(name for name in names if not (worse and name == "weaker"))
@@ -319,8 +319,9 @@ def _reading(case: Case) -> str:
     within = None if case.problem.lead in _WIDE else case.problem.part
     # The height of vertebrae is left to reports: beside the fractures it only puzzles.
     stated = [one for one in case.pictured if one.pathology != "height_loss"]
-    near = _vertebrae(case.problem)
-    normal = normal_sentences(stated, case.style, case.key, case.facts.findings, within, near)
+    free = free_canal(case.problem, stated)
+    near = None if free else _vertebrae(case.problem)
+    normal = normal_sentences(free or stated, case.style, case.key, case.facts.findings, within, near)
     shown = normal[: 3 if case.problem.finding is None else 1]
     if not lines:
         lines = [case.say("see.normal")]

@@ -32,7 +32,7 @@ LONG_FUSION: Final = 4
 """Lumbar and sacral vertebrae with implants from which a fusion is long."""
 SURGICAL: Final = frozenset(
     {"cord", "cord_back", "conus", "stenosis", "slip_high", "slip_isthmic", "slip_beside", "kyphosis_large",
-     "fracture_fresh", "fracture_implant", "slip_unknown"}
+     "fracture_fresh", "fracture_implant", "infection_implant", "slip_unknown"}
 )  # fmt: skip
 """Needs that a spine surgeon judges, so that no plan says beside them that no operation is needed."""
 _OF_CORD: Final = ("myelopathy", "stenosis")
@@ -92,17 +92,34 @@ def _beside_tumour(needs: Sequence[Need], problem: Problem) -> list[Need]:
 
 def _beside_implants(needs: Sequence[Need], problem: Problem) -> list[Need]:
     """Return the needs with what lies at or next to implants: slips, since the segment beside a fusion
-    has worn, and fresh fractures, which may have loosened them.
+    has worn, fresh fractures, which may have loosened them, and infections, which may sit on them.
     """
-    held = [Level(level) for one in problem.found if one.pathology in ("cage", "screws")
-            for level in one.site.split("-")]  # fmt: skip
+    held = _held(problem)
     broken = [one.site for one in by_level(problem.found) if _is_fracture("fresh")(one)]
     shaken = tuple(site for site in broken if any(is_at_or_beside(Level(site), level) for level in held))
     slips = [one.site for one in by_level(problem.found) if one.pathology == "slip"]
     beside = tuple(site for site in slips if held and _is_next_to(Site.parse(site), min(held), max(held)))
     kept = [need._replace(sites=tuple(site for site in need.sites if site not in beside))
             if need.name == "slip_isthmic" else need for need in needs]  # fmt: skip
-    return [*kept, Need("fracture_implant", shaken), Need("slip_beside", beside)]
+    infected = Need("infection_implant", infected_implants(problem))
+    return [infected, *kept, Need("fracture_implant", shaken), Need("slip_beside", beside)]
+
+
+def infected_implants(problem: Problem) -> tuple[str, ...]:
+    """Return the infected segments with an end at or next to what implants hold; () without such."""
+    held = _held(problem)
+    found = [one.site for one in by_level(problem.found) if one.pathology == "spondylodiscitis"]
+    return tuple(
+        site
+        for site in dict.fromkeys(found)
+        if any(is_at_or_beside(Level(end), level) for end in site.split("-") for level in held)
+    )
+
+
+def _held(problem: Problem) -> list[Level]:
+    """Return the vertebrae that cages and screws hold."""
+    metal = [one for one in problem.found if one.pathology in ("cage", "screws")]
+    return [Level(level) for one in metal for level in one.site.split("-")]
 
 
 @cache
@@ -209,6 +226,8 @@ def moving_slips(facts: CaseFacts) -> dict[str, tuple[int, int]]:
 def still_slip(facts: CaseFacts, site: str) -> str:
     """Return "stable" where films in flexion and extension both measure a slip alike, "unmeasured" where one
     of them does not measure it; "" without a pair of such lateral films, or where the slip moves.
+
+    Of a document count the numbers that it tells; what it does not tell nobody could measure or not.
     """
     used = {one.evidence.series for one in facts.findings}
     bent = {
@@ -220,17 +239,30 @@ def still_slip(facts: CaseFacts, site: str) -> str:
         & used
         for posture in ("flexion", "extension")
     }
-    if facts.study.text or not all(bent.values()):
+    if not all(bent.values()):
         return ""
     slips = [one for one in facts.findings if (one.pathology, one.site) == ("slip", site)]
+    slips = [one for one in slips if one.unit or not facts.study.text]
     values = [
         [one.value for one in slips if one.evidence.series in uids and one.value is not None]
         for uids in bent.values()
     ]
     if not all(values):
-        return "unmeasured"
+        return "" if facts.study.text else "unmeasured"
     flat = [value for each in values for value in each]
     return "stable" if max(flat) - min(flat) < MOVING_POINTS else ""
+
+
+def free_canal(problem: Problem, findings: Sequence[Finding]) -> list[Finding]:
+    """Return what findings say of the canal where it is free at a leading slip, [] elsewhere.
+
+    It decides about a slip, so that a text tells it before all else that is normal.
+    """
+    canal = [one for one in findings if one.pathology == "canal_stenosis"]
+    led = problem.finding
+    at_slip = led is not None and led.pathology == "slip"
+    free = at_slip and any(one.site == problem.site and not one.present for one in canal)
+    return canal if free else []
 
 
 def flat_back(facts: CaseFacts) -> tuple[str, ...]:

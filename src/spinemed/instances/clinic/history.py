@@ -5,6 +5,7 @@ Every such fact is a field of `Clinical`, so that a plan rests on what the text 
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Final, Literal
 
@@ -48,6 +49,8 @@ LATEST_ONSET: Final = 44
 LATEST_OPERATION: Final = 85
 """Age up to which an earlier operation with implants is told."""
 WEEKS_A_YEAR: Final = 52
+_STATED_AGE: Final = re.compile(r"Age (\d+),|(\d+)(?:-year-old| years\.|岁)")
+"""The age in the head of a written case."""
 
 
 class Scenario(Record):
@@ -119,7 +122,7 @@ def history(facts: CaseFacts, problem: Problem, key: str) -> Clinical:
     """Return a history that fits the findings; it depends on the facts and `key` alone."""
     row = pick(f"{key}:scenario", _possible(facts, problem))
     sex = facts.study.sex
-    age = _age(facts, problem, key)
+    age = _age(facts, problem)
     primary = _primary(problem, sex, key)
     if primary == "prostate" and sex == "unknown":
         sex = "M"
@@ -225,10 +228,21 @@ def _rounded(bounds: Range | None, key: str) -> int | None:
     return None if bounds is None else pick(key, range(bounds[0], bounds[1] + 1, 50))
 
 
-def _age(facts: CaseFacts, problem: Problem, key: str) -> int:
-    first = first_age(facts)
+def _age(facts: CaseFacts, problem: Problem) -> int:
+    """Return an age within the study's band: one for a patient, whatever the text and its history.
+
+    That of a written case stands in it. Below 16 years only a curve is told of; where no band is stated the
+    age is usual for the lead.
+    """
+    study, first, floor = facts.study, first_age(facts), AGE_FLOOR.get(problem.lead, GROWN)
     low, high = AGE_BY_LEAD.get(problem.lead, (60, 75)) if first is None else (first, first + 9)
-    return _drawn((max(low, AGE_FLOOR.get(problem.lead, GROWN)), high), f"{key}:age")
+    stated = _STATED_AGE.search(study.text)
+    if stated is not None and low <= int(stated[1] or stated[2]) <= high:
+        return max(floor, int(stated[1] or stated[2]))
+    conditions = study.conditions or ("scoliosis",)  # where none is stated there may be a curve
+    if first is not None and "scoliosis" not in conditions:
+        low = max(low, GROWN)
+    return max(floor, _drawn((low, high), f"{study.source}:{study.patient}:age"))
 
 
 def _risser(age: int, key: str) -> int:

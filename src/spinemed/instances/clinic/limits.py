@@ -9,7 +9,8 @@ from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.problem import BENIGN, Lead, Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.remembered import remembered
-from spinemed.levels import Level
+from spinemed.instances.truth import UNTOLD_AO
+from spinemed.levels import Level, levels_between
 from spinemed.records import Finding, Pathology, Series
 
 _DANGERS: Final[tuple[Pathology, ...]] = (
@@ -18,8 +19,13 @@ _DANGERS: Final[tuple[Pathology, ...]] = (
     "fracture",
     "cord_signal",
     "scoliosis",
+    "thoracic_kyphosis",
 )
 """What a harmless reading must not be given over; a curve, because it may cause the pain of the back."""
+_BENT: Final = frozenset(level.value for level in levels_between("T4", "T12"))
+"""Vertebrae over which a thoracic kyphosis is measured ..."""
+_BEND_SHOWN: Final = 4
+"""... of which a picture from the side that holds as many shows that the back is round."""
 _UPRIGHT: Final = ("standing", "flexion", "extension")
 _KEPT: Final[tuple[Pathology, ...]] = (
     "vertebra", "vertebra_in_part", "thoracic_kyphosis", "lumbar_lordosis", "scoliosis",
@@ -167,7 +173,7 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
             return f"{name} is there at {min(here)}, but the shown series do not show it"
     for name in _DANGERS if problem.lead in BENIGN else ():
         there = hidden_sites(facts, name)
-        if there:
+        if there and (name != "thoracic_kyphosis" or _is_bend_shown(facts)):
             return f"{name} is there at {min(there)}, but the shown series do not show it"
     for name in _IN_FIELD:
         cut = {site for site in hidden_sites(facts, name, _ABSENT) if _is_in_field(facts, site, name)}
@@ -178,7 +184,29 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
         or _narrow_unsaid(facts, problem)
         or _other_exit(facts, problem)
         or _undated(facts, problem)
+        or _untold_type(facts, problem)
     )
+
+
+def _is_bend_shown(facts: CaseFacts) -> bool:
+    """Return whether a shown series from the side holds enough of the thorax to show that a back is round."""
+    bodies: dict[str, set[str]] = {
+        series.uid: set()
+        for series in facts.study.series
+        if ("LAT" in series.view if series.modality == "XR" else series.plane == "sagittal")
+    }
+    for one in facts.findings:
+        if one.pathology in ("vertebra", "vertebra_in_part") and one.evidence.series in bodies:
+            bodies[one.evidence.series].add(one.site)
+    return any(len(sites & _BENT) >= _BEND_SHOWN for sites in bodies.values())
+
+
+def _untold_type(facts: CaseFacts, problem: Problem) -> str:
+    """Return that no picture tells the AO type of a fracture, which its text would name and score."""
+    untold = {one.site for one in problem.found if one.pathology == "fracture" and one.grade in UNTOLD_AO}
+    if not untold or facts.study.text:  # a document tells what its reader saw
+        return ""
+    return f"the fracture of {min(untold)} is of a type that no picture tells"
 
 
 def _is_in_field(facts: CaseFacts, site: str, pathology: Pathology) -> bool:

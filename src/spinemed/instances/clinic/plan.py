@@ -14,7 +14,7 @@ from spinemed.facts.planning.trauma import (
     SlicNeurology,
     TlicsMorphology,
 )
-from spinemed.instances.clinic.further import cord_beside_tumour
+from spinemed.instances.clinic.further import cord_beside_tumour, infected_implants
 from spinemed.instances.clinic.history import Clinical
 from spinemed.instances.clinic.problem import HIGH_SLIP, Lead, Problem, severity
 from spinemed.instances.clinic.sins import sins_range
@@ -320,9 +320,13 @@ def _metastasis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     return NoPlan(reason="SINS lies on both sides of 7 points while parts of it are not on the images")
 
 
-def _discitis(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
+def _discitis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     ruling = planning.most_urgent(clinical.flags)
-    return _keyed(ruling, "infection.workup", "infection")
+    made = _keyed(ruling, "infection.workup", "infection")
+    if isinstance(made, NoPlan) or not infected_implants(problem):
+        return made
+    # The guideline is one of native spines.
+    return made.model_copy(update={"rule": "infection_implant", "source": "expert_opinion"})
 
 
 def _myelopathy(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:

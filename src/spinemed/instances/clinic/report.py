@@ -65,8 +65,8 @@ _RISKS: Final = {
     "ankylosing": "ankylosing",
     "postoperative": "implants",
 }
-
-
+_SEEN: Final = re.compile(r"^(?:可见|There (?:is|are) (?:an? )?(?!only))")
+"""How a finding begins that is described rather than named."""
 _ADMITTED: Final = ("infection.workup", "herniation.emergency_decompression")
 """Acts for which the patient comes into hospital."""
 _WARNED: Final = ("saddle",)
@@ -240,7 +240,7 @@ def _impression(case: Case) -> str:
     lead_groups, groups = by_danger(problem)
     lead = _diagnosis(case, lead_groups)
     lines = [f"- **{case.say('impression.lead')}**{_colon(case)}{lead}"]
-    said = [sentence(group, case.style, f"{case.key}:impression", case.moving) for group in groups]
+    said = [_named(case, group) for group in groups]
     said += ranges(case)
     if said:
         lines.append(f"- **{case.say('impression.others')}**{_colon(case)}{joined(said, case.language)}")
@@ -251,7 +251,7 @@ def _impression(case: Case) -> str:
 
 def _diagnosis(case: Case, groups: Sequence[Sequence[Finding]]) -> str:
     """Return the leading diagnosis: named by itself where the finding alone is not one."""
-    told = [sentence(group, case.style, f"{case.key}:impression", case.moving) for group in groups]
+    told = [_named(case, group) for group in groups]
     if case.problem.lead not in _DIAGNOSES:
         return joined(told, case.language)
     finding = case.problem.finding
@@ -261,6 +261,15 @@ def _diagnosis(case: Case, groups: Sequence[Sequence[Finding]]) -> str:
     myelopathy = case.problem.lead == "myelopathy" and narrow
     own = case.say(f"impression.{case.problem.lead}{'_stenosis' if myelopathy else ''}")
     return own if case.problem.lead in _SELF_EVIDENT else joined([own, *told], case.language)
+
+
+def _named(case: Case, group: Sequence[Finding]) -> str:
+    """Return the sentence of a group as a diagnosis: what it is, without that it is seen.
+
+    So 可见腰1椎体新鲜骨折 becomes 腰1椎体新鲜骨折, and "There is a slip at L4-L5" becomes "Slip at L4-L5".
+    """
+    said = sentence(group, case.style, f"{case.key}:impression", case.moving)
+    return capital(_SEEN.sub("", said))
 
 
 def _treatment(case: Case) -> str:
@@ -332,6 +341,8 @@ def _risk(case: Case) -> str:
         name = "deficit"
     elif lead == "injury" and case.plan.stance == "operate":
         name = "injury_operated"
+    elif case.plan.rule == "infection_implant":
+        name = case.plan.rule
     elif lead == "root_stenosis":
         name = "arm" if case.problem.part == "neck" else "root"
     elif case.plan.act == "herniation.offer_surgery":
@@ -344,9 +355,6 @@ def _risk(case: Case) -> str:
 
 
 def _postoperative(case: Case) -> str:
-    parts = []
-    if case.clinical.operated_years is not None:
-        parts.append(case.say("post.implants"))
     name = {"operate": "surgery_now", "offer": "if_offered", "investigate": "undecided"}.get(
         case.plan.stance, "none"
     )
@@ -354,6 +362,9 @@ def _postoperative(case: Case) -> str:
         name = "none"
     if case.problem.lead == "scoliosis" and name == "if_offered":
         name = "curve"
+    parts = []
+    if case.clinical.operated_years is not None:
+        parts.append(case.say("post.implants" if name == "none" else "post.implants_seen"))
     if parts and name == "surgery_now":
         parts.append(case.say("post.new"))
     if name != "none" or not parts:
@@ -379,13 +390,8 @@ def _rationale(case: Case, treatment: str) -> str:
     )
     more = [cite(key) for key in sources_named(treatment) if key != case.plan.source]
     lines += [case.say("why.source_more", reference=reference) for reference in more]
-    lines.append(case.say("why.history"))
-    lines.append(case.say("why.limits"))
-    if case.facts.study.synthetic:
-        lines.append(case.say("why.synthetic"))
-    else:
-        lines.append(case.say("why.invented"))
-    lines.append(case.say("why.disclaimer"))
+    kind = "synthetic" if case.facts.study.synthetic else "invented"
+    lines += [case.say(f"why.{name}") for name in ("history", "limits", kind, "disclaimer")]
     return "\n".join(f"- {line}" for line in lines)
 
 

@@ -234,12 +234,12 @@ def later_losses(document: Document) -> Iterator[Idea]:
 
 
 def later_slips(document: Document) -> Iterator[Idea]:
-    """Yield how Meyerding's grade changes when a later film shows a further slip."""
+    """Yield how Meyerding's grade changes when a later film shows a further slip of a lumbar vertebra."""
     for one in document.facts.of("slip"):
         stiff = "ankylosing_spondylitis" in document.study.conditions
         young = document.study.age_band.split("-")[0] in ("0", "10", "20", "30")
         fused = stiff or (young and document.facts.abnormal("bridging"))
-        if one.site not in document.spared and one.site[0] in "CL" and not fused:
+        if one.site not in document.spared and one.site[0] == "L" and not fused:
             for idea in _later(document, one, "slip", _SLIPS):
                 if idea.right != CHANGES[3]:
                     yield idea

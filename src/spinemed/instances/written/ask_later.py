@@ -13,6 +13,7 @@ from spinemed.instances.written.ask_scores import (
     SINS_FIELDS,
     harms,
     is_alignment_open,
+    is_broken,
     noms_plan,
     sins_points,
     tlics_points,
@@ -24,6 +25,7 @@ Fields = Mapping[str, str]
 _AO: Final = {"compression": "A1", "burst": "A3", "translation_rotation": "C"}
 _SITES: Final = 2
 _BONES: Final = ("lytic", "mixed", "blastic")
+_BROKEN: Final = ("fracture", "height_loss")
 _WEEKS: Final = (2, 3, 4, 5, 7, 8, 9, 10, 12, 14)
 
 
@@ -48,37 +50,44 @@ def _injury(fields: Fields) -> str:
 
 
 def later_tumours(document: Document) -> Iterator[Idea]:
-    """Yield SINS totals of a later metastasis of a vertebra that is not said to have one."""
-    for site in _whole(document, "C3", "L5", "metastasis"):
+    """Yield SINS totals of a later metastasis of a vertebra that is not said to have one or to be broken.
+
+    Of a vertebra that has lost height already, nobody can tell what the tumour has made collapse.
+    """
+    for site in _whole(document, "C3", "L5", *_BROKEN):
         for _ in range(16):
             fields = {name: document.rng.choice(values) for name, values in SINS_FIELDS.items()}
             fields |= {"site": site, "bone": document.rng.choice(_BONES)}
-            total = _tumour(fields) if is_alignment_open(document.facts, site, fields["alignment"]) else ""
+            total = _tumour(document.facts, fields)
             if total:
                 yield Idea(fields, total, document.at_site(site), (site,), site, rule="sins_2010")
 
 
 def is_later_tumour(facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether SINS gives `key` points."""
-    return is_alignment_open(facts, fields["site"], fields["alignment"]) and _tumour(fields) == key
+    return _tumour(facts, fields) == key
 
 
-def _tumour(fields: Fields) -> str:
-    score = sins_points(fields["site"], fields["bone"], *(fields[name] for name in SINS_FIELDS))
+def _tumour(facts: Facts, fields: Fields) -> str:
+    """Return the SINS points, "" where the report speaks against what the question adds."""
+    site = fields["site"]
+    if is_broken(facts, site) or not is_alignment_open(facts, site, fields["alignment"]):
+        return ""
+    score = sins_points(site, fields["bone"], *(fields[name] for name in SINS_FIELDS))
     return "" if score is None else str(score[0])
 
 
 def later_metastases(document: Document) -> Iterator[Idea]:
     """Yield what NOMS suggests for a later metastasis of such a vertebra."""
-    for site in _whole(document, "C3", "L1", "metastasis"):
+    for site in _whole(document, "C3", "L1", *_BROKEN):
         for escc, sensitive, unstable in product(("1a", "2", "3"), ("yes", "no"), ("yes", "no")):
             fields = {"site": site, "escc": escc, "sensitive": sensitive, "unstable": unstable}
             yield Idea(fields, noms_plan(fields), document.at_site(site), (site,), rule="noms_2006")
 
 
-def is_later_metastasis(_facts: Facts, fields: Fields, key: str) -> bool:
-    """Return whether NOMS suggests `key`."""
-    return noms_plan(fields) == key
+def is_later_metastasis(facts: Facts, fields: Fields, key: str) -> bool:
+    """Return whether NOMS suggests `key` for a vertebra that is not broken already."""
+    return not is_broken(facts, fields["site"]) and noms_plan(fields) == key
 
 
 def later_herniations(document: Document) -> Iterator[Idea]:
@@ -110,9 +119,10 @@ def is_block(_facts: Facts, fields: Fields, key: str) -> bool:
     return exiting_root(key) == fields["root"]
 
 
-def _whole(document: Document, low: str, high: str, pathology: str) -> list[str]:
-    """Return a few vertebrae of the document that are not said to have a pathology."""
+def _whole(document: Document, low: str, high: str, *pathologies: str) -> list[str]:
+    """Return a few vertebrae of the document that are said to have none of some pathologies."""
     places = document.places(discs=False, low=low, high=high)
-    ill = {pathology, "metastasis"}  # scores of injuries are not made for a bone that a tumour has weakened
+    # Scores of injuries are not made for a bone that a tumour has weakened.
+    ill = {*pathologies, "metastasis"}
     free = [site for site in places if all(document.facts.status(name, site) != "present" for name in ill)]
     return document.sample(free, _SITES) if document.usual_numbering else []

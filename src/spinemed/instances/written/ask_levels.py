@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Final
 
 from spinemed.facts.planning.extent import compressed_root, exiting_root, traversing_root
-from spinemed.instances.written.document import Document, Idea, discs, shifted, vertebrae
+from spinemed.instances.written.document import Document, Idea, discs, shifted, spared_of, vertebrae
 from spinemed.instances.written.phrases import sites_of
 from spinemed.instances.written.stated import Facts, Said, site_rank
 from spinemed.levels import Level, Numbering
@@ -19,6 +19,8 @@ _SEVERITY: Final = {"none": 0, "mild": 1, "moderate": 2, "severe": 3}
 _OFFSETS: Final = (-4, -3, -2, -1, 1, 2, 3, 4)
 _READERS: Final = {-2: "two_up", -1: "one_up", 0: "same", 1: "one_down", 2: "two_down"}
 _COUNTS: Final = {"four": 4, "five": 5, "six": 6}
+_OF_DISCS: Final = ("herniation", "modic_change", "canal_stenosis", "slip", "bridging", "spondylodiscitis")
+"""What a disc has that is likely to be worn: its grade is missed where it is not told."""
 SIGN_ROOTS: Final = {"L3": "L2-L3", "L4": "L3-L4", "L5": "L4-L5", "S1": "L5-S1"}
 """Root -> the disc whose subarticular herniation takes it."""
 
@@ -123,10 +125,10 @@ def count_of(facts: Facts, pathology: str) -> int:
 
 
 def graded_counts(document: Document) -> Iterator[Idea]:
-    """Yield how many discs reach a Pfirrmann grade, where every disc spoken of is graded."""
-    said = document.facts.of("disc_degeneration")
-    if said and all(one.grade for one in said):
-        for grade in ("2", "3", "4", "5"):
+    """Yield how many discs reach a Pfirrmann grade, where every disc that is ill or worn is graded."""
+    said = _discs_graded(document.facts)
+    if said:
+        for grade in ("3", "4", "5"):  # an untold disc may well be of grade II
             right = str(sum(one.grade >= grade for one in said))
             yield Idea({"grade": grade}, right, said, _first(said, partial(_reaches, grade=grade)))
 
@@ -142,8 +144,16 @@ def _first(said: Sequence[Said], counts: Callable[[Said], bool]) -> tuple[str, .
 
 def is_graded_count(facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether so many discs reach the grade."""
+    said = _discs_graded(facts)
+    return bool(said) and str(len({one.site for one in said if one.grade >= fields["grade"]})) == key
+
+
+def _discs_graded(facts: Facts) -> tuple[Said, ...]:
+    """Return what is said of worn discs, () where a worn, herniated or infected one is not graded."""
     said = facts.of("disc_degeneration")
-    return str(len({one.site for one in said if one.grade >= fields["grade"]})) == key
+    graded = {one.site for one in said if one.grade}
+    ill = {one.site for name in _OF_DISCS for one in facts.abnormal(name)}
+    return tuple(said) if ill <= graded and all(one.grade for one in said) else ()
 
 
 def offsets(document: Document, wanted: str) -> Iterator[Idea]:
@@ -311,14 +321,19 @@ def curve_site(facts: Facts, part: str) -> str:
 
 
 def sign_discs(document: Document) -> Iterator[Idea]:
-    """Yield the disc whose subarticular herniation explains the signs of a root, in the usual numbering."""
+    """Yield the disc whose new subarticular herniation explains the signs of a root, in the usual numbering.
+
+    None of a disc that is fused or infected, or lies between screws.
+    """
     for root, disc in SIGN_ROOTS.items() if document.usual_numbering else ():
-        for sign in ("motor", "sensory"):
+        for sign in ("motor", "sensory") if disc not in document.spared else ():
             yield Idea({"sign": f"{root}_{sign}"}, disc, (), (disc,))
 
 
-def is_sign_disc(_facts: Facts, fields: Fields, key: str) -> bool:
-    """Return whether a subarticular herniation of `key` takes the root of the signs."""
+def is_sign_disc(facts: Facts, fields: Fields, key: str) -> bool:
+    """Return whether a new subarticular herniation of `key` takes the root of the signs."""
+    if key in spared_of(facts):
+        return False
     return compressed_root(key, "subarticular", "left").root == fields["sign"].partition("_")[0]
 
 

@@ -22,7 +22,12 @@ from spinemed.levels import Level
 Fields = Mapping[str, str]
 _MOTOR: Final[tuple[MotorDeficit, ...]] = get_args(MotorDeficit)
 _REACHES: Final = (1, 2, 3)
+_SLIGHT: Final = ("mild", "1")
+"""Grades of a narrow recess or foramen that may irritate a root: no reason to treat it by itself."""
 _MOST_SCREWS: Final = 16
+_CAUDA: Final = "cauda"
+_STATES: Final = (*get_args(StenosisSymptoms), "moderate_progressive", "severe_progressive", _CAUDA)
+"""What a narrow canal may do: symptoms without a deficit, with one that grows worse, or a cauda equina."""
 _NARROW: Final = ("mild", "moderate", "severe")
 
 
@@ -66,13 +71,11 @@ def stenosis_acts(document: Document) -> Iterator[Idea]:
     tightest = _tightest(document.facts)
     for key, one in document.single:
         if one.finding.pathology == "canal_stenosis" and one.site in tightest:
-            for symptoms, sign, weeks in product(
-                get_args(StenosisSymptoms), ("none", "progressive", "cauda"), (4, 8, 30, 40)
-            ):
-                plan = _stenosis_plan(symptoms, sign, weeks)
-                narrow = one.grade in ("moderate", "severe") and symptoms in ("moderate", "severe")
-                if plan and (sign == "none" or narrow):
-                    fields = {"finding": key, "symptoms": symptoms, "sign": sign, "weeks": str(weeks)}
+            narrow = one.grade in ("moderate", "severe")
+            for state, weeks in product(_STATES if narrow else get_args(StenosisSymptoms), (4, 8, 30, 40)):
+                plan = _stenosis_plan(state, weeks)
+                if plan:
+                    fields = {"finding": key, "state": state, "weeks": str(weeks)}
                     yield Idea(fields, plan, (one,), (one.site,), key)
 
 
@@ -89,14 +92,15 @@ def _tightest(facts: Facts) -> tuple[str, ...]:
 def is_stenosis_act(facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether the rule asks for `key`."""
     lumbar = any(site[0] == "L" for site in sites_of(facts, fields["finding"]))
-    return lumbar and _stenosis_plan(fields["symptoms"], fields["sign"], int(fields["weeks"])) == key
+    return lumbar and _stenosis_plan(fields["state"], int(fields["weeks"])) == key
 
 
 @lru_cache(maxsize=256)
-def _stenosis_plan(symptoms: str, sign: str, weeks: int) -> str:
-    ruling = lumbar_stenosis_plan(
-        cast(StenosisSymptoms, symptoms), sign == "cauda", sign == "progressive", weeks
-    )
+def _stenosis_plan(state: str, weeks: int) -> str:
+    """Return the plan for symptoms without a deficit, with one that grows worse, or for the cauda equina."""
+    cauda = state == _CAUDA
+    symptoms, _, worse = ("severe" if cauda else state).partition("_")
+    ruling = lumbar_stenosis_plan(cast(StenosisSymptoms, symptoms), cauda, bool(worse), weeks)
     return ruling.plan if ruling.keyed else ""
 
 
@@ -241,12 +245,16 @@ def _bridged(first: str, last: str) -> frozenset[str]:
 
 
 def decompressions(document: Document) -> Iterator[Idea]:
-    """Yield the segment and side to decompress for a lateral herniation, beside those of another one."""
+    """Yield the segment and side to decompress for a lateral herniation, beside those of another one.
+
+    The question names the herniation without its side.
+    """
     found = [
-        (key, one)
-        for key, one in document.single
+        (key.replace(f"|{one.side}|", "||"), one)
+        for key, one in document.named
         if one.finding.pathology == "herniation" and one.side in ("left", "right") and one.site[0] in "LC"
     ]
+    found = [(key, one) for key, one in found if len(sites_of(document.facts, key)) == 1]
     sites = [one.site for _, one in found]
     offered = tuple(f"{site} {side}" for site in sites[:2] for side in ("left", "right"))
     for key, one in found:
@@ -259,7 +267,7 @@ def is_decompression(facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether segment and side are those of the named herniation."""
     site, _, side = key.partition(" ")
     at_site = [one for one in facts.at("herniation", site) if one.abnormal]
-    return site in sites_of(facts, fields["finding"]) and {one.side for one in at_site} == {side}
+    return sites_of(facts, fields["finding"]) == {site} and {one.side for one in at_site} == {side}
 
 
 def sins_locations(document: Document) -> Iterator[Idea]:
@@ -350,7 +358,11 @@ def explained(document: Document) -> Iterator[Idea]:
         root = pressed_root(one)
         if root in SIGN_ROOTS:
             by_root.setdefault(root, []).append((key, one))
-    alone = {root: members[0] for root, members in by_root.items() if len(members) == 1}
+    alone = {
+        root: members[0]
+        for root, members in by_root.items()
+        if len(members) == 1 and not _is_overshadowed(document.facts, root, members[0][1])
+    }
     offered = tuple(key for key, _ in alone.values()) if len(alone) >= 3 else ()
     said = tuple(one for _, one in alone.values())
     for root, (key, one) in alone.items():
@@ -365,4 +377,21 @@ def is_explained(facts: Facts, fields: Fields, key: str) -> bool:
     sites = sites_of(facts, key)
     found = [one for one in facts.abnormal(pathology) if one.site in sites and fits(key, one)]
     root = fields["sign"].partition("_")[0]
-    return bool(found) and all(pressed_root(one) == root and one.side == fields["side"] for one in found)
+    return bool(found) and all(
+        pressed_root(one) == root and one.side == fields["side"] and not _is_overshadowed(facts, root, one)
+        for one in found
+    )
+
+
+def _is_overshadowed(facts: Facts, root: str, one: Said) -> bool:
+    """Return whether a finding is slight, or another herniation or a tight canal lies where a root crosses.
+
+    That may press on the root as well, whatever its side, and is treated before a narrow recess or foramen.
+    """
+    if one.grade in _SLIGHT:
+        return True
+    disc = SIGN_ROOTS.get(root, "")
+    if one.finding.pathology == "herniation" and one.site == disc:
+        return False
+    tight = any(other.grade in _NARROW[1:] for other in facts.at("canal_stenosis", disc))
+    return tight or facts.status("herniation", disc) == "present"

@@ -20,6 +20,8 @@ from spinemed.instances.written.templates import question_of
 
 Fields = Mapping[str, str]
 _SITES: Final = 3
+_NATIVE: Final = "idsa_2015"
+"""The guideline of infection in a spine without implants."""
 _MODIC: Final = {("low", "high"): "1", ("high", "high"): "2", ("low", "low"): "3", ("same", "same"): "0"}
 _BESIDE_PERCENT: Final = 3.0
 _CUTS: Final = (25.0, 50.0, 75.0, 100.0)
@@ -186,8 +188,10 @@ def is_urgency(_facts: Facts, fields: Fields, key: str) -> bool:
 
 def _flags(document: Document) -> Iterator[tuple[str, str]]:
     form = question_of("written_red_flag").fields["flag"]
+    implants = any(document.facts.abnormal(name) for name in ("cage", "screws"))
     for flag in form.en if isinstance(form, Words) else ():
-        yield flag, _months(document)
+        if not (implants and _flag(flag)[2] == _NATIVE):
+            yield flag, _months(document)
 
 
 @cache
@@ -243,7 +247,9 @@ def _schwab(sva: int, tilt: int) -> str:
 
 
 def neck_injuries(document: Document) -> Iterator[Idea]:
-    """Yield SLIC totals of a later injury of the neck."""
+    """Yield SLIC totals of a later injury of a neck that is neither held by metal nor fused."""
+    if any(site[0] == "C" for site in document.spared):
+        return
     for morphology, ligaments, neurology in product(
         ("compression", "burst", "distraction", "translation_rotation"),
         get_args(Ligaments),

@@ -209,13 +209,17 @@ def _sins_at(facts: Facts, fields: Fields) -> tuple[int, str] | None:
     bones = {one.grade for one in facts.at("metastasis", fields["site"]) if one.abnormal}
     # Where the report itself tells what height is lost, the question need not, and might contradict it.
     told = facts.at("height_loss", fields["site"])
-    broken = facts.status("fracture", fields["site"]) == "present" or any(one.abnormal for one in told)
     whole = fields["collapse"].startswith("none")
-    if len(bones) != 1 or "" in bones or broken or (told and not whole):
+    if len(bones) != 1 or "" in bones or is_broken(facts, fields["site"]) or (told and not whole):
         return None
     if not is_alignment_open(facts, fields["site"], fields["alignment"]):
         return None
     return sins_points(fields["site"], bones.pop(), *(fields[name] for name in SINS_FIELDS))
+
+
+def is_broken(facts: Facts, site: str) -> bool:
+    """Return whether a vertebra is said to be fractured or to have lost height."""
+    return any(facts.status(name, site) == "present" for name in ("fracture", "height_loss"))
 
 
 def is_alignment_open(facts: Facts, site: str, alignment: str) -> bool:
@@ -226,8 +230,7 @@ def is_alignment_open(facts: Facts, site: str, alignment: str) -> bool:
         (one.value or one.finding.value or 0.0) > _KYPHOSIS_DEG for one in facts.of("thoracic_kyphosis")
     )
     slipped = any(site in one.site.split("-") for one in facts.abnormal("slip"))
-    broken = any(facts.status(name, site) == "present" for name in ("fracture", "height_loss"))
-    return not (bent or slipped or broken)
+    return not (bent or slipped or is_broken(facts, site))
 
 
 @lru_cache(maxsize=4096)

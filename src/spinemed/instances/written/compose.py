@@ -118,7 +118,7 @@ def _choice(document: Document, kind: Kind, ideas: Sequence[Idea]) -> Drawn | No
         offered = ideas[0].offered
         fresh = [idea.right for idea in ideas]
     else:
-        offered = _offered(document, kind, sorted({idea.right for idea in ideas}))
+        offered = _offered(document, kind, _told_apart(document, kind, {idea.right for idea in ideas}))
         fresh = list(offered)
         if len(offered) < _FEWEST_OPTIONS:
             return None
@@ -127,6 +127,14 @@ def _choice(document: Document, kind: Kind, ideas: Sequence[Idea]) -> Drawn | No
     others = [other for other in ideas if other.right in offered and other.right != right]
     near = tuple(dict.fromkeys(said.lines[0] for other in others for said in other.said))
     return Drawn(kind, idea, offered, near)
+
+
+def _told_apart(document: Document, kind: Kind, keys: set[str]) -> list[str]:
+    """Return the keys in order, of each pair that some would take for each other one alone."""
+    for pair in question_of(kind).answers.alike:
+        if keys.issuperset(pair):
+            keys = keys - {document.rng.choice(pair)}
+    return sorted(keys)
 
 
 def _offered(document: Document, kind: Kind, keys: list[str]) -> tuple[str, ...]:

@@ -87,13 +87,8 @@ class Document:
 
     @cached_property
     def spared(self) -> frozenset[str]:
-        """Return where nothing new is imagined: metal, fused and infected discs, and their vertebrae."""
-        discs = {
-            one.site for name in ("cage", "bridging", "spondylodiscitis") for one in self.facts.abnormal(name)
-        }
-        bones = {one.site for one in self.facts.abnormal("screws")}
-        bones |= {level for disc in discs for level in disc.split("-")}
-        return frozenset(discs | bones | {disc for disc in _DISCS if set(disc.split("-")) <= bones})
+        """Return where nothing new is imagined in this document."""
+        return spared_of(self.facts)
 
     def places(self, *, discs: bool, low: str, high: str) -> list[str]:
         """Return the discs or vertebrae between two vertebrae that are spoken of and not spared."""
@@ -109,6 +104,14 @@ def _is_curve(one: Said) -> bool:
 def document_of(case: WrittenCase, rng: Random) -> Document:
     """Return the document of a case."""
     return Document(case.study, lines_of(case), rng)
+
+
+def spared_of(facts: Facts) -> frozenset[str]:
+    """Return where nothing new is imagined: metal, fused and infected discs, and their vertebrae."""
+    found = {one.site for name in ("cage", "bridging", "spondylodiscitis") for one in facts.abnormal(name)}
+    bones = {one.site for one in facts.abnormal("screws")}
+    bones |= {level for disc in found for level in disc.split("-")}
+    return frozenset(found | bones | {disc for disc in _DISCS if set(disc.split("-")) <= bones})
 
 
 def vertebrae() -> tuple[str, ...]:

@@ -42,6 +42,8 @@ def fault_of(
     keys = [answer_key(kind, language, text) for text in shown]
     if "" in keys or len(set(keys)) != len(keys):
         return "an answer is not read back, or two options say the same"
+    if any(set(pair) <= set(keys) for pair in question_of(kind).answers.alike):
+        return "two options are offered that may both be defended"
     holds = KINDS[kind].holds
     if [key for key in keys if holds(facts, read, key)] != [right]:
         return "the findings do not make the keyed answer the only right one"

@@ -27,7 +27,8 @@ class Answers(Record):
     """How answers are written: `form` says what a key is, `en` and `zh` name keys that have words.
 
     `site_words` is a site in words (the fourth lumbar vertebra), `finding` a key of the phrases, `pairing`
-    several sites each with a finding. `ordered`: neighbouring keys are offered together.
+    several sites each with a finding. `ordered`: neighbouring keys are offered together. `alike`: pairs of
+    keys, each of which some would defend where the other is right, so that they are never offered together.
     """
 
     form: AnswerForm
@@ -35,11 +36,14 @@ class Answers(Record):
     zh: dict[str, str] = Field(default_factory=dict)
     pattern: Pattern = Pattern()
     ordered: bool = False
+    alike: tuple[tuple[str, str], ...] = ()
 
     @model_validator(mode="after")
     def _in_both_languages(self) -> Answers:
         if set(self.en) != set(self.zh) or (self.form == "words") != bool(self.en):
             raise ValueError("answers of the form words, and only they, need the same keys in en and zh")
+        if unknown := {key for pair in self.alike for key in pair} - set(self.en):
+            raise ValueError(f"alike names {sorted(unknown)}, which are no answers; name keys of en and zh")
         return self
 
     def words(self, language: Language) -> dict[str, str]:

@@ -22,6 +22,9 @@ _EVERYWHERE: Final[frozenset[Pathology]] = frozenset(
     }
 )
 
+_NORMAL_KYPHOSIS_DEG: Final[float] = 50.0
+"""Above it the back is bent: who cannot measure the angle must not call the picture normal."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -58,7 +61,8 @@ def judged(
     if reason is None:
         return _finding(claim, study, series, posture)
     # Normal sites, and measures that every spine has, are no loss where they lie outside the picture.
-    passed_over = not claim.present or claim.pathology in _EVERYWHERE
+    is_bent = claim.pathology == "thoracic_kyphosis" and (claim.value or 0.0) > _NORMAL_KYPHOSIS_DEG
+    passed_over = not claim.present or (claim.pathology in _EVERYWHERE and not is_bent)
     if passed_over and reason is not _NEAR_CUT:
         return None
     what = " ".join(filter(None, (claim.side or "", claim.pathology, claim.grade)))
