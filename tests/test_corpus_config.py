@@ -24,7 +24,7 @@ def test_the_shipped_build_yaml_names_every_key_and_asks_for_the_full_size() -> 
 
     path = SCRIPTS / "build.yaml"
     full = load_config(path)
-    assert (full.mix.total, full.buckets, full.phantoms.write) == (450_000, 256, False)
+    assert (full.mix.total, full.buckets, full.phantoms.write) == (450_000, 384, False)
     assert full.phantoms.count >= 1_000
     assert full.spinebench.model_dump() == {"choice_text": 294, "choice_image": 193, "report": 87}
     assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) == set(BuildConfig.model_fields)
