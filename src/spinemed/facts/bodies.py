@@ -147,11 +147,12 @@ def _anterior_component(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     components, count = ndimage.label(inside)
     if count == 1:
         return inside
-    index = np.arange(1, count + 1)
-    sizes = ndimage.sum_labels(inside, components, index)
-    columns = np.array([centre[1] for centre in ndimage.center_of_mass(inside, components, index)])
+    flat = components.ravel()
+    sizes = np.bincount(flat)[1:]
+    across = np.broadcast_to(np.arange(inside.shape[1]), inside.shape).ravel()
+    columns = np.bincount(flat, weights=across)[1:] / sizes
     columns[sizes < _SLIVER * sizes.max()] = np.inf
-    kept: NDArray[np.bool_] = components == index[int(np.argmin(columns))]
+    kept: NDArray[np.bool_] = components == 1 + int(np.argmin(columns))
     return kept
 
 

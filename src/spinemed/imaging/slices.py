@@ -110,18 +110,22 @@ def body_fronts(mask: NDArray[np.uint8]) -> dict[int, tuple[float, float]]:
 
     `mask` as in `best_sagittal`; the front holds the body alone. SourceError for a mask without a vertebra.
     """
-    boxes = ndimage.find_objects(mask)
-    parts = {value: mask[box] == value for value, box in enumerate(boxes, start=1) if box is not None}
+    across = np.flatnonzero(mask.max(axis=0).any(axis=1))
+    # Elsewhere from front to back there is nothing to be found.
+    spine = mask[:, across[0] : across[-1] + 1] if across.size else mask
+    boxes = ndimage.find_objects(spine)
+    parts = {value: spine[box] == value for value, box in enumerate(boxes, start=1) if box is not None}
     if not parts:
         raise SourceError("the mask holds no vertebra; check its label scheme")
-    counts = {value: int(part.sum()) for value, part in parts.items()}
+    counts = {value: int(np.count_nonzero(part)) for value, part in parts.items()}
     usual = float(np.median(list(counts.values())))
     fronts = {}
     for value, part in parts.items():
         if counts[value] < _SLIVER_SHARE * usual:
             continue
         depth = max(1, round(_ANTERIOR_SHARE * part.shape[1]))
-        columns = np.nonzero(part[:, :depth])[2]
+        counts_along = np.count_nonzero(part[:, :depth], axis=(0, 1))
+        columns = np.repeat(np.arange(len(counts_along)), counts_along)
         low, high = np.percentile(columns, (2, 98))
         offset = boxes[value - 1][2].start
         fronts[value] = offset + float(np.median(columns)), max((high - low) / 2, 1.0)

@@ -21,6 +21,7 @@ from spinemed.level_labels import SCHEMES, covers_whole_sacrum, value_of
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 _SAGITTAL_AXIS = 0  # x in ITK's order
+_FEW = 32
 _VERSE_VALUES = {site: value for value, site in SCHEMES["verse"].items()}
 
 
@@ -95,7 +96,12 @@ def turned(array: NDArray[Scalar], grid: Grid) -> NDArray[Scalar]:
     # ITK's axes x, y, z are columns, rows, slices of the array.
     moved = np.transpose(array, [2 - order[axis] for axis in (2, 1, 0)])
     steps = tuple(slice(None, None, -1 if flips[axis] else 1) for axis in (2, 1, 0))
-    return np.ascontiguousarray(moved[steps])
+    if moved.shape[2] > _FEW:
+        return np.ascontiguousarray(moved[steps])
+    copied: NDArray[Scalar] = np.empty(moved.shape, array.dtype)
+    for place in range(moved.shape[2]):  # quicker than all at once where the innermost axis is short
+        copied[:, :, place] = moved[steps][:, :, place]
+    return copied
 
 
 def read_mask(paths: Path | tuple[Path, ...], scheme: str, like: Volume) -> NDArray[np.uint8]:

@@ -38,6 +38,7 @@ _FLAVUM_MM: Final = 0.4
 _TAPER_MM: Final = 40.0
 _LINE_STEP_MM: Final = 0.1
 _ALONG: Final[Array] = np.arange(-30.0, 30.0, _LINE_STEP_MM)
+_NOWHERE: Final[tuple[float, float, float, float]] = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -262,37 +263,45 @@ def _chords(
     points = np.array(starts)[:, :, None] + rotation[:, 1][:, None] * _ALONG  # [line, axis, place on it]
     x, y, z = np.moveaxis(points.astype(np.float32), 1, 0)
     here = table.cut(table.at(z))
-    beside, behind = x - here.centre_left, y - here.centre_posterior
-    normal, left = here.healthy_depth(beside, behind) > 0, here.depth(beside, behind) > 0
-    for part in lumps:
-        left &= ~_within_rim(part, points)
+    normal = here.healthy_depth(x - here.centre_left, y - here.centre_posterior) > 0
+    crossed = np.flatnonzero(normal.any(axis=0))
+    if not crossed.size:
+        return [_NOWHERE] * len(lines)
+    # What disease leaves is asked for only where some line is in the healthy sac.
+    part = slice(int(crossed[0]), int(crossed[-1]) + 1)
+    normal, x, y, z = normal[:, part], x[:, part], y[:, part], z[:, part]
+    here = table.cut(table.at(z))
+    left = here.depth(x - here.centre_left, y - here.centre_posterior) > 0
+    for lump in lumps:
+        left &= ~_within_rim(lump, points, part)
     if disc is not None:
-        left &= ~_within_disc(disc, points)
-    return [_measured(*line) for line in zip(normal, left, strict=True)]
+        left &= ~_within_disc(disc, points, part)
+    return [_measured(*line, _ALONG[part]) for line in zip(normal, left, strict=True)]
 
 
-def _measured(normal: Flags, left: Flags) -> tuple[float, float, float, float]:
+def _measured(normal: Flags, left: Flags, along: Array) -> tuple[float, float, float, float]:
     """One line of `_chords` from what of it lies in the healthy sac and what disease leaves of that."""
     if not normal.any():
-        return 0.0, 0.0, 0.0, 0.0
-    lost, kept = _ALONG[normal & ~left], _ALONG[normal & left]
-    middle = float(kept.mean()) if kept.size else float(_ALONG[normal].mean())
+        return _NOWHERE
+    lost, kept = along[normal & ~left], along[normal & left]
+    middle = float(kept.mean()) if kept.size else float(along[normal].mean())
     front = _LINE_STEP_MM * int((lost < middle).sum())
     back = _LINE_STEP_MM * int((lost >= middle).sum())
     return _LINE_STEP_MM * int(normal.sum()), _LINE_STEP_MM * int(kept.size), front, back
 
 
-def _within_rim(part: Lump, points: Array) -> Flags:
-    """Which points [line, 3, n] lie in a lump or the ligament that it lifts off, both as painted."""
-    local = part.matrix @ (points - part.centre_mm[:, None])
+def _within_rim(lump: Lump, points: Array, part: slice) -> Flags:
+    """Which points [line, 3, part] lie in a lump or the ligament that it lifts off, both as painted."""
+    local = (lump.matrix @ (points - lump.centre_mm[:, None]))[:, :, part]
     squares = local * local
-    gradient = np.sqrt((squares / np.square(np.asarray(part.radii))[:, None]).sum(axis=-2))
+    gradient = np.sqrt((squares / np.square(np.asarray(lump.radii))[:, None]).sum(axis=-2))
     return np.asarray((1.0 - squares.sum(axis=-2)) / (2.0 * gradient + 1e-3) > -RIM_MM)
 
 
-def _within_disc(disc: Disc, points: Array) -> Flags:
-    """Which points [line, 3, n] lie in a disc with its bulge: the painter draws it over the sac."""
-    left, posterior, up = np.moveaxis(disc.pose.rotation.T @ (points - disc.pose.origin_mm[:, None]), -2, 0)
+def _within_disc(disc: Disc, points: Array, part: slice) -> Flags:
+    """Which points [line, 3, part] lie in a disc with its bulge: the painter draws it over the sac."""
+    local = (disc.pose.rotation.T @ (points - disc.pose.origin_mm[:, None]))[:, :, part]
+    left, posterior, up = np.moveaxis(local, -2, 0)
     width2 = (left / (disc.half_width + disc.bulge)) ** 2
     depth2 = (posterior / (disc.half_depth + disc.bulge)) ** 2
     rounded = 0.62 * (width2 + depth2) + 0.38 * (width2 * width2 + depth2 * depth2)

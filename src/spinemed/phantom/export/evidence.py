@@ -268,30 +268,39 @@ def lump_region(
 
 
 def _noise(shown: ShownSeries, index: int) -> float:
-    """Noise from differences of pixels a few apart inside the bodies of one slice, or all over it."""
-    apart: list[NDArray[np.int16]] = []
-    for bone in (*shown.anatomy.vertebrae, shown.anatomy.sacrum[0]):
-        shape = bone.shape
-        if shape is not None and (shape.lesion or shape.fracture or shape.screws):
-            continue
-        region = body_region(shown, bone, index, _CORTEX_MM)
-        if region is not None and region.flags.shape[1] > _LAG:
-            apart.append(_differences(shown, region))
-    values = np.concatenate(apart) if apart else np.empty(0, np.int16)
-    if values.size < _FEWEST_FOR_NOISE:
-        picture = shown.rendered.pixels[index]
+    """Noise from differences of pixels a few apart inside the bodies of one slice, or all over it.
+
+    Differences have 13 bits at most, and so have those of two of them: no overflow.
+    """
+    picture = shown.rendered.pixels[index]
+    slices, within = _within_bones(shown.anatomy, shown.grid)
+    places = within[slices == index]
+    if places.size < _FEWEST_FOR_NOISE:
         values = (picture[:, _LAG:] - picture[:, :-_LAG]).ravel()
+    else:
+        values = picture.take(places + _LAG) - picture.take(places)
     return max(median(np.abs(values - np.int16(median(values)))) * _TO_DEVIATION, 1.0)
 
 
-def _differences(shown: ShownSeries, region: Region) -> NDArray[np.int16]:
-    """Differences of 13 bits at most, and so are those of two of them: no overflow."""
-    rows, columns = region.flags.shape
-    part = shown.rendered.pixels[
-        region.index, region.top : region.top + rows, region.left : region.left + columns
-    ]
-    both = region.flags[:, _LAG:] & region.flags[:, :-_LAG]
-    return np.asarray((part[:, _LAG:] - part[:, :-_LAG])[both])
+@lru_cache(maxsize=4)
+def _within_bones(anatomy: Anatomy, grid: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The pixels that lie deep in a healthy body as does the one `_LAG` further: slices, and places in them.
+
+    A place counts the pixels of a slice row by row. The same for all series on one grid.
+    """
+    found = [(np.empty(0, np.intp), np.empty(0, np.intp))]
+    for bone in (*anatomy.vertebrae, anatomy.sacrum[0]):
+        shape = bone.shape
+        if shape is not None and (shape.lesion or shape.fracture or shape.screws):
+            continue
+        seen = body_pixels(grid, bone.body)
+        if seen is not None:
+            deep = seen.depth > _CORTEX_MM
+            slices, rows, columns = np.nonzero(deep[:, :, _LAG:] & deep[:, :, :-_LAG])
+            first, top, left = (part.start for part in seen.box)
+            found.append((slices + first, (rows + top) * grid.shape[2] + columns + left))
+    slices, places = (np.concatenate(part) for part in zip(*found, strict=True))
+    return slices, places
 
 
 def tissue_region(

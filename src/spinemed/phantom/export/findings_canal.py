@@ -130,10 +130,11 @@ def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room,
     # Off the midline the sac is less deep: a slice that passes it at a fifth of its half width errs by 2 %.
     narrow = 0.1 * shown.anatomy.vertebra(disc.above).canal_width_mm
     index = _middle_slice(shown, disc, shown.grid.steps_mm[0] if shown.plane == "axial" else narrow)
-    if not rules.shows(shown.kind, "canal_stenosis"):
-        index = None
-    whole, lost = (None, None) if index is None else _sac(shown, disc, table, index, (-1.0, 1.0))
     grade = grade_of(found.share_lost, rules.canal_cuts)
+    hidden = _without_depth(shown, rules, disc, found, grade)
+    if hidden or not rules.shows(shown.kind, "canal_stenosis"):
+        index = None  # what no series tells need not be looked for
+    whole, lost = (None, None) if index is None else _sac(shown, disc, table, index, (-1.0, 1.0))
     region = lost if grade and lost is not None else whole
     error = _depth_error(shown, rules)
     return Claim(
@@ -148,7 +149,7 @@ def _canal(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, found: Room,
         unit="mm",
         error=error,
         off_cut=off_cut(found.share_lost, rules.canal_cuts) * found.normal_mm,
-        hidden=_without_depth(shown, rules, disc, found, grade),
+        hidden=hidden,
         cut_off=whole is not None
         and (whole.touches(shown.grid.shape[1:]) or _is_cut(shown, disc, whole.index)),
     )
@@ -208,7 +209,8 @@ def _foramen(
 ) -> Claim:
     lost = found.foramen_lost[place]
     grade = grade_of(lost, rules.foramen_cuts)
-    able = rules.shows(shown.kind, "foraminal_stenosis")
+    hidden = _without_foramen(shown, rules, disc)
+    able = not hidden and rules.shows(shown.kind, "foraminal_stenosis")
     whole = foramen_region(shown, disc, sign) if able else None
     if whole is not None and not (whole.values(shown.rendered.tissue) == Tissue.ROOT).any():
         whole = None  # a slice beside the foramen: no grade without the root
@@ -226,7 +228,7 @@ def _foramen(
         # A share of an area of n pixels, whose border of about 4 sqrt(n) pixels errs pixel by pixel.
         error=None if whole is None else 2 * rules.edge_error_px * whole.count**-0.75,
         off_cut=off_cut(lost, rules.foramen_cuts),
-        hidden=_without_foramen(shown, rules, disc),
+        hidden=hidden,
         cut_off=whole is not None and whole.touches(shown.grid.shape[1:]),
     )
 

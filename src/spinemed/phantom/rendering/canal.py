@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spinemed.phantom.anatomy.canal_room import encroachment
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc, Vertebra
 from spinemed.phantom.anatomy.sac import SacCut, SacTable
-from spinemed.phantom.anatomy.solids import Array, Floats, Grid
+from spinemed.phantom.anatomy.solids import Array, Flags, Floats, Grid
 from spinemed.phantom.rendering.maps import (
     OWNED_BY_CORD,
     OWNED_BY_EPIDURAL_FAT,
@@ -41,11 +41,11 @@ _SHEATH: Final[float] = 2.6
 class CanalPixels:
     """The pixels in and around the canal, gathered from a grid, and what the sac's table says of each.
 
-    `slices`, `rows` and `columns` index the grid; the rest are mm. `left` and `behind` are counted from
-    the middle of the healthy sac; `deep` and `wide` are half of the bony canal.
+    `places` counts the grid's pixels slice by slice and row by row; the rest are mm. `left` and `behind`
+    are counted from the middle of the healthy sac; `deep` and `wide` are half of the bony canal.
     """
 
-    index: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+    places: NDArray[np.intp]
     x: Floats
     y: Floats
     z: Floats
@@ -54,6 +54,14 @@ class CanalPixels:
     behind: Floats
     deep: Floats
     wide: Floats
+
+    def only(self, where: Flags) -> CanalPixels:
+        """Return the flagged pixels alone, each array with one axis: few of what is gathered is painted."""
+        flat = np.flatnonzero(where)
+        measures = (self.x, self.y, self.z, self.left, self.behind, self.deep, self.wide)
+        x, y, z, left, behind, deep, wide = (measure.take(flat) for measure in measures)
+        places, table_row = self.places.take(flat), self.table_row.take(flat)
+        return CanalPixels(places, x, y, z, table_row, left, behind, deep, wide)
 
 
 @lru_cache(maxsize=4)
@@ -78,7 +86,7 @@ def gather(anatomy: Anatomy, grid: Grid) -> CanalPixels | None:
     x, y, z = (_coordinate(grid, axis, *index) for axis in range(3))
     at = line.at(z)
     return CanalPixels(
-        index,
+        (slices * grid.shape[1] + index[1]) * grid.shape[2] + index[2],
         x,
         y,
         z,
@@ -131,35 +139,34 @@ def _coordinate(
 
 def paint_around_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -> None:
     """Paint what the arches cover: fat of the foramina and between the laminae, yellow ligament."""
-    tissue = maps.tissue[pixels.index]
     aside = np.abs(pixels.left)
     lowest = anatomy.sacrum[-1].body.pose.origin_mm[2]
     here = (pixels.z > lowest) & (pixels.z < _top(anatomy))
     behind = pixels.behind - pixels.deep
-    _paint_foramina(tissue, anatomy, pixels, aside, here)
+    _paint_foramina(maps, anatomy, pixels, aside, here)
     # Seen from above the yellow ligaments are a V; a wedge of fat lies in front of it.
     flavum = here & (aside < pixels.wide * 0.95) & (behind > -0.30 * aside) & (behind < 5.4 - 0.42 * aside)
-    put(tissue, Tissue.FLAVUM, flavum)
     wedge = here & (behind > -2.0) & (behind < 3.4 - 0.75 * aside)
-    put(tissue, Tissue.EPIDURAL_FAT, wedge)
-    maps.tissue[pixels.index] = tissue
+    for kind, flags in ((Tissue.FLAVUM, flavum), (Tissue.EPIDURAL_FAT, wedge)):
+        np.put(maps.tissue, pixels.places[flags], kind)
 
 
 def _paint_foramina(
-    tissue: TissueMap, anatomy: Anatomy, pixels: CanalPixels, aside: Floats, here: NDArray[np.bool_]
+    maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels, aside: Floats, here: Flags
 ) -> None:
     """Fat beside the canal; in a narrowed foramen disc, facet and ligament take its place."""
     beyond = aside - pixels.wide
     oval = ((beyond - 2.0) / 10.0) ** 2 + ((pixels.behind + 2.0) / (pixels.deep + 2.0)) ** 2
-    outlet = here & (beyond > -3.0) & (oval < 1)
-    put(tissue, Tissue.FAT, outlet)
+    outlet = pixels.only(here & (beyond > -3.0) & (oval < 1))
+    tissue = np.full(outlet.z.shape, Tissue.FAT, np.uint8)
     for disc in anatomy.placed_discs:
         if disc.shape is None:
             continue
         for lost, side in zip(disc.shape.narrowing.foramen, (1.0, -1.0), strict=True):
             if lost > 0.05:
-                near = outlet & (np.abs(pixels.z - np.float32(disc.solid.pose.origin_mm[2])) < 40.0)
-                _narrow_foramen(tissue, anatomy.vertebra(disc.above), disc, pixels, near, lost, side)
+                near = np.abs(outlet.z - np.float32(disc.solid.pose.origin_mm[2])) < 40.0
+                _narrow_foramen(tissue, anatomy.vertebra(disc.above), disc, outlet, near, lost, side)
+    np.put(maps.tissue, outlet.places, tissue)
 
 
 def _narrow_foramen(
@@ -167,7 +174,7 @@ def _narrow_foramen(
     bone: Vertebra,
     disc: PlacedDisc,
     pixels: CanalPixels,
-    near: NDArray[np.bool_],
+    near: Flags,
     lost: float,
     side: float,
 ) -> None:
@@ -208,34 +215,34 @@ def _narrow_foramen(
 
 def paint_canal(maps: LabelMaps, anatomy: Anatomy, pixels: CanalPixels) -> None:
     """Paint epidural fat, dural sac, cord and roots over bones that reach into the canal."""
-    tissue, owner = maps.tissue[pixels.index], maps.owner[pixels.index]
-    table = sac_of(anatomy)
     lowest = anatomy.sacrum[-1].body.pose.origin_mm[2]
     canal = (pixels.left / (pixels.wide + 1.0)) ** 2 + (pixels.behind / (pixels.deep + 0.8)) ** 2 < 1
     canal &= (pixels.z > lowest) & (pixels.z < _top(anatomy))
-    here = table.cut(pixels.table_row)
+    seen_mm = float(pixels.z.min()), float(pixels.z.max())
+    pixels = pixels.only(canal)
+    tissue = np.full(pixels.z.shape, Tissue.EPIDURAL_FAT, np.uint8)
+    owner = np.full(pixels.z.shape, OWNED_BY_EPIDURAL_FAT, np.uint8)
+    here = sac_of(anatomy).cut(pixels.table_row)
     normal = pixels.y - here.centre_posterior
     inside = here.depth(pixels.left, normal)
-    sac = canal & (inside > 0)
-    put(tissue, Tissue.EPIDURAL_FAT, canal)
-    put(owner, OWNED_BY_EPIDURAL_FAT, canal)
-    _paint_pressing(tissue, owner, canal & ~sac, normal, pixels, here)
-    dura = canal & ~sac & (inside > -0.9) & (normal < 0) & (np.abs(pixels.left) < 0.8 * pixels.wide)
+    sac = inside > 0
+    _paint_pressing(tissue, owner, ~sac, normal, pixels, here)
+    dura = ~sac & (inside > -0.9) & (normal < 0) & (np.abs(pixels.left) < 0.8 * pixels.wide)
     put(tissue, Tissue.LIGAMENT, dura)
     put(owner, 0, dura)
     put(tissue, Tissue.CSF, sac)
     put(owner, OWNED_BY_SAC, sac)
     depth_left = np.asarray(2 * here.half_depth - here.front - here.back, np.float32)
     middle = np.asarray(normal - (here.front - here.back) / 2, np.float32)
-    _paint_nerves(tissue, owner, anatomy, pixels, sac, inside, middle, depth_left)
-    maps.tissue[pixels.index] = tissue
-    maps.owner[pixels.index] = owner
+    _paint_nerves(tissue, owner, anatomy, pixels, seen_mm, sac, inside, middle, depth_left)
+    np.put(maps.tissue, pixels.places, tissue)
+    np.put(maps.owner, pixels.places, owner)
 
 
 def _paint_pressing(
     tissue: TissueMap,
     owner: NDArray[np.uint8],
-    outside: NDArray[np.bool_],
+    outside: Flags,
     normal: Floats,
     pixels: CanalPixels,
     here: SacCut,
@@ -256,7 +263,8 @@ def _paint_nerves(
     owner: NDArray[np.uint8],
     anatomy: Anatomy,
     pixels: CanalPixels,
-    sac: NDArray[np.bool_],
+    seen_mm: tuple[float, float],
+    sac: Flags,
     inside: Floats,
     middle: Floats,
     depth_left: Floats,
@@ -265,7 +273,8 @@ def _paint_nerves(
     conus = float(anatomy.vertebra("L1").body.pose.origin_mm[2]) - 8.0
     conus += anatomy.patient.surroundings.conus_offset_mm
     above = pixels.z - np.float32(conus)
-    if float(above.max()) > -1.0:
+    lowest, highest = (float(np.float32(end) - np.float32(conus)) for end in seen_mm)
+    if highest > -1.0:
         neck = np.clip((pixels.z - np.float32(_height(anatomy, "T3"))) * np.float32(1 / 40), 0, 1)
         swell = np.sqrt(np.clip(above * np.float32(1 / 28), 0.0, 1.0)) + np.float32(1e-3)
         half_wide = (4.4 + 2.2 * neck) * swell
@@ -274,7 +283,7 @@ def _paint_nerves(
         put(tissue, Tissue.CORD, cord)
         put(owner, OWNED_BY_CORD, cord)
         _paint_cord_lesion(tissue, anatomy, pixels, cord, middle, half_wide, half_deep)
-    if float(above.min()) >= _CAUDA_LEAD_MM:
+    if lowest >= _CAUDA_LEAD_MM:
         return
     bent = 1.3 * np.sin(0.035 * pixels.z)
     strands = np.sin(1.9 * pixels.left + 0.05 * pixels.z + 1.5 * np.sin(0.8 * pixels.behind))
@@ -290,7 +299,7 @@ def _paint_cord_lesion(
     tissue: TissueMap,
     anatomy: Anatomy,
     pixels: CanalPixels,
-    cord: NDArray[np.bool_],
+    cord: Flags,
     middle: Floats,
     half_wide: Floats,
     half_deep: Floats,
@@ -347,7 +356,7 @@ def roots_of(anatomy: Anatomy) -> Tubes:
     )
 
 
-_ROOM_FOR_ROOTS: Final[NDArray[np.bool_]] = np.isin(
+_ROOM_FOR_ROOTS: Final[Flags] = np.isin(
     np.arange(256), [Tissue.FAT, Tissue.EPIDURAL_FAT, Tissue.MUSCLE, Tissue.FATTY_MUSCLE]
 )
 

@@ -146,7 +146,7 @@ def _signal(anatomy: Anatomy, sequence: str, contrast: float) -> Floats:
 def _painted(values: Floats, grains: Floats, tissue: TissueMap, image: Floats) -> Floats:
     """The grain of every pixel; the values go into `image`: both tables are looked up with one index."""
     index = tissue.astype(np.intp)
-    values.take(index, out=image)
+    values.take(index, out=image, mode="clip")  # numpy copies once more where it has to check
     return grains.take(index)
 
 

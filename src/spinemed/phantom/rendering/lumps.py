@@ -138,29 +138,68 @@ def paint_lumps(maps: LabelMaps, grid: Grid, table: LumpTable) -> None:
     starts += np.einsum("nab,nb->na", steps, found[:, 0].astype(np.float64))  # at the box's first pixel
     radii = table.radii_mm[hits]
     shrunk = radii / np.maximum(radii - cortex_mm(grid), _LEAST_RADIUS)  # outer over inner radius
-    scaled = steps * shrunk[:, :, None]
-    outer, inner = _forms(steps, starts), _forms(scaled, starts * shrunk)
+    # Every solid twice: its surface, and where its cortex ends.
+    both_steps = np.stack([steps, steps * shrunk[:, :, None]], axis=1)
+    both_starts = np.stack([starts, starts * shrunk], axis=1)
+    sizes = found[:, 1] - found[:, 0]
+    forms = _Forms(both_steps, both_starts, sizes.max(axis=0).tolist())
     for number, hit in enumerate(hits.tolist()):
         (s0, r0, c0), (s1, r1, c1) = found[number].tolist()
-        box = slice(s0, s1), slice(r0, r1), slice(c0, c1)
         size = (s1 - s0, r1 - r0, c1 - c0)
         if table.squared[hit]:
-            within = _squared(steps[number], starts[number], size) < 1
-            core = _squared(scaled[number], starts[number] * shrunk[number], size) < 1
+            surfaces = _squared(both_steps[number], both_starts[number], size)
         else:
-            within, core = _ellipsoid(outer[number], size) < 1, _ellipsoid(inner[number], size) < 1
-        _fill(maps, box, within, core, table.painted[hit])
+            surfaces = forms.over_box(number, size)
+        within, core = surfaces < 1
+        _fill(maps, (slice(s0, s1), slice(r0, r1), slice(c0, c1)), within, core, table.painted[hit])
 
 
-def _forms(steps: Array, starts: Array) -> list[list[float]]:
-    """Ten coefficients of |start + steps @ (slice, row, column)|^2 for each solid."""
-    gram = steps.transpose(0, 2, 1) @ steps
-    linear = 2 * np.einsum("na,nab->nb", starts, steps)
-    constant = (starts * starts).sum(axis=1)
-    squares = gram[:, (0, 1, 2), (0, 1, 2)]
-    products = 2 * gram[:, (0, 0, 1), (1, 2, 2)]
-    found: list[list[float]] = np.column_stack([squares, products, linear, constant]).tolist()
-    return found
+class _Forms:
+    """|start + steps @ (slice, row, column)|^2 of solids, two of each: as sums of parts along the axes.
+
+    `steps` is [solid, 2, coordinate, axis], `starts` [solid, 2, coordinate]; `most` the largest box's sizes.
+    """
+
+    def __init__(self, steps: Array, starts: Array, most: Sequence[int]) -> None:
+        shape = starts.shape[:2]
+        steps, starts = steps.reshape(-1, 3, 3), starts.reshape(-1, 3)
+        gram = steps.transpose(0, 2, 1) @ steps
+        linear = 2 * np.einsum("na,nab->nb", starts, steps)
+        constant = (starts * starts).sum(axis=1).astype(np.float32)
+        squares = gram[:, (0, 1, 2), (0, 1, 2)].astype(np.float32)
+        products = (2 * gram[:, (0, 0, 1), (1, 2, 2)]).astype(np.float32)
+        slices, rows, columns = (np.arange(count, dtype=np.float32) for count in most)
+
+        def along(places: Floats, axis: int) -> Floats:
+            first = linear[:, axis, None].astype(np.float32)
+            return np.asarray(places * (places * squares[:, axis, None] + first))
+
+        parts = (
+            along(slices, 0),
+            along(rows, 1) + constant[:, None],
+            along(columns, 2),
+            products[:, 0, None] * rows,
+            products[:, 1, None] * columns,
+            products[:, 2, None] * rows,
+        )
+        self._slices, self._columns = slices[:, None, None], columns
+        self._parts = [part.reshape(*shape, -1) for part in parts]
+
+    def over_box(self, number: int, size: tuple[int, int, int]) -> Floats:
+        """Return the two forms of one solid over its box: [2, slice, row, column]."""
+        slices, rows, columns = size
+        by_slice, by_row, by_column, tilt_of_row, tilt_of_column, mixed = (
+            part[number] for part in self._parts
+        )
+        plane = mixed[:, :rows, None] * self._columns[:columns]
+        plane += by_column[:, None, :columns]
+        plane += by_row[:, :rows, None]
+        if slices == 1:
+            return np.asarray(plane[:, None])
+        tilt = tilt_of_row[:, :rows, None] + tilt_of_column[:, None, :columns]
+        whole = plane[:, None] + by_slice[:, :slices, None, None]
+        whole += self._slices[:slices] * tilt[:, None]
+        return np.asarray(whole)
 
 
 def _fill(maps: LabelMaps, box: Box, within: Flags, core: Flags, painted: Painted) -> None:
@@ -178,22 +217,6 @@ def _fill(maps: LabelMaps, box: Box, within: Flags, core: Flags, painted: Painte
     put(owner, value, within)
 
 
-def _ellipsoid(form: list[float], size: tuple[int, int, int]) -> Floats:
-    """The quadratic form over the box."""
-    ss, rr, cc, sr, sc, rc, s, r, c, constant = form
-    rows, columns = _counts(size[1]), _counts(size[2])
-    plane: Floats = np.multiply.outer(rows * np.float32(rc), columns)
-    plane += columns * (columns * np.float32(cc) + np.float32(c))
-    plane += (rows * (rows * np.float32(rr) + np.float32(r)) + np.float32(constant))[:, None]
-    if size[0] == 1:
-        return plane[None]
-    slices = _counts(size[0])
-    by_slice = slices * (slices * np.float32(ss) + np.float32(s))
-    tilt = np.float32(sr) * rows[:, None] + np.float32(sc) * columns
-    whole: Floats = plane + by_slice[:, None, None] + slices[:, None, None] * tilt
-    return whole
-
-
 @cache
 def _counts(size: int) -> Floats:
     """0, 1, 2 and on; shared, so never written to."""
@@ -203,18 +226,19 @@ def _counts(size: int) -> Floats:
 
 
 def _squared(steps: Array, start: Array, size: tuple[int, int, int]) -> Floats:
-    """u0^2 + sqrt(u1^4 + u2^4): an ellipsoid with flat faces seen from the side."""
-    lines = [_counts(count) for count in size]
-    squares: list[Floats] = []
-    for coordinate in range(3):
-        by_slice, by_row, by_column = (
-            line * np.float32(steps[coordinate, axis]) for axis, line in enumerate(lines)
-        )
-        by_slice += np.float32(start[coordinate])
-        place = (by_slice[:, None, None] + by_row[:, None]) + by_column
-        squares.append(np.multiply(place, place, out=place))
-    flat: Floats = squares[1] * squares[1]
-    flat += squares[2] * squares[2]
+    """u0^2 + sqrt(u1^4 + u2^4): two ellipsoids with flat faces seen from the side, [2, slice, row, column].
+
+    `steps` is [2, coordinate, axis], `start` [2, coordinate].
+    """
+    by_slice, by_row, by_column = (
+        _counts(count) * steps[:, :, axis, None].astype(np.float32) for axis, count in enumerate(size)
+    )
+    by_slice += start[:, :, None].astype(np.float32)
+    places = (by_slice[..., :, None] + by_row[..., None, :])[..., None] + by_column[:, :, None, None, :]
+    squares = np.multiply(places, places, out=places)
+    flat: Floats = squares[:, 1] * squares[:, 1]
+    squares[:, 2] *= squares[:, 2]
+    flat += squares[:, 2]
     np.sqrt(flat, out=flat)
-    flat += squares[0]
+    flat += squares[:, 0]
     return flat

@@ -62,7 +62,7 @@ def renamed(numbers: NDArray[np.uint8], names: bytes) -> NDArray[np.uint8]:
     >>> renamed(np.array([0, 2], np.uint8), bytes([7, 8, 9]) + bytes(253)).tolist()
     [7, 9]
     """
-    return np.frombuffer(bytearray(numbers.tobytes()).translate(names), np.uint8).reshape(numbers.shape)
+    return np.frombuffer(bytearray(numbers).translate(names), np.uint8).reshape(numbers.shape)
 
 
 def put(numbers: NDArray[np.uint8], value: int, where: NDArray[np.bool_]) -> None:

@@ -5,7 +5,7 @@ Everything is placed by the patient's own offsets, wide enough that no organ tel
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from spinemed.phantom.rendering.tissues import Tissue, TissueMap
 
 if TYPE_CHECKING:
     from spinemed.phantom.rendering.soft_tissue import Around
+
+# Vessels lie 14 mm in front of the bodies at most, their walls reach 12 mm further.
+_VESSELS_WITHIN_MM: Final[float] = 30.0
 
 
 def paint_front(
@@ -58,12 +61,28 @@ def _paint_belly(
     under = here & (around.z > tip) & (bent > rng.uniform(18.0, 40.0))
     put(tissue, Tissue.LIVER, under & (around.left + 0.5 * bent < side + 30.0))
     z, ahead = rng.uniform(-150.0, -70.0), rng.uniform(50.0, 100.0)
-    bladder = ((around.z - z) / rng.uniform(18, 40)) ** 2 + (
-        (around.ahead - ahead) / rng.uniform(22, 40)
-    ) ** 2
-    bladder += (around.left / 42.0) ** 2
-    put(tissue, Tissue.LIQUID, here & (bladder < 1))
-    put(tissue, Tissue.FASCIA, here & (bladder >= 1) & (bladder < 1.25))
+    tall, deep = rng.uniform(18, 40), rng.uniform(22, 40)
+    _paint_bladder(tissue, around, here & (np.abs(around.z - z) < 1.2 * tall), (z, ahead), (tall, deep))
+
+
+def _paint_bladder(
+    tissue: TissueMap,
+    around: Around,
+    near: Flags,
+    middle: tuple[float, float],
+    radii: tuple[float, float],
+) -> None:
+    """The bladder within the pixels at its height; its middle and its radii are of height and depth."""
+    places = np.flatnonzero(near)
+    if not places.size:
+        return
+    bladder = ((around.z.take(places) - middle[0]) / radii[0]) ** 2
+    bladder = bladder + ((around.ahead.take(places) - middle[1]) / radii[1]) ** 2
+    bladder += (around.left.take(places) / 42.0) ** 2
+    painted = tissue.take(places)
+    put(painted, Tissue.LIQUID, bladder < 1)
+    put(painted, Tissue.FASCIA, (bladder >= 1) & (bladder < 1.25))
+    np.put(tissue, places, painted)
 
 
 def _paint_kidneys(tissue: TissueMap, anatomy: Anatomy, around: Around, rng: np.random.Generator) -> None:
@@ -110,8 +129,13 @@ def _paint_vessels(
     """Aorta in front and left, vena cava right; below the bifurcation two of each, going apart."""
     fork = float(anatomy.vertebra("L4").body.pose.origin_mm[2])
     fork += anatomy.patient.surroundings.bifurcation_offset_mm
-    below = np.maximum(np.float32(fork) - around.z, 0)
-    apart, ahead = 0.35 * below, around.ahead
+    # Only pixels close to the spine are looked at.
+    places = np.flatnonzero(here & (around.neck < 0.3) & (around.ahead < _VESSELS_WITHIN_MM))
+    forked = float(around.z.min()) < np.float32(fork)
+    aside, ahead = around.left.take(places), around.ahead.take(places)
+    painted = tissue.take(places)
+    below = np.maximum(np.float32(fork) - around.z.take(places), 0)
+    apart, lowered = 0.35 * below, 0.12 * below
     for left, place, radius, spread in (
         (rng.uniform(2.0, 11.0), rng.uniform(10.0, 14.0), rng.uniform(7.5, 10.0), 1.0),
         (-rng.uniform(10.0, 18.0), rng.uniform(8.0, 12.0), rng.uniform(8.0, 11.0), -1.0),
@@ -119,14 +143,12 @@ def _paint_vessels(
         shrunk = radius * np.where(below > 0, np.float32(0.62), np.float32(1.0))
         for branch in (0.0, 1.0):
             middle = left + spread * apart - branch * spread * (2 * apart)
-            tube = ((around.left - middle) / shrunk) ** 2 + (
-                (ahead - place + 0.12 * below) / (0.9 * shrunk)
-            ) ** 2
-            where = here & (tube < 1) & (around.neck < 0.3)
-            put(tissue, Tissue.FASCIA, here & (tube >= 1) & (tube < 1.35) & (around.neck < 0.3))
-            put(tissue, Tissue.VESSEL, where)
-            if not below.any():
+            tube = ((aside - middle) / shrunk) ** 2 + ((ahead - place + lowered) / (0.9 * shrunk)) ** 2
+            put(painted, Tissue.FASCIA, (tube >= 1) & (tube < 1.35))
+            put(painted, Tissue.VESSEL, tube < 1)
+            if not forked:
                 break
+    np.put(tissue, places, painted)
 
 
 def _paint_neck(tissue: TissueMap, around: Around, here: Flags, rng: np.random.Generator) -> None:

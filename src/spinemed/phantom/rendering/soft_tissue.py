@@ -6,6 +6,7 @@ diaphragm, bifurcation, kidneys and the rest are the patient's own offsets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -18,7 +19,7 @@ from spinemed.phantom.anatomy.solids import Flags, Floats, Grid
 from spinemed.phantom.patient.stream import stream
 from spinemed.phantom.rendering.maps import put
 from spinemed.phantom.rendering.organs import paint_front, paint_head, skull
-from spinemed.phantom.rendering.texture import field
+from spinemed.phantom.rendering.texture import field, layers
 from spinemed.phantom.rendering.tissues import Tissue, TissueMap
 
 _SPINOUS_REACH_MM: Final[float] = 36.0
@@ -26,6 +27,12 @@ _MIDLINE_HALF_WIDTH_MM: Final[float] = 3.4
 _SKIN_MM: Final[float] = 2.2
 _SKIN_STIFFNESS_MM: Final[float] = 28.0
 _COARSE_ROWS: Final[int] = 8
+# Slices nearer to the midline than this show none of these muscles: 66 - 19 and 92 - 38 mm, and a little.
+_QUADRATUS_FROM_MM: Final[float] = 46.0
+_GLUTEAL_FROM_MM: Final[float] = 53.0
+# The psoas reaches 51 mm at most from 20 mm behind the bodies' front, the muscles of the back 14 mm forwards.
+_PSOAS_WITHIN_MM: Final[float] = 60.0
+_BACK_BEHIND_MM: Final[float] = -15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,34 +188,42 @@ def _paint_wall(tissue: TissueMap, around: Around, deep: Flags) -> None:
     """The muscles of the belly's and the chest's wall under the subcutaneous fat."""
     wall = deep & (around.skin < around.fat_mm + 11.0)
     put(tissue, Tissue.MUSCLE, wall)
-    layers = wall & (np.abs(around.skin - around.fat_mm - 5.5) < 0.9) & (around.ahead > 0)
-    put(tissue, Tissue.FATTY_MUSCLE, layers)
+    between = wall & (np.abs(around.skin - around.fat_mm - 5.5) < 0.9) & (around.ahead > 0)
+    put(tissue, Tissue.FATTY_MUSCLE, between)
 
 
 def _paint_beside(
     tissue: TissueMap, anatomy: Anatomy, around: Around, deep: Flags, size: float, start: float
 ) -> None:
     """Psoas and quadratus lumborum below the last rib, the long muscles of the neck above."""
-    top = float(anatomy.vertebra("T12").body.pose.origin_mm[2]) + start
+    top, widest = float(anatomy.vertebra("T12").body.pose.origin_mm[2]) + start, float(around.aside.max())
     down = np.clip((top - around.z) * np.float32(1 / 130), 0, 1.5)
     if float(down.max()) > 0:
-        wide, deep_mm = size * (8.0 + 10.0 * down), size * (9.0 + 13.0 * down)
-        slanted = around.aside - 28.0 - 11.0 * down
-        psoas = ((slanted + 0.25 * (around.ahead + 20.0)) / wide) ** 2
-        psoas += ((around.ahead + 20.0 - 7.0 * down - 0.15 * slanted) / deep_mm) ** 2
-        put(tissue, Tissue.MUSCLE, (psoas < 1) & deep & (down > 0))
-        quadratus = ((around.aside - 66.0) / 19.0) ** 2
-        quadratus += ((around.behind + 14.0 + 3.0 * size - 0.2 * around.aside) / 8.0) ** 2
-        put(tissue, Tissue.MUSCLE, (quadratus < 1) & deep & (down > 0) & (down < 1.1))
+        _paint_psoas(tissue, around, deep & (down > 0), down, size)
+        if widest > _QUADRATUS_FROM_MM:
+            quadratus = ((around.aside - 66.0) / 19.0) ** 2
+            quadratus += ((around.behind + 14.0 + 3.0 * size - 0.2 * around.aside) / 8.0) ** 2
+            put(tissue, Tissue.MUSCLE, (quadratus < 1) & deep & (down > 0) & (down < 1.1))
     below = np.clip(
         (float(anatomy.sacrum[0].body.pose.origin_mm[2]) + 30.0 - around.z) * np.float32(1 / 45), 0, 1
     )
-    if float(below.max()) > 0:
+    if float(below.max()) > 0 and widest > _GLUTEAL_FROM_MM:
         gluteal = ((around.aside - 92.0) / 38.0) ** 2 + ((around.behind + 2.0) / 40.0) ** 2
         put(tissue, Tissue.MUSCLE, deep & (gluteal < below))
     if float(around.neck.max()) > 0.3:
         long = (around.neck > 0.3) & deep & (around.ahead > 0) & (around.ahead < 5.0) & (around.aside < 12.0)
         put(tissue, Tissue.MUSCLE, long)
+
+
+def _paint_psoas(tissue: TissueMap, around: Around, here: Flags, down: Floats, size: float) -> None:
+    """The psoas, which grows on its way down; only pixels beside the spine are looked at."""
+    places = np.flatnonzero(here & (np.abs(around.ahead + 20.0) < _PSOAS_WITHIN_MM))
+    aside, ahead, down = around.aside.take(places), around.ahead.take(places), down.take(places)
+    wide, deep_mm = size * (8.0 + 10.0 * down), size * (9.0 + 13.0 * down)
+    slanted = aside - 28.0 - 11.0 * down
+    psoas = ((slanted + 0.25 * (ahead + 20.0)) / wide) ** 2
+    psoas += ((ahead + 20.0 - 7.0 * down - 0.15 * slanted) / deep_mm) ** 2
+    np.put(tissue, places[psoas < 1], Tissue.MUSCLE)
 
 
 def _paint_back(
@@ -218,23 +233,38 @@ def _paint_back(
     soft = anatomy.patient.surroundings
     shape = tissue.shape
     streaks = field(rng, "streak", (shape[0], shape[1], shape[2]))
-    weave = field(rng, "band", (shape[0], shape[1], shape[2]))
-    wide = 44.0 - 14.0 * around.neck
-    mass = ((around.aside - 0.72 * wide) / wide) ** 2
-    mass += ((around.behind - 13.0) * np.float32(1 / 27.0)) ** 2
-    back = deep & ((mass < 1) | ((around.behind > 6.0) & (around.aside < 0.7 * wide)))
+    weave = layers(rng, "band", (shape[0], shape[1], shape[2]))
+    places = np.flatnonzero(deep & (around.behind > _BACK_BEHIND_MM))
+    aside, behind = around.aside.take(places), around.behind.take(places)
+    painted, streaks = tissue.take(places), streaks.take(places)
+    wide = 44.0 - 14.0 * around.neck.take(places)
+    mass = ((aside - 0.72 * wide) / wide) ** 2
+    mass += ((behind - 13.0) * np.float32(1 / 27.0)) ** 2
+    back = (mass < 1) | ((behind > 6.0) & (aside < 0.7 * wide))
     # Fat gathers deep and near the midline, as it does in the multifidus.
-    fatty = np.float32(1.65 - 2.3 * soft.muscle_fat) + np.float32(0.012) * (around.behind + around.aside)
-    put(tissue, Tissue.MUSCLE, back)
-    put(tissue, Tissue.FATTY_MUSCLE, back & (streaks > fatty))
-    put(tissue, Tissue.FAT, back & (streaks > fatty + np.float32(0.5)))
-    septum = np.abs(around.aside - 20.0 - 0.35 * around.behind) < 1.1
-    put(tissue, Tissue.FAT, back & septum & (around.behind > 2.0) & (streaks > -0.4))
-    between = back & (around.aside < _MIDLINE_HALF_WIDTH_MM) & (around.behind > 0)
+    fatty = np.float32(1.65 - 2.3 * soft.muscle_fat) + np.float32(0.012) * (behind + aside)
+    put(painted, Tissue.MUSCLE, back)
+    put(painted, Tissue.FATTY_MUSCLE, back & (streaks > fatty))
+    put(painted, Tissue.FAT, back & (streaks > fatty + np.float32(0.5)))
+    septum = np.abs(aside - 20.0 - 0.35 * behind) < 1.1
+    put(painted, Tissue.FAT, back & septum & (behind > 2.0) & (streaks > -0.4))
+    np.put(tissue, places, painted)
+    between = np.zeros(shape, np.bool_)
+    np.put(between, places[back & (aside < _MIDLINE_HALF_WIDTH_MM) & (behind > 0)], True)
+    _paint_between(tissue, anatomy, around, between, weave)
+
+
+def _paint_between(
+    tissue: TissueMap, anatomy: Anatomy, around: Around, between: Flags, weave: Callable[[int], Floats]
+) -> None:
+    """What lies between the spinous processes: ligament, muscle and fat in a fine weave."""
+    for number, here in enumerate(between):
+        if here.any():
+            one, woven = tissue[number], weave(number)
+            put(one, Tissue.MUSCLE, here & (woven <= -0.55))
+            put(one, Tissue.FATTY_MUSCLE, here & (woven > -0.55))
+            put(one, Tissue.FAT, here & (woven > 0.35))
     if between.any():
-        put(tissue, Tissue.MUSCLE, between & (weave <= -0.55))
-        put(tissue, Tissue.FATTY_MUSCLE, between & (weave > -0.55))
-        put(tissue, Tissue.FAT, between & (weave > 0.35))
         put(tissue, Tissue.LIGAMENT, between & (around.behind > _SPINOUS_REACH_MM - 4.0))
         _paint_torn(tissue, anatomy, around, between)
 
@@ -267,7 +297,7 @@ def _sharpened_slices(full: TissueMap, tissue: TissueMap, coarse_skin: Floats, f
     _, rows, columns = full.shape
     full[:] = _enlarged(tissue)[:, :rows, :columns]
     skin = _doubled(coarse_skin)[:, :rows, :columns]
-    fascia = np.repeat(np.repeat(fat_mm, 2, axis=1), 2, axis=2)[:, :rows, :columns]
+    fascia = _repeated(fat_mm)[:, :rows, :columns]
     fascia -= skin
     put(full, Tissue.FAT, (fascia > 0) & (full == Tissue.MUSCLE))
     put(full, Tissue.FASCIA, np.abs(fascia, out=fascia) < 0.9)
@@ -287,6 +317,16 @@ def _enlarged(coarse: TissueMap) -> TissueMap:
         for column, along in ((0, before), (1, after)):
             full[:, :, row, :, column] = coarse
             np.copyto(full[:, :, row, :, column], along, where=slanted & (across == along))
+    return full.reshape(slices, 2 * rows, 2 * columns)
+
+
+def _repeated(coarse: Floats) -> Floats:
+    """The field at twice the rows and columns, each value four times."""
+    slices, rows, columns = coarse.shape
+    full = np.empty((slices, rows, 2, columns, 2), np.float32)
+    full[:, :, 0, :, 0] = coarse
+    full[:, :, 0, :, 1] = coarse
+    full[:, :, 1] = full[:, :, 0]
     return full.reshape(slices, 2 * rows, 2 * columns)
 
 

@@ -54,7 +54,15 @@ def _distance(grid: Grid, box: tuple[slice, slice, slice], centre: Array, half: 
     x, y, z = grid.coordinates(box, np.eye(3), -centre)
     length2 = max(float(half @ half), 1e-9)
     a, b, c = (np.float32(part) for part in half)
-    share = np.clip((a * x + b * y + c * z) / np.float32(length2), -1, 1)
-    x, y, z = x - a * share, y - b * share, z - c * share
-    distance: Floats = np.sqrt(x * x + y * y + z * z)
-    return distance
+    share = a * x
+    share += b * y
+    share += c * z
+    share /= np.float32(length2)
+    np.maximum(share, -1, out=share)
+    np.minimum(share, 1, out=share)
+    distance = np.zeros(share.shape, np.float32)
+    for place, part in ((x, a), (y, b), (z, c)):
+        off = place - part * share
+        off *= off
+        distance += off
+    return np.sqrt(distance, out=distance)
