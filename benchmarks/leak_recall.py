@@ -37,10 +37,11 @@ from spinemed.corpus.config import BuildConfig
 from spinemed.corpus.leaks.contents import contents_of
 from spinemed.corpus.leaks.gate import TEXT_ALIKE, leaks_within
 from spinemed.corpus.leaks.near_texts import MARGIN, near_pairs
-from spinemed.corpus.leaks.pictures import NEAR, grey_of, hashes_of, near_pictures, picture_hash
+from spinemed.corpus.leaks.pictures import NEAR, hashes_of, near_pictures
 from spinemed.corpus.leaks.same_picture import ALIKE, ALIKE_WHERE_CLOSE, CLOSE, is_copy, likeness, thumbnail
 from spinemed.corpus.leaks.signatures import MINIMA, facts_in, jaccard, signatures
 from spinemed.corpus.rows import features
+from spinemed.imaging.looks import grey_of, picture_hash
 from spinemed.instances.written.ask import ask_written
 from spinemed.phantom.written.case import written_case
 from spinemed.records import Instance

@@ -16,10 +16,11 @@ from PIL import Image
 from spinemed.corpus.leaks.contents import Prepared, contents_of
 from spinemed.corpus.leaks.duplicates import drop_across_splits, drop_pictures_across_splits
 from spinemed.corpus.leaks.gate import SHOWN, check
-from spinemed.corpus.leaks.pictures import hashes_of, picture_hash
+from spinemed.corpus.leaks.pictures import hashes_of
 from spinemed.corpus.leaks.signatures import jaccard, signatures
 from spinemed.corpus.rows import features
 from spinemed.errors import ConfigError, LeakError, SourceError
+from spinemed.imaging.looks import picture_hash
 
 
 def reasons(folder: Path, *against: Path) -> dict[str, int]:

@@ -13,7 +13,7 @@ from leak_fixture import CHANGES, jpeg, png, sentences, slice_of
 
 from spinemed.corpus.leaks.duplicates import duplicates, largest_groups
 from spinemed.corpus.leaks.near_texts import near_pairs, same_words, verified
-from spinemed.corpus.leaks.pictures import grey_of, hashes_of, near_pictures, picture_hash
+from spinemed.corpus.leaks.pictures import hashes_of, near_pictures
 from spinemed.corpus.leaks.same_picture import ALIKE, likeness, thumbnail
 from spinemed.corpus.leaks.signatures import (
     MINIMA,
@@ -24,6 +24,7 @@ from spinemed.corpus.leaks.signatures import (
     signatures,
     words_in,
 )
+from spinemed.imaging.looks import grey_of, picture_hash
 from spinemed.imaging.pictures import draw_ring
 
 

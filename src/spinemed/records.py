@@ -212,6 +212,7 @@ class Picture(Record):
     marker: Marker | None = None
     locator: Locator
     png: bytes = Field(repr=False)
+    look: bytes = Field(b"", repr=False, description="hash of what lies below the marker, imaging.looks")
 
 
 class Message(Record):

@@ -12,10 +12,10 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spinemed.corpus.leaks.pictures import picture_hash
 from spinemed.corpus.leaks.same_picture import Thumbnail, thumbnail
 from spinemed.corpus.leaks.signatures import signatures
 from spinemed.errors import SourceError
+from spinemed.imaging.looks import picture_hash
 
 SPLITS: Final = ("train", "validation", "test", "spinebench")
 """From the split that gives way first to the one that is kept."""

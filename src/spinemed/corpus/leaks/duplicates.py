@@ -13,10 +13,11 @@ from scipy.sparse.csgraph import connected_components
 from spinemed.corpus.leaks.contents import SPLITS
 from spinemed.corpus.leaks.gate import TEXT_ALIKE
 from spinemed.corpus.leaks.near_texts import MARGIN, near_pairs, same_words, verified
-from spinemed.corpus.leaks.pictures import Greys, near_pictures
+from spinemed.corpus.leaks.pictures import near_pictures
 from spinemed.corpus.leaks.same_picture import is_copy, likeness, thumbnail
 from spinemed.corpus.leaks.signatures import Signatures, words_in
 from spinemed.errors import ConfigError
+from spinemed.imaging.looks import Greys
 
 THRESHOLDS: Final = (0.8, 0.9)
 

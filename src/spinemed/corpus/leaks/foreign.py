@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from PIL import UnidentifiedImageError
 
 from spinemed.corpus.leaks.contents import QUESTIONS, Contents, Place
-from spinemed.corpus.leaks.pictures import picture_hash
 from spinemed.corpus.leaks.same_picture import thumbnail
 from spinemed.errors import SourceError
+from spinemed.imaging.looks import picture_hash
 
 IMAGES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 LEAST_CHARACTERS: Final = 40

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from spinemed.corpus.leaks.pictures import Greys, grey_of
+from spinemed.imaging.looks import Greys, grey_of
 
 Thumbnail = NDArray[np.float64]
 

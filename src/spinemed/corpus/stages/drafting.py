@@ -12,7 +12,6 @@ from datatrove.pipeline.base import PipelineStep
 
 from spinemed.corpus.config import BuildConfig
 from spinemed.corpus.leaks.contents import said
-from spinemed.corpus.leaks.pictures import picture_hash
 from spinemed.corpus.leaks.signatures import signatures
 from spinemed.corpus.rows import Row, finding_row, question_row, reject_row, study_row
 from spinemed.corpus.splits import split_of
@@ -20,6 +19,7 @@ from spinemed.corpus.stages.drafts import PICTURES, SLICES, Tables, names_of_tab
 from spinemed.corpus.stages.remote import is_remote, task_copy
 from spinemed.corpus.stages.task import StudyRows, one_thread, rows_of
 from spinemed.corpus.stages.units import CASEBOOK, Unit, group_of, read_units
+from spinemed.imaging.looks import picture_hash
 from spinemed.instances import Asking
 from spinemed.instances.balance import offer_of
 from spinemed.instances.draft import STEP as LEVEL_STEP
@@ -124,7 +124,9 @@ def _add(tables: Tables, rows: StudyRows, config: BuildConfig) -> None:
         used.update(instance.pictures)
     for identity, picture in rows.pictures.items():
         if identity in used:
-            tables[PICTURES].append({"id": identity, "png": picture.png, "hash": picture_hash(picture.png)})
+            tables[PICTURES].append(
+                {"id": identity, "png": picture.png, "hash": picture.look or picture_hash(picture.png)}
+            )
     tables[SLICES] += [
         {"series": series, "digest": digest, "patient": study.patient}
         for series, digest in rows.slices.items()
