@@ -183,10 +183,15 @@ def test_marked_height_loss_of_the_young_is_explained_and_also_is_said_once(lang
 @pytest.mark.parametrize(
     ("levels", "four", "en", "zh"),
     [
-        (["L3", "L4", "S1"], True, "L3 to S1 (four lumbar vertebrae, no L5)", "L3至S1（腰椎四个，无L5）"),
+        (
+            ["L3", "L4", "S1"],
+            True,
+            "L3, L4 and the upper part of the sacrum (four lumbar vertebrae, no L5)",
+            "L3、L4和骶骨上部（腰椎四个，无L5）",
+        ),
         (["T12", "L1", "L2", "L3", "L4", "L5", "L6"], False, "T12 to L6", "T12至L6"),
         (["T11", "T12", "T13"], False, "T11 to T13", "T11至T13"),
-        (["L4", "L5", "L6", "S1"], False, "L4 to S1 (including L6)", "L4至S1（含L6）"),
+        (["L4", "L5", "L6", "S1"], False, "L4 to L6 and the upper part of the sacrum", "L4至L6和骶骨上部"),
         (["T11", "T12", "T13", "L1"], False, "T11 to L1 (including T13)", "T11至L1（含T13）"),
         (["T12", "T13", "L1", "L3"], False, "T12 to L1 (including T13) and L3", "T12至L1（含T13）和L3"),
         (["T13", "L1", "L2", "L3"], False, "T13 to L3", "T13至L3"),

@@ -87,8 +87,8 @@ def test_a_variant_is_asked_of_frontal_films_and_so_proven() -> None:
     [asked] = [mark for mark in MARKED if mark.pathology == "transitional"]
     assert asked.views == ("XR full frontal",)
     case = quiet()
-    for grade in ("T13", "L6"):
-        for view, answer in (("XR frontal", grade), ("XR lateral", None)):
+    for grade, told in (("L5_sacralised", "L5_sacralised"), ("L6", "L6"), ("T13", None)):  # T1 is not shown
+        for view, answer in (("XR frontal", told), ("XR lateral", None)):
             series = of_view(case, view)
             variant = series.findings[0].model_copy(
                 update={"pathology": "transitional", "grade": grade, "site": "L5"}

@@ -12,11 +12,13 @@ from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.ask_levels import level_drafts, strip_of
 from spinemed.instances.clinic.case import Case as ClinicCase
 from spinemed.instances.clinic.case import case_of
+from spinemed.instances.clinic.describe import normal_sentences
 from spinemed.instances.clinic.history import contradiction, history, unfit
 from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.report import report
-from spinemed.instances.clinic.wording import phrases
+from spinemed.instances.clinic.wording import Style, phrases
 from spinemed.instances.drafts import Case, the_right
+from spinemed.level_grammar import parse_levels
 from spinemed.records import Box, Finding, Reject
 
 CASES = MADE.cases()
@@ -171,3 +173,85 @@ def test_patients_are_told_of_warning_signs_and_promised_no_cure() -> None:
 
 def test_a_normal_disc_is_denied_its_wear_in_the_order_of_chinese() -> None:
     assert not [one for one in phrases()["normal.disc_degeneration"].zh if one.startswith("未见")]
+
+
+def neck(grade: str) -> Case:
+    """Return the straight spine as a neck from C2 down, with Modic change of a grade at C3-C4."""
+    names = dict(
+        zip(("T9", "T10", "T11", "T12", "L1", "L2"), ("C2", "C3", "C4", "C5", "C6", "C7"), strict=True)
+    )
+
+    def renamed(one: Finding) -> Finding:
+        site = "-".join(names.get(level, level) for level in one.site.split("-"))
+        return one.model_copy(update={"site": site})
+
+    case = quiet()
+    made = [replace(one, findings=tuple(map(renamed, one.findings))) for one in case.series]
+    return changed(replace(case, series=tuple(made)), put("C3-C4", "modic_change", grade=grade))
+
+
+@pytest.mark.parametrize("numbering", ["C2", "reference C3"])
+def test_no_level_is_counted_on_mr_past_a_body_of_the_neck_that_is_lost_in_black(numbering: str) -> None:
+    for view, grade, answer in (
+        ("T2 sagittal", "2", "C6"),
+        ("T2 sagittal", "3", None),
+        ("CT sagittal", "3", "C6"),
+    ):
+        case = neck(grade)
+        series = of_view(case, view)
+        box = series.bodies()["C6"].evidence.box
+        shown = (replace(whole(series), ring=((box.top + box.bottom) / 2, (box.left + box.right) / 2)),)
+        found = the_right(case, "marked_level", ("C6",), ("C5", "C6"), shown, {"numbering": numbering})
+        assert (found and found[0]) == answer
+
+
+def test_a_thirteenth_rib_is_told_only_where_the_film_shows_every_thoracic_body() -> None:
+    case = quiet()
+    body = next(one for one in of_view(case, "XR frontal").findings if one.pathology == "vertebra")
+    for contrast, answer in ((2.0, "T13"), (0.4, None)):
+        chest = [
+            body.model_copy(update={"site": f"T{number}", "contrast": contrast}) for number in range(1, 13)
+        ]
+        extra = body.model_copy(update={"pathology": "transitional", "site": "T13", "grade": "T13"})
+        made = [
+            replace(one, findings=(*chest, extra)) if one.series.view == "FULL_AP" else one
+            for one in case.series
+        ]
+        given = changed(replace(case, series=tuple(made)), lambda one: one)
+        given = changed(given, lambda one: one.model_copy(update={"grade": "T13", "present": True})
+                        if one.pathology == "transitional" else one)  # fmt: skip
+        assert right(given, "transitional", (), of_view(given, "XR frontal")) == answer
+
+
+def test_no_herniation_is_denied_where_the_canal_is_narrow() -> None:
+    for grade, given in (("mild", True), ("moderate", False), ("severe", False)):
+        narrow = ("L4-L5", "canal_stenosis", {"grade": grade})
+        facts = MADE.case([narrow], levels=MADE.LUMBAR)
+        said = normal_sentences(facts.findings, Style(language="en", name="canonical"), "k", facts.findings)
+        denied = [one for one in said if "herniation" in one]
+        assert denied and all(
+            ({m.site for m in parse_levels(one).mentions} >= {"L4-L5"}) == given for one in denied
+        )
+        case = quiet()
+        series = of_view(case, "T2 sagittal")
+        absent = {"present": False, "grade": "none", "site": "L2-L3"}
+        there = {"pathology": "canal_stenosis", "present": True, "grade": grade, "site": "L2-L3"}
+        made = [{**absent, "pathology": "herniation"}, {**absent, "pathology": "spondylodiscitis"}, there]
+        free = [one for one in case.facts.findings if one.site != "L2-L3"]
+        put_in = [series.findings[0].model_copy(update=update) for update in made]
+        case = replace(case, facts=replace(case.facts, findings=(*free, *put_in)))
+        shown = (replace(whole(series), spacing_mm=(0.5, 0.5)),)
+        found = the_right(case, "herniation_type", ("L2-L3",), ("none", "extrusion"), shown)
+        answer = found and found[0]
+        assert (answer == "none") == given
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_shown_of_the_sacrum_is_called_its_upper_part(language: str) -> None:
+    style = Style(language=language, name="canonical")  # type: ignore[arg-type]
+    wanted = {"en": "L2 to L5 and the upper part of the sacrum", "zh": "L2至L5和骶骨上部"}[language]
+    assert style.span(["L2", "L3", "L4", "L5", "S1"]) == wanted
+    assert style.span(["S1"]) == {"en": "the upper part of the sacrum", "zh": "骶骨上部"}[language]
+    made = report(CASES["normal"], "k", language)  # type: ignore[arg-type]
+    assert not isinstance(made, Reject)
+    assert {"en": "the upper part of the sacrum", "zh": "骶骨上部"}[language] in made.messages[1].content

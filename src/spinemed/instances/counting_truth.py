@@ -16,6 +16,10 @@ _STACKED: Final = 0.3
 """Bodies of frontal films that share more of the lower one's height lie behind each other, in a round back:
 straight and curved spines share up to 0.31 of it, backs of 65 degrees and more up to 0.5 at T3."""
 
+_CLEAR_BODY: Final = 1.0
+"""A body on a film is told from its neighbours where it stands out by so many deviations of noise."""
+_FROM_THE_FRONT: Final = frozenset({"L5_sacralised", "T13", "L6"})
+
 
 def disc_beside(premise: Premise, key: str) -> bool | None:
     """Return whether `key` is the disc above or below, as the question says, of the vertebra in the ring."""
@@ -110,3 +114,22 @@ def _seen_beside(premise: Premise, steps: int) -> str:
         return ""
     chained = all(are_neighbours(upper, lower) for upper, lower in pairwise(run))
     return (run[-1] if steps > 0 else run[0]) if chained else ""
+
+
+def transitional(premise: Premise, key: str) -> bool | None:
+    """Return whether the study's numbering is the variant `key`."""
+    found = premise.facts.of("transitional")
+    grades = {one.grade if one.present else "none" for one in found}
+    # Ribs, and transverse processes that are joined to the sacrum, are told from the front alone.
+    if view_of(premise.shown[0].series) != "XR frontal" and _FROM_THE_FRONT & {key, *grades}:
+        return None
+    if "T13" in {key, *grades} and not _ribs_can_be_counted(premise):
+        return None
+    return key in grades if len(grades) == 1 else None
+
+
+def _ribs_can_be_counted(premise: Premise) -> bool:
+    """Return whether the shown film shows each thoracic body clearly, so that a thirteenth is told."""
+    bodies = premise.bodies(premise.shown[0])
+    thoracic = [bodies.get(f"T{number}") for number in range(1, 13)]
+    return all(one is not None and (one.contrast or 0.0) >= _CLEAR_BODY for one in thoracic)

@@ -36,7 +36,7 @@ TRUTHS: Final[Mapping[Kind, Truth]] = {
     "exit_root": counting_truth.exit_root,
     "level_if_told": truth.level_if_told,
     "same_level": truth.same_level,
-    "transitional": truth.transitional,
+    "transitional": counting_truth.transitional,
     "disc_degeneration": truth.graded("disc_degeneration"),
     "herniation_type": truth.disc_finding,
     "herniation_side": truth.herniated(truth.herniation_side),
@@ -100,12 +100,13 @@ _CLOUDING: Final[Mapping[Kind, tuple[Pathology, ...]]] = {
 """Kind -> what looks alike, or alters what is graded, at the site itself or at one that borders on it."""
 
 _SCLEROSED: Final = "3"
-"""The type of Modic change that is black on STIR, where the marrow beside it is dark."""
+"""The type of Modic change that is black in all sequences."""
 
 _OF_WHOLE_BODIES: Final = ("levels_in_view", "count_in_view")
 """Kinds whose answer is which bodies are whole, or how many."""
 
 _NECK: Final = "C"
+_FROM_C2: Final = "C2"
 
 _RING_ON_FINDING: Final = ("foraminal_grade", "ring_side")
 """Kinds whose ring lies on no body or disc."""
@@ -167,7 +168,7 @@ def is_miscounted(premise: Premise) -> bool:
     """Return whether whole bodies are told or counted, and one may be in view that is not stated.
 
     Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds,
-    nor on STIR from or past a body that is lost in black.
+    nor on MR from or past a body that is lost in black.
     """
     numbering = premise.fields.get("numbering", "")
     if numbering == "sacrum" and premise.shown and premise.facts.like_s1:
@@ -176,23 +177,26 @@ def is_miscounted(premise: Premise) -> bool:
     if premise.kind in _OF_WHOLE_BODIES and aside and premise.facts.bent:
         return True
     anchor, _, reference = numbering.partition(" ")
-    return (anchor == "reference" or premise.kind in _OF_WHOLE_BODIES) and any(
-        may_show_unseen(premise, shown) or _is_lost_in_black(premise, shown, reference)
+    told = anchor == "reference" or premise.kind in _OF_WHOLE_BODIES
+    return any(
+        (told and may_show_unseen(premise, shown))
+        or ((told or anchor == _FROM_C2) and _is_lost_in_black(premise, shown, reference))
         for shown in premise.shown
     )
 
 
 def _is_lost_in_black(premise: Premise, shown: Shown, reference: str) -> bool:
-    """Return whether STIR shows black what is counted from, or any body of the neck in view.
+    """Return whether MR shows black any body of the neck in view, or STIR what is counted from.
 
-    Modic change of type 3 is black, the marrow beside it dark: a small body is not told from its discs.
+    Modic change of type 3 is black in all sequences: of a small body beside a dark disc nothing is left. On
+    STIR the marrow is dark too, so that a large body is lost as well.
     """
-    if shown.series.sequence != "STIR":
+    if shown.series.modality != "MR":
         return False
     stated = [one.site for one in premise.facts.of("modic_change") if one.present and one.grade == _SCLEROSED]
     held_back = [one.site for one in premise.facts.hidden("modic_change") if one.grade == _SCLEROSED]
     black = {level for site in (*stated, *held_back) for level in site.split("-")}
-    return reference in black or any(
+    return (reference in black and shown.series.sequence == "STIR") or any(
         site in black and site[0] == _NECK for site in sites_in_view(premise, shown)
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.facts.case import CaseFacts, Hidden
+from spinemed.imaging.looks import picture_hash
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
@@ -171,6 +172,7 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
         frame.width_px,
         frame.pixel_mm,
     ).astype(np.uint8)
+    look = picture_hash(pixels)
     marker, burnt_out = None, False
     if marked is not None:
         middle = (marked.top + marked.bottom) / 2, (marked.left + marked.right) / 2
@@ -199,6 +201,7 @@ def _view(scene: Scene, window: Window, marked: Span | None, rng: np.random.Gene
         marker=marker,
         locator=locator,
         png=png,
+        look=look,
     )
     shown = shown_of(picture, scene.series, scene.spacing_mm)
     return View(scene.case, scene.chain, window, Shot(picture, shown, burnt_out))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemed.errors import GeometryError
+from spinemed.imaging.looks import picture_hash
 from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.radiograph import Radiograph
 from spinemed.imaging.slices import sagittal, to_uint8
@@ -281,6 +282,7 @@ def shoot(
     pixels = resample_window(
         cut.grey, cut.spacing_mm, frame.top_mm, frame.left_mm, frame.height_px, frame.width_px, frame.pixel_mm
     ).astype(np.uint8)
+    look = picture_hash(np.rot90(pixels, turn // 90))
     marker, burnt_out = None, False
     if ring_at_px is not None:
         marker = _ring(frame, cut, ring_at_px, rng, ring_px)
@@ -306,6 +308,7 @@ def shoot(
         if (locator.slice_index, locator.plane) == (cut.index, cut.plane)
         else locator.model_copy(update={"slice_index": cut.index, "plane": cut.plane, "slice_id": ""}),
         png=png,
+        look=look,
     )
     return Shot(picture, shown_of(picture, case.series, cut.spacing_mm), burnt_out)
 

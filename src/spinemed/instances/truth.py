@@ -47,7 +47,6 @@ _FINE_MM: Final = 0.7
 """Pixels at most this large show if a herniation's base is broad, and outline a root of 4 mm in a foramen."""
 _LESION_CONTRAST: Final = 3.5
 """A lesion is told from healthy marrow where it stands out by this many standard deviations of noise."""
-_FROM_THE_FRONT: Final = frozenset({"L5_sacralised", "T13", "L6"})
 _TURNS: Final[Mapping[int, int]] = {0: 0, 90: 1, 180: 2, 270: 3}
 # The edge that column 0 (sagittal: anterior) or row 0 (axial: anterior) comes to lie at, turned to the left.
 _EDGES: Final = ("left", "bottom", "right", "top")
@@ -166,21 +165,14 @@ def same_level(premise: Premise, key: str) -> bool | None:
     return said.get(steps) == key if steps in said else None
 
 
-def transitional(premise: Premise, key: str) -> bool | None:
-    """Return whether the study's numbering is the variant `key`."""
-    found = premise.facts.of("transitional")
-    grades = {one.grade if one.present else "none" for one in found}
-    # Ribs, and transverse processes that are joined to the sacrum, are told from the front alone.
-    if view_of(premise.shown[0].series) != "XR frontal" and _FROM_THE_FRONT & {key, *grades}:
-        return None
-    return key in grades if len(grades) == 1 else None
-
-
 def disc_finding(premise: Premise, key: str) -> bool | None:
     """Return whether the marked disc is herniated as `key` says, infected, or neither."""
     infected = premise.present("spondylodiscitis", premise.site)
     grade = premise.grade("herniation", premise.site)
     if infected is None or grade is None or (infected and grade != "none"):
+        return None
+    # What narrows the canal from the front looks like a herniation, be it one or not.
+    if grade == "none" and any(one.grade in NARROW for one in premise.stated("canal_stenosis", premise.site)):
         return None
     if max(premise.shown[0].spacing_mm) > _FINE_MM:
         return None

@@ -28,6 +28,7 @@ _WHOLE: Final = ("fracture", "height_loss")
 """What is denied only in vertebrae that are seen whole."""
 _SCATTERED: Final = ("osteophyte", "bridging")
 """What slices beside a curved spine show at single levels: a dialogue denies it of a whole run alone."""
+_NARROW: Final = ("moderate", "severe")
 _CURVES: Final = ("thoracic_kyphosis", "lumbar_lordosis")
 
 
@@ -236,12 +237,14 @@ def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
     if any(one.pathology == "transitional" and one.grade == "L5_sacralised" for one in every):
         fused = fused | {"L5-S1"}
     broken = there["fracture"] | there["height_loss"]
+    # What narrows the canal from the front looks like a herniation, be it one or not.
+    narrow = {one.site for one in every if one.pathology == "canal_stenosis" and one.grade in _NARROW}
     return {
         "fracture": broken,
         "height_loss": broken,
         "bridging": fused,
         "osteophyte": {level for site in there["bridging"] for level in site.split("-")},
-        "herniation": fused,
+        "herniation": fused | narrow,
         "disc_degeneration": fused,
         "slip": there["slip"],
     }

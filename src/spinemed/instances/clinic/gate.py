@@ -113,6 +113,9 @@ def _read_clause(piece: str) -> Clause:
 
 _AXIAL: Final = re.compile("axial|轴位")
 """The request names the levels that axial pictures run through."""
+_SACRUM: Final = "S1"
+_UPPER_SACRUM: Final = re.compile("upper part of the sacrum|骶骨上部")
+"""How texts name what is counted as S1: it is not shown completely."""
 
 
 class Support:
@@ -159,6 +162,8 @@ class Support:
         for one in clause.sites:
             if one.site not in self.seen | self.meant and not self._in_curve(one.site):
                 return f"{one.site} has no finding"
+            if one.site == _SACRUM and _UPPER_SACRUM.search(clause.text):
+                return "S1 is named beside the upper part of the sacrum, which it is"
             if one.site in self.through and _AXIAL.search(clause.text):
                 continue
             if one.site not in self.meant and not (counted and "-" not in one.site):

@@ -158,15 +158,20 @@ class Style(Record):
     def span(self, levels: Sequence[str], four_lumbar: bool = False) -> str:
         """Return vertebrae in view as a range, which says where there is no L5.
 
+        What is counted as S1 is the upper part of the sacrum: pictures may cut the rest.
+
         >>> Style(language="en", name="canonical").span(["L2", "L3", "L4", "L5", "L6"])
         'L2 to L6'
+        >>> Style(language="en", name="canonical").span(["L2", "L3", "L4", "L5", "S1"])
+        'L2 to L5 and the upper part of the sacrum'
         >>> Style(language="zh", name="canonical").span(["L2", "L3", "L4", "S1"], four_lumbar=True)
-        'L2至S1（腰椎四个，无L5）'
+        'L2至L4和骶骨上部（腰椎四个，无L5）'
         """
+        sacrum = [term("upper_sacrum", self.language)] if "S1" in levels else []
+        text = listed([*self._texts([one for one in levels if one != "S1"]), *sacrum], self.language)
         if not four_lumbar or not {"L4", "S1"} <= set(levels):
-            return self.sites(levels)
-        place, none = list(levels).index("S1"), self.site("L5")
-        text = self.sites([*levels[:place], "L5", *levels[place:]])
+            return text
+        none = self.site("L5")
         return text + (
             f"（腰椎四个，无{none}）" if self.language == "zh" else f" (four lumbar vertebrae, no {none})"
         )
