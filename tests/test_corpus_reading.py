@@ -45,6 +45,7 @@ def test_rows_and_pictures_are_those_of_datasets_in_the_order_asked_for(
         shown = [np.asarray(picture).tolist() for picture in mine["images"]]
         assert shown == [np.asarray(picture).tolist() for picture in theirs["images"]]
     assert quick[4]["id"] == "r4"
+    assert [row["id"] for row in quick.__getitems__(range(2, 7))] == ["r2", "r3", "r4", "r5", "r6"]
     assert quick.__getitems__([]) == []
 
 
@@ -60,7 +61,7 @@ def test_what_cannot_be_read_by_number_is_told(rows: Dataset) -> None:
         RowsByNumber(rows, ("nothing",))
     with pytest.raises(ConfigError, match="flatten_indices"):
         RowsByNumber(rows.shuffle(seed=1))
-    with pytest.raises(IndexError, match="row 9 of 9"):
+    with pytest.raises(IndexError, match=r"rows \[9\] of 9"):
         RowsByNumber(rows)[9]
-    with pytest.raises(IndexError, match="row -10 of 9"):
+    with pytest.raises(IndexError, match=r"rows \[-1\] of 9"):
         RowsByNumber(rows)[-10]

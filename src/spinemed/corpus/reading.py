@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from PIL import Image
 
 from spinemed.corpus.rows import Row
@@ -58,26 +57,30 @@ class RowsByNumber:
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Row]:
         """Return the rows of some numbers, in their order; IndexError for one that is not there."""
-        wanted = np.asarray(numbers, np.int64)
-        wanted = np.where(wanted < 0, wanted + len(self), wanted)
-        if not wanted.size:
+        if not len(numbers):
             return []
-        if wanted.min() < 0 or wanted.max() >= len(self):
-            raise IndexError(f"row {max(numbers, key=abs)} of {len(self)}")
-        rows: list[Row] = self._gathered(wanted).to_pylist()
+        if min(numbers) < 0:
+            numbers = [number + len(self) if number < 0 else number for number in numbers]
+        if min(numbers) < 0 or max(numbers) >= len(self):
+            raise IndexError(f"rows {list(numbers)[:8]} of {len(self)}: there is no such row")
+        rows: list[Row] = self._gathered(numbers).to_pylist()
         if self._decodes:
             for row in rows:
                 row[_PICTURES] = [_opened(picture["bytes"]) for picture in row[_PICTURES]]
         return rows
 
-    def _gathered(self, numbers: NDArray[np.int64]) -> pa.RecordBatch:
+    def _gathered(self, numbers: Sequence[int]) -> pa.RecordBatch:
         """Return the rows as one record batch: runs of neighbours are sliced, others joined or taken."""
-        holders = np.searchsorted(self._ends, numbers, side="right")
-        places = numbers - np.concatenate([[0], self._ends])[holders]
-        breaks = np.flatnonzero((np.diff(numbers) != 1) | (np.diff(holders) != 0)) + 1
-        if len(breaks) and len(self._batches) == 1:
-            return self._batches[0].take(pa.array(numbers))
-        runs = [(part[0], len(part)) for part in np.split(np.arange(len(numbers)), breaks)]
+        if len(self._batches) == 1:
+            whole = self._batches[0]
+            if isinstance(numbers, range) and numbers.step == 1:
+                return whole.slice(numbers.start, len(numbers))
+            return whole.take(pa.array(numbers, pa.int64()))
+        wanted = np.asarray(numbers, np.int64)
+        holders = np.searchsorted(self._ends, wanted, side="right")
+        places = wanted - np.concatenate([[0], self._ends])[holders]
+        breaks = np.flatnonzero((np.diff(wanted) != 1) | (np.diff(holders) != 0)) + 1
+        runs = [(part[0], len(part)) for part in np.split(np.arange(len(wanted)), breaks)]
         parts = [self._batches[holders[at]].slice(int(places[at]), count) for at, count in runs]
         return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
