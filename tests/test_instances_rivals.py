@@ -98,6 +98,14 @@ def test_a_recess_beside_a_narrow_foramen_is_not_called_free(side: str, answer: 
     assert right(case, "recess_side", ("L3-L4",), series) == answer
 
 
+@pytest.mark.parametrize(("grade", "answer"), [("mild", "right"), ("moderate", None)])
+def test_a_recess_beside_a_narrow_canal_is_not_called_free(grade: str, answer: str | None) -> None:
+    case = changed(quiet(), lambda one: _narrow(one, "recess_stenosis", "right", grade="severe"))
+    series = next(one for one in case.series if one.series.uid.endswith("t2_axial L3-L4"))
+    case = changed(case, put("L3-L4", "canal_stenosis", present=True, grade=grade))
+    assert right(case, "recess_side", ("L3-L4",), series) == answer
+
+
 def _narrow(one: Finding, pathology: str, side: str, grade: str) -> Finding:
     if (one.site, one.pathology, one.side) == ("L3-L4", pathology, side):
         return one.model_copy(update={"present": True, "grade": grade})

@@ -297,3 +297,12 @@ def test_an_osteoporotic_fracture_has_an_ao_type_only_where_one_fits() -> None:
             if fracture is not None and fracture.cause == "osteoporotic":
                 usual = "A1" if fracture.form == "wedge" else ""
                 assert fracture.ao == ("A3" if fracture.retropulsion_mm > 0 else usual), (seed, bone.level)
+
+
+def test_a_sacralised_fifth_lumbar_vertebra_is_joined_to_the_sacrum() -> None:
+    found: set[str] = set()
+    for seed in range(260):
+        patient = sample_patient(seed, ("transitional_anatomy",))
+        if patient.variant == "L5_sacralised":
+            found.add(patient.shape("L5").castellvi)
+    assert len(found) > 2 and not {"Ia", "Ib", ""} & found

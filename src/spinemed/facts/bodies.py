@@ -16,6 +16,7 @@ from spinemed.levels import Level
 from spinemed.records import Box
 
 SACRUM = "S1"
+_NO_BODY = "C1"
 _SACRUM_DEPTH_MM = 25.0
 """How much of the sacrum, from its highest point down, stands for the body of S1."""
 _SMALLEST_MM2 = 40.0
@@ -183,8 +184,10 @@ def _strays(found: Sequence[Body], spacing_mm: tuple[float, float]) -> set[str]:
     """Return the levels of bodies that lie out of line with their neighbours, or are far too small.
 
     A vertebra that the slice meets in its spinous process alone lies a body's depth beside the line through
-    its neighbours, however the spine bends and leans.
+    its neighbours, however the spine bends and leans. C1 has no body: its arch is none of the line.
     """
+    arch = {body.site for body in found if body.site == _NO_BODY and body.whole}
+    found = [body for body in found if body.site != _NO_BODY]
     in_line = _in_line(found, spacing_mm)
     astray = {body.site for body in found if body.site != SACRUM and body.site not in in_line}
     for place, body in enumerate(found):
@@ -193,7 +196,7 @@ def _strays(found: Sequence[Body], spacing_mm: tuple[float, float]) -> set[str]:
             area = float(np.median([other.pixels.sum() for other in near]))
             if body.pixels.sum() < _COMPARABLE * area:
                 astray.add(body.site)
-    return astray
+    return astray | arch
 
 
 def _in_line(found: Sequence[Body], spacing_mm: tuple[float, float]) -> set[str]:

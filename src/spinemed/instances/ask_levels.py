@@ -11,7 +11,7 @@ import numpy as np
 
 from spinemed.imaging.radiograph import Radiograph
 from spinemed.instances.chains import Chain, chain_beside_cut, chain_of, countable, free_ends
-from spinemed.instances.counting_truth import are_stacked
+from spinemed.instances.counting_truth import DENS_SHARE, are_stacked
 from spinemed.instances.draft import further_kinds, with_beside
 from spinemed.instances.drafts import Case, Draft, the_right
 from spinemed.instances.gate import sites_between
@@ -47,6 +47,7 @@ _CLEAR_OF_FILMS: Final = 0.25
 """Endplates of frontal films lean: a whole vertebra keeps this share of a body's height from the edge."""
 _SACRUM: Final = "S1"
 _FRONTAL: Final = "XR frontal"
+_LATERAL: Final = "XR lateral"
 _HIGHEST_ON_FRONTAL: Final = Level.T7
 """Above it a round back projects the pedicles of frontal films a level higher: no ring marks a body there."""
 
@@ -90,6 +91,8 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
         chain = replace(chain, sacrum=None)
     if view == _FRONTAL:
         chain = replace(chain, clear_mm=_CLEAR_OF_FILMS * max(span.height for span in chain.spans))
+    if view == _LATERAL and chain.sites[0] == "C2":
+        chain = replace(chain, dens_mm=DENS_SHARE * chain.spans[0].height)
     groups = anchor_groups(chain, cut.size_mm[0])
     marked = {place: anchor for place, anchor in groups.items() if _is_told_apart(chain.sites[place], view)}
     return Strip(series, cut, chain, marked) if marked else None

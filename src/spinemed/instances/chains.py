@@ -50,7 +50,8 @@ class Chain:
     or `below` that the edge of the slice cuts, of which the span is what is seen.
 
     `ceiling` and `floor` are where, in mm, the next vertebra seen above ends and the one below begins, be
-    they whole or not; None where none is seen. A whole vertebra keeps `clear_mm` from a window's edge.
+    they whole or not; None where none is seen. A whole vertebra keeps `clear_mm` from a window's edge, the
+    first of the chain `dens_mm` more from the upper one.
     """
 
     spans: tuple[Span, ...]
@@ -60,6 +61,12 @@ class Chain:
     ceiling: float | None = None
     floor: float | None = None
     clear_mm: float = 2.0
+    dens_mm: float = 0.0
+
+    @property
+    def high(self) -> float:
+        """Return where the upper edge of a window lies at the lowest that shows the first vertebra whole."""
+        return self.spans[0].top - self.clear_mm - self.dens_mm
 
     @cached_property
     def sites(self) -> tuple[str, ...]:

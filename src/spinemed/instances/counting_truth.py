@@ -12,12 +12,16 @@ from spinemed.records import Box
 _NO_BODY: Final = "C1"
 _SACRUM: Final = "S1"
 _FRONTAL: Final = "XR frontal"
+_LATERAL: Final = "XR lateral"
 _STACKED: Final = 0.3
 """Bodies of frontal films that share more of the lower one's height lie behind each other, in a round back:
 straight and curved spines share up to 0.31 of it, backs of 65 degrees and more up to 0.5 at T3."""
 
 _CLEAR_BODY: Final = 1.0
 """A body on a film is told from its neighbours where it stands out by so many deviations of noise."""
+DENS_SHARE: Final = 0.5
+"""On a film the box of C2 holds its body alone; above it the dens rises by this share of its height."""
+_WITH_DENS: Final = "C2"
 _FROM_THE_FRONT: Final = frozenset({"L5_sacralised", "T13", "L6"})
 
 
@@ -66,6 +70,15 @@ def count_in_view(premise: Premise, key: str) -> bool | None:
         if finding.pathology == "vertebra" and shown.holds(finding) and site not in (_NO_BODY, _SACRUM)
     ]
     return str(len(whole)) == key if whole and are_apart(premise, shown) else None
+
+
+def is_dens_cut(premise: Premise, shown: Shown) -> bool:
+    """Return whether a lateral film shows the body of C2 whole, but its upper edge cuts the dens."""
+    body = premise.bodies(shown).get(_WITH_DENS)
+    if body is None or body.pathology != "vertebra" or view_of(shown.series) != _LATERAL:
+        return False
+    box = body.evidence.box
+    return shown.holds(body) and box.top - DENS_SHARE * (box.bottom - box.top) < max(shown.top, 0.0)
 
 
 def marked_body(premise: Premise, shown: Shown) -> str:

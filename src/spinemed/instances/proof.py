@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from spinemed.instances import alignment_truth, change_truth, counting_truth, rules_truth, truth
@@ -102,8 +102,14 @@ _CLOUDING: Final[Mapping[Kind, tuple[Pathology, ...]]] = {
 _SCLEROSED: Final = "3"
 """The type of Modic change that is black in all sequences."""
 
+_COLLAPSED: Final = "5"
+"""The grade of a disc that has lost its height and is black in all sequences."""
+
 _OF_WHOLE_BODIES: Final = ("levels_in_view", "count_in_view")
 """Kinds whose answer is which bodies are whole, or how many."""
+
+_COUNTED: Final = (*_OF_WHOLE_BODIES, "level_if_told")
+"""Kinds in which bodies are counted, though no field says from where."""
 
 _NECK: Final = "C"
 _FROM_C2: Final = "C2"
@@ -167,14 +173,18 @@ def is_clouded(premise: Premise) -> bool:
 def is_miscounted(premise: Premise) -> bool:
     """Return whether whole bodies are told or counted, and one may be in view that is not stated.
 
-    Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds,
-    nor on MR from or past a body that is lost in black.
+    Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds, or
+    one that cuts the dens, nor on MR from or past a body that is lost in black.
     """
     numbering = premise.fields.get("numbering", "")
     if numbering == "sacrum" and premise.shown and premise.facts.like_s1:
         return True
     aside = any(view_of(shown.series) == "XR lateral" for shown in premise.shown)
     if premise.kind in _OF_WHOLE_BODIES and aside and premise.facts.bent:
+        return True
+    if premise.kind in _OF_WHOLE_BODIES and _any_shown(premise, counting_truth.is_dens_cut):
+        return True
+    if (numbering or premise.kind in _COUNTED) and _any_shown(premise, _is_past_black_disc):
         return True
     anchor, _, reference = numbering.partition(" ")
     told = anchor == "reference" or premise.kind in _OF_WHOLE_BODIES
@@ -199,6 +209,19 @@ def _is_lost_in_black(premise: Premise, shown: Shown, reference: str) -> bool:
     return (reference in black and shown.series.sequence == "STIR") or any(
         site in black and site[0] == _NECK for site in sites_in_view(premise, shown)
     )
+
+
+def _any_shown(premise: Premise, holds: Callable[[Premise, Shown], bool]) -> bool:
+    return any(holds(premise, shown) for shown in premise.shown)
+
+
+def _is_past_black_disc(premise: Premise, shown: Shown) -> bool:
+    """Return whether STIR shows a disc of grade 5 in view: it is black, and so is the marrow beside it."""
+    if shown.series.sequence != "STIR":
+        return False
+    stated = [one.site for one in premise.facts.of("disc_degeneration") if one.grade == _COLLAPSED]
+    held_back = [one.site for one in premise.facts.hidden("disc_degeneration") if one.grade == _COLLAPSED]
+    return not {*stated, *held_back}.isdisjoint(sites_in_view(premise, shown))
 
 
 def _is_beside(premise: Premise, pathology: Pathology) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -73,7 +73,8 @@ def ask(
     is marked at most once, so that each is the right answer equally often and options can be drawn
     without a hint. `read` is the series itself where its slices are asked for again: they are cut once.
     `hidden` are bodies of its mask that are not stated, and what else of it is held back; `beside` are
-    findings of any series that the proof weighs besides: Modic change may hide a body.
+    findings of any series that the proof weighs besides: Modic change may hide a body, a black disc too.
+    From a sacrum that L5 looks like nothing is counted.
     """
     spacing_mm = volume.spacing_mm[:2]
     index = findings[0].evidence.slice_index
@@ -92,6 +93,8 @@ def ask(
     else:
         grey = to_uint8(sagittal(volume.array, index), series.modality)
     case = Case(study, (), CaseFacts(study, (*findings, *beside), held_back), asking, STEP)
+    if case.known.like_s1:
+        chain = replace(chain, sacrum=None)
     scene = Scene(case, series, grey, spacing_mm, chain)
     if len(chain.spans) > 1:  # one vertebra is no range
         yield from _in_view(scene, asking)

@@ -219,7 +219,8 @@ def herniated(key_of: Callable[[Finding], str]) -> Truth:
 def recess_side(premise: Premise, key: str) -> bool | None:
     """Return whether the recesses of the marked disc are narrow on the sides that `key` names.
 
-    None where a foramen is, or may be, narrow beside a free recess: the slice shows a narrow way out there.
+    None where a foramen is, or may be, narrow beside a free recess, or the whole canal is: the slice shows a
+    narrow way out there.
     """
     narrow: dict[str, bool] = {}
     for finding in premise.stated("recess_stenosis", premise.site):
@@ -228,7 +229,10 @@ def recess_side(premise: Premise, key: str) -> bool | None:
                 return None
     if set(narrow) != {"left", "right"}:
         return None
-    if any(_foramen_may_be_narrow(premise, side) for side, is_narrow in narrow.items() if not is_narrow):
+    free = [side for side, is_narrow in narrow.items() if not is_narrow]
+    if free and any(one.grade in NARROW for one in premise.stated("canal_stenosis", premise.site)):
+        return None
+    if any(_foramen_may_be_narrow(premise, side) for side in free):
         return None
     sides = {(True, True): "both", (True, False): "left", (False, True): "right", (False, False): "none"}
     return sides[narrow["left"], narrow["right"]] == key

@@ -79,11 +79,10 @@ def windows_open(chain: Chain, anchor: Anchor, slice_height: float) -> tuple[int
             for index in range(len(spans) - fewest + 1)
             if low - (spans[index].top - chain.clear_mm) <= tallest and _is_open(_edge_above(chain, index))
         )
-    high = spans[0].top - chain.clear_mm
     return tuple(
         index
         for index in range(fewest - 1, len(spans))
-        if spans[index].bottom + chain.clear_mm - high <= tallest
+        if spans[index].bottom + chain.clear_mm - chain.high <= tallest
         and _is_open(_edge_below(chain, index, slice_height))
     )
 
@@ -154,7 +153,7 @@ def _rows_from_c2(
     if end is None:
         return None
     bottom = float(rng.uniform(*_edge_below(chain, end, slice_height)))
-    pixel = _zoom((bottom - chain.spans[0].top + chain.clear_mm) / HEIGHT_PX, rng)
+    pixel = _zoom((bottom - chain.high) / HEIGHT_PX, rng)
     if pixel is None:
         return None
     top = bottom - HEIGHT_PX * pixel
@@ -216,7 +215,7 @@ def _edge_above(chain: Chain, index: int) -> tuple[float, float]:
     Nowhere (the first lies below the second) where the slice itself ends too close above the vertebra.
     """
     span = chain.spans[index]
-    high = span.top - chain.clear_mm
+    high = span.top - chain.clear_mm if index else chain.high
     if high < 0:
         return 0.0, high
     if index > 0:

@@ -33,8 +33,8 @@ FROM_MASKS: Final = ("vertebra", "vertebra_in_part", "height_loss")
 
 _NO_MASK: Final[NDArray[np.uint8]] = np.zeros(0, np.uint8)
 _VARIANT: Final = "transitional"
-_DARKENING: Final = "modic_change"
-"""What may hide bodies that are counted: on STIR one type of it is black."""
+_DARKENING: Final = ("modic_change", "disc_degeneration")
+"""What may hide bodies that are counted: on STIR one type or grade of each is black."""
 
 
 @dataclass
@@ -183,8 +183,8 @@ def _ask_levels(
         measured = [finding for finding in measured if finding.site != SACRUM]
     if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
-    hidden = [body for body in hidden_by(rows.rejects) if body.pathology in (*FROM_MASKS, _DARKENING)]
-    dark = [finding for finding in stated if finding.pathology == _DARKENING]
+    hidden = [body for body in hidden_by(rows.rejects) if body.pathology in (*FROM_MASKS, *_DARKENING)]
+    dark = [finding for finding in stated if finding.pathology in _DARKENING]
     _take(rows, ask(rows.study, one.series, one.volume, measured, asking, one, hidden, dark))
 
 

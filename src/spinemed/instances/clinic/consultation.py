@@ -160,17 +160,18 @@ def _unspecific(case: Case) -> str:
 def changes(case: Case) -> tuple[str, ...]:
     """Return the names of follow-up questions that fit: what would change the plan."""
     problem, clinical = case.problem, case.clinical
+    general = "general_neck" if problem.part == "neck" else "general"
     if clinical.bladder or clinical.neurology != "intact":
         return ("recovery",)
     if problem.lead == "scoliosis" and clinical.risser is None:
         return ("curve_adult",)
     if case.plan.act in ("curve.operate", "tumour.urgent"):
-        return ("general",)
+        return (general,)
     if problem.lead == "central_herniation":
         return ("saddle",)
     if case.plan.rule == "infection_implant":
         return ("infection_implant",)
-    names = _MORE.get(group_of(problem, clinical), ("general",))
+    names = _MORE.get(group_of(problem, clinical), (general,))
     worse = clinical.motor == "progressive"
     return tuple(name for name in names if not (worse and name == "weaker"))
 
@@ -323,8 +324,7 @@ def _reading(case: Case) -> str:
     near = None if free else _vertebrae(case.problem)
     normal = normal_sentences(free or stated, case.style, case.key, case.facts.findings, within, near)
     shown = normal[: 3 if case.problem.finding is None else 1]
-    if not lines:
-        lines = [case.say("see.normal")]
+    lines = lines or [case.say("see.normal")]
     if not_shown(case):
         shown.append(case.say(f"see.not_covered{not_shown(case)}"))
     return joined([case.say("see.lead"), *lines, *shown, *numbering(case), explanation(case)], case.language)

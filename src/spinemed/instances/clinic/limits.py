@@ -35,6 +35,12 @@ _IN_FIELD: Final[tuple[Pathology, ...]] = (
     "fracture", "metastasis", "spondylodiscitis", "cord_signal", "slip",
 )  # fmt: skip
 """What no text leaves out where a shown series holds its vertebra, be it cut by the picture's edge."""
+_PLAIN: Final[tuple[tuple[Pathology, str], ...]] = (("modic_change", "3"), ("disc_degeneration", "5"))
+"""Wear that shows where nobody can grade it, with its grade: sclerosed endplates on CT, a collapsed disc."""
+_SHOWN_BY: Final[Mapping[Pathology, tuple[str, ...]]] = {"canal_stenosis": ("MR",), "modic_change": ("CT",)}
+"""What one modality alone shows."""
+_OF_BOTH: Final[tuple[Pathology, ...]] = ("slip", "modic_change", "disc_degeneration")
+"""What is seen only where both vertebrae of its segment are."""
 _ABSENT: Final = ("none", "0")
 """Grades of what is held back because it may be there, although it is not."""
 _SLIGHT: Final = (*_ABSENT, "mild")
@@ -180,12 +186,23 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
         if cut:
             return f"{name} is there at {min(cut)}, whose vertebra is in view, but no shown series tells it"
     return (
-        _cut_implants(facts)
+        _plain_wear(facts, problem)
+        or _cut_implants(facts)
         or _narrow_unsaid(facts, problem)
         or _other_exit(facts, problem)
         or _undated(facts, problem)
         or _untold_type(facts, problem)
     )
+
+
+def _plain_wear(facts: CaseFacts, problem: Problem) -> str:
+    """Return that pictures said to be normal show plain wear that nobody could grade."""
+    for name, grade in _PLAIN if problem.lead == "normal" else ():
+        worst = {one.site for one in facts.hidden if (one.pathology, one.grade) == (name, grade)}
+        seen = {site for site in hidden_sites(facts, name) & worst if _is_in_field(facts, site, name)}
+        if seen:
+            return f"{name} {grade} is there at {min(seen)} and plain to see, but no shown series grades it"
+    return ""
 
 
 def _is_bend_shown(facts: CaseFacts) -> bool:
@@ -212,8 +229,8 @@ def _untold_type(facts: CaseFacts, problem: Problem) -> str:
 def _is_in_field(facts: CaseFacts, site: str, pathology: Pathology) -> bool:
     """Return whether a series that could show a pathology holds a vertebra of its site, whole or in part.
 
-    CT and MRI can; a slip is seen from the side, on films too, where both of its vertebrae are, and the room
-    of the canal on MRI alone.
+    CT and MRI can; a slip is seen from the side, on films too, and so is a disc without height, where both
+    vertebrae are. The room of the canal shows on MRI alone, sclerosed bone about a disc on CT.
     """
     could = {series.uid for series in facts.study.series if _could_show(series, pathology)}
     held = {
@@ -221,13 +238,14 @@ def _is_in_field(facts: CaseFacts, site: str, pathology: Pathology) -> bool:
         for one in facts.findings
         if one.pathology in ("vertebra", "vertebra_in_part") and one.evidence.series in could
     }
-    return held.issuperset(site.split("-")) if pathology == "slip" else not held.isdisjoint(site.split("-"))
+    levels = site.split("-")
+    return held.issuperset(levels) if pathology in _OF_BOTH else not held.isdisjoint(levels)
 
 
 def _could_show(series: Series, pathology: Pathology) -> bool:
-    if pathology == "slip":
+    if pathology in ("slip", "disc_degeneration"):
         return "LAT" in series.view if series.modality == "XR" else series.plane != "axial"
-    return series.modality in (("MR",) if pathology == "canal_stenosis" else ("CT", "MR"))
+    return series.modality in _SHOWN_BY.get(pathology, ("CT", "MR"))
 
 
 def _cut_implants(facts: CaseFacts) -> str:

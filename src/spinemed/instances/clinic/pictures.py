@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -55,7 +55,8 @@ def key_pictures(facts: CaseFacts, problem: Problem) -> tuple[str, ...]:
 def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
     """Return the findings that the key pictures show: their slice, or one next to it, is among them.
 
-    A defect of an endplate or of the arch is small: its own slice must be.
+    A defect of an endplate or of the arch is small: its own slice must be. Modic change runs along a whole
+    endplate: two slices off it is seen as well.
     Which vertebrae a series holds whole or in part is known of every series.
     """
     keys = set(key_pictures(facts, problem))
@@ -64,11 +65,12 @@ def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
         one
         for one in facts.findings
         if one.pathology in ("vertebra", "vertebra_in_part")
-        or (_slice(one) in slices if one.pathology in _SMALL else not _beside(one).isdisjoint(slices))
+        or not _beside(one, _REACH.get(one.pathology, 1)).isdisjoint(slices)
     )
 
 
-_SMALL: Final[tuple[Pathology, ...]] = ("endplate_defect", "pars_defect")
+_REACH: Final[Mapping[Pathology, int]] = {"endplate_defect": 0, "pars_defect": 0, "modic_change": 2}
+"""How many slices off its own a finding is seen, where that is not one."""
 _NEED_PICTURES: Final[tuple[Pathology, ...]] = (
     "foraminal_stenosis", "disc_degeneration", "modic_change", "osteophyte", "endplate_defect",
     "pars_defect",
@@ -169,10 +171,12 @@ def _ends(facts: CaseFacts) -> set[Level]:
     return {*seen[:1], *seen[-1:], *(level for pair in gaps for level in pair)}
 
 
-def _beside(one: Finding) -> set[tuple[str, int | None]]:
-    """Return the slice of a finding and its neighbours."""
+def _beside(one: Finding, reach: int = 1) -> set[tuple[str, int | None]]:
+    """Return the slice of a finding and those up to `reach` beside it."""
     series, index = _slice(one)
-    return {(series, index)} if index is None else {(series, index + step) for step in (-1, 0, 1)}
+    if index is None:
+        return {(series, index)}
+    return {(series, index + step) for step in range(-reach, reach + 1)}
 
 
 def is_same(one: Finding, told: Finding) -> bool:

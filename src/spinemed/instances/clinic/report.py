@@ -55,7 +55,7 @@ _RISKS: Final = {
     "cervical_herniation": "arm",
     "stenosis": "stenosis",
     "isthmic_slip": "slip",
-    "slip": "slip",
+    "slip": "slip_worn",
     "injury": "injury",
     "fragility": "fragility",
     "metastasis": "tumour",
@@ -281,7 +281,7 @@ def _treatment(case: Case) -> str:
         name = "herniation_mild"
     found = case.say(f"found.{name}")
     change = changes(case)[0]
-    own = f"change.{change}" if change in ("general", "recovery") else f"reply.{change}.colleague"
+    own = f"change.{change}" if change.startswith(("general", "recovery")) else f"reply.{change}.colleague"
     unstable = case.plan.act.startswith("injury.") and case.plan.stance == "operate"
     warning = case.say("warning.injury" if unstable or case.plan.act in _ADMITTED else _warning(case))
     patient = [
@@ -349,8 +349,8 @@ def _risk(case: Case) -> str:
         name = "herniation_lasting"
     elif lead == "scoliosis" and clinical.risser is None:
         name = "curve_adult"
-    elif name == "slip" and clinical.symptoms == "none":
-        name = "slip_painless"
+    elif name in ("slip", "slip_worn") and clinical.symptoms == "none":
+        name += "_painless"
     return case.say(f"risk.{name}")
 
 

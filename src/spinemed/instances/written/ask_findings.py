@@ -164,11 +164,17 @@ def _statuses(document: Document) -> list[tuple[str, str, str]]:
     """Return (site, pathology, status) of the document, a few of each status."""
     found: dict[str, list[tuple[str, str, str]]] = {status: [] for status in STATUSES}
     for site in document.sites:
-        for pathology in OF_DISCS if form(site) == "disc" else OF_VERTEBRAE:
+        for pathology in _asked_of(site):
             status = document.facts.status(pathology, site)
             if status:
                 found[status].append((site, pathology, status))
     return [one for members in found.values() for one in document.sample(members, 8)]
+
+
+def _asked_of(site: str) -> tuple[str, ...]:
+    """Return what may be asked of a site; the signal of the cord is reported in the neck alone."""
+    every = OF_DISCS if form(site) == "disc" else OF_VERTEBRAE
+    return tuple(one for one in every if one != "cord_signal" or site.startswith("C"))
 
 
 def is_site_status(facts: Facts, fields: Fields, key: str) -> bool:
@@ -183,7 +189,8 @@ def status_levels(document: Document) -> Iterator[Idea]:
         for pathology in pathologies:
             by_status: dict[str, list[str]] = {status: [] for status in ("", *STATUSES)}
             for site in sites:
-                by_status[document.facts.status(pathology, site)].append(site)
+                if pathology in _asked_of(site):
+                    by_status[document.facts.status(pathology, site)].append(site)
             if all(by_status[status] for status in STATUSES):
                 offered = tuple(document.rng.choice(by_status[status]) for status in STATUSES)
                 yield from _of_three(document, {"pathology": pathology}, offered, "level")
@@ -215,7 +222,7 @@ def status_findings(document: Document) -> Iterator[Idea]:
     """Yield which of three pathologies is found, ruled out or not mentioned at one level."""
     for site in document.sites:
         by_status: dict[str, list[str]] = {status: [] for status in ("", *STATUSES)}
-        for pathology in OF_DISCS if form(site) == "disc" else OF_VERTEBRAE:
+        for pathology in _asked_of(site):
             by_status[document.facts.status(pathology, site)].append(pathology)
         if all(by_status[status] for status in STATUSES):
             offered = tuple(document.rng.choice(by_status[status]) for status in STATUSES)

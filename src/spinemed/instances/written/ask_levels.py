@@ -194,8 +194,12 @@ def _apart(one: str, other: str) -> int:
 
 
 def renumbered(document: Document) -> Iterator[Idea]:
-    """Yield the true level of a finding that was counted from below, with four, five or six lumbar ones."""
-    for key, one in document.single if document.usual_numbering else ():
+    """Yield the true level of a finding that was counted from below, with four, five or six lumbar ones.
+
+    Where the neck is shown the levels are counted from there, and nobody needs to suppose a number.
+    """
+    shows_neck = any(site.startswith("C") for site in document.sites)
+    for key, one in document.single if document.usual_numbering and not shows_neck else ():
         for count in _COUNTS:
             right = recounted(one.site, count)
             if right:

@@ -12,7 +12,6 @@ from spinemed.facts.planning.disc import MotorDeficit, herniation_plan
 from spinemed.facts.planning.extent import segment_fusion
 from spinemed.facts.planning.slip import SlipSymptoms, slip_plan
 from spinemed.facts.planning.stenosis import StenosisSymptoms, lumbar_stenosis_plan
-from spinemed.facts.planning.tumour import sins_region
 from spinemed.instances.written.ask_levels import SIGN_ROOTS, form, pressed_root
 from spinemed.instances.written.document import Document, Idea, unlike, vertebrae
 from spinemed.instances.written.phrases import fits, sites_of
@@ -268,28 +267,6 @@ def is_decompression(facts: Facts, fields: Fields, key: str) -> bool:
     site, _, side = key.partition(" ")
     at_site = [one for one in facts.at("herniation", site) if one.abnormal]
     return sites_of(facts, fields["finding"]) == {site} and {one.side for one in at_site} == {side}
-
-
-def sins_locations(document: Document) -> Iterator[Idea]:
-    """Yield the SINS location class of vertebrae with a finding."""
-    for key, one in document.single:
-        region = location_of(one.site)
-        if region:
-            yield Idea({"finding": key}, region, (one,), (one.site,))
-
-
-def is_sins_location(facts: Facts, fields: Fields, key: str) -> bool:
-    """Return whether the finding lies in that class."""
-    return {location_of(site) for site in sites_of(facts, fields["finding"])} == {key}
-
-
-@lru_cache(maxsize=128)
-def location_of(site: str) -> str:
-    """Return the class of a vertebra or of a disc inside one class, "" elsewhere."""
-    try:
-        return sins_region(site)
-    except ValueError:  # extra vertebrae, and discs between two classes
-        return ""
 
 
 def spans(document: Document) -> Iterator[Idea]:

@@ -178,12 +178,22 @@ def is_requirement(_facts: Facts, fields: Fields, key: str) -> bool:
 def flag_urgencies(document: Document) -> Iterator[Idea]:
     """Yield how soon a red flag that appears later asks for imaging."""
     for flag, months in _flags(document):
-        yield Idea({"flag": flag, "months": months}, _flag(flag)[1], rule=_flag(flag)[2])
+        if is_timed(flag):
+            yield Idea({"flag": flag, "months": months}, _flag(flag)[1], rule=_flag(flag)[2])
 
 
 def is_urgency(_facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether the flag has that urgency."""
-    return _flag(fields["flag"])[1] == key
+    return is_timed(fields["flag"]) and _flag(fields["flag"])[1] == key
+
+
+def is_timed(flag: str) -> bool:
+    """Return whether how soon a flag asks for imaging is agreed: for infection the guideline names no time.
+
+    >>> is_timed("urinary_retention"), is_timed("spinal_pain_and_fever")
+    (True, False)
+    """
+    return _flag(flag)[2] != _NATIVE
 
 
 def _flags(document: Document) -> Iterator[tuple[str, str]]:

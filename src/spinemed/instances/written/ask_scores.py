@@ -27,10 +27,12 @@ from spinemed.facts.planning.tumour import (
     SinsPosterolateral,
     noms,
     sins,
+    sins_region,
 )
 from spinemed.instances.rules_truth import TLICS_OF_AO
-from spinemed.instances.written.document import Document, Idea
-from spinemed.instances.written.stated import Facts, Said
+from spinemed.instances.written.document import Document, Idea, is_usual
+from spinemed.instances.written.phrases import sites_of
+from spinemed.instances.written.stated import Facts, Said, site_rank
 from spinemed.levels import Level
 
 Fields = Mapping[str, str]
@@ -307,3 +309,35 @@ def is_missing_part(facts: Facts, fields: Fields, key: str) -> bool:
     there = any(one.abnormal and one.grade for one in facts.at(pathology, fields["site"]))
     there = there and _is_addable(facts, fields["score"], fields["site"], key)
     return there and fields["added"] == f"{fields['score']}_but_{key}"
+
+
+def sins_locations(document: Document) -> Iterator[Idea]:
+    """Yield the SINS location class of levels with a finding, as if a tumour sat there."""
+    for key, one in document.single:
+        region = location_of(document.facts, one.site, document.usual_numbering)
+        if region:
+            yield Idea({"finding": key}, region, (one,), (one.site,))
+
+
+def is_sins_location(facts: Facts, fields: Fields, key: str) -> bool:
+    """Return whether the finding lies in that class."""
+    usual = is_usual(facts)
+    return {location_of(facts, site, usual) for site in sites_of(facts, fields["finding"])} == {key}
+
+
+def location_of(facts: Facts, site: str, usual: bool) -> str:
+    """Return the class of a vertebra, or of a disc inside one class; "" where there is none.
+
+    None is told of a vertebra that has a tumour, which need not be supposed, and from T11 down of a spine
+    without the `usual` numbering, where junctions lie elsewhere.
+    """
+    moved = not usual and site_rank(site) >= site_rank("T11")
+    return "" if moved or facts.status("metastasis", site) == "present" else _region(site)
+
+
+@lru_cache(maxsize=128)
+def _region(site: str) -> str:
+    try:
+        return sins_region(site)
+    except ValueError:  # extra vertebrae, and discs between two classes
+        return ""

@@ -18,6 +18,9 @@ Item = TypeVar("Item")
 _LEVELS: Final = tuple(level.value for level in DEFAULT_NUMBERING.levels[1:25])
 _DISCS: Final = tuple(f"{upper}-{lower}" for upper, lower in pairwise(_LEVELS))
 
+_EXTRA: Final = frozenset({"L6", "T13", "L6-S1", "L5-L6", "L4-S1", "T13-L1", "T12-T13"})
+"""Sites that a spine of twelve thoracic and five lumbar vertebrae has not."""
+
 
 class Idea(NamedTuple):
     """A question without words: its fields, the key of its answer, and what the answer rests on.
@@ -67,11 +70,7 @@ class Document:
     @cached_property
     def usual_numbering(self) -> bool:
         """Return whether the spine has twelve thoracic and five lumbar vertebrae, as far as is stated."""
-        stated = any(one.finding.present for one in self.facts.of("transitional"))
-        extra = {"L6", "T13", "L6-S1", "L5-L6", "L4-S1", "T13-L1", "T12-T13"}
-        return (
-            not stated and not extra & set(self.sites) and "transitional_anatomy" not in self.study.conditions
-        )
+        return is_usual(self.facts) and "transitional_anatomy" not in self.study.conditions
 
     def sample(self, items: Sequence[Item], count: int) -> list[Item]:
         """Return so many items in random order, or all."""
@@ -104,6 +103,12 @@ def _is_curve(one: Said) -> bool:
 def document_of(case: WrittenCase, rng: Random) -> Document:
     """Return the document of a case."""
     return Document(case.study, lines_of(case), rng)
+
+
+def is_usual(facts: Facts) -> bool:
+    """Return whether nothing that is stated tells of a vertebra more or less, or of a transitional one."""
+    stated = any(one.finding.present for one in facts.of("transitional"))
+    return not stated and _EXTRA.isdisjoint(one.site for one in facts.said)
 
 
 def spared_of(facts: Facts) -> frozenset[str]:

@@ -73,7 +73,7 @@ KINDS: Final[Mapping[str, Asks]] = {
     "written_sins_band": Asks(ask_scores.tumour_bands, ask_scores.is_tumour_band),
     "written_noms": Asks(ask_scores.tumour_plans, ask_scores.is_tumour_plan),
     "written_missing": Asks(ask_scores.missing_parts, ask_scores.is_missing_part),
-    "written_sins_location": Asks(ask_plans.sins_locations, ask_plans.is_sins_location),
+    "written_sins_location": Asks(ask_scores.sins_locations, ask_scores.is_sins_location),
     "written_herniation_plan": Asks(ask_plans.herniation_acts, ask_plans.is_herniation_act),
     "written_stenosis_plan": Asks(ask_plans.stenosis_acts, ask_plans.is_stenosis_act),
     "written_slip_plan": Asks(ask_plans.slip_acts, ask_plans.is_slip_act),

@@ -24,6 +24,8 @@ _EVERYWHERE: Final[frozenset[Pathology]] = frozenset(
 
 _NORMAL_KYPHOSIS_DEG: Final[float] = 50.0
 """Above it the back is bent: who cannot measure the angle must not call the picture normal."""
+_COLLAPSED: Final[str] = "5"
+"""Pfirrmann's grade of a disc that has lost its height, which series show that cannot grade a disc."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,7 @@ def judged(
     if reason is None:
         return _finding(claim, study, series, posture)
     # Normal sites, and measures that every spine has, are no loss where they lie outside the picture.
-    is_bent = claim.pathology == "thoracic_kyphosis" and (claim.value or 0.0) > _NORMAL_KYPHOSIS_DEG
-    passed_over = not claim.present or (claim.pathology in _EVERYWHERE and not is_bent)
+    passed_over = not claim.present or (claim.pathology in _EVERYWHERE and not _is_plain(claim))
     if passed_over and reason is not _NEAR_CUT:
         return None
     what = " ".join(filter(None, (claim.side or "", claim.pathology, claim.grade)))
@@ -73,6 +74,16 @@ def judged(
         reason=f"{claim.site} {what}: {reason}",
         fix="none needed: another series or view may show it",
     )
+
+
+def _is_plain(claim: Claim) -> bool:
+    """Return whether a claim of what every spine has is of a bent back or a collapsed disc: none is normal.
+
+    A disc that is infected, replaced or bridged has no grade, and is claimed as such.
+    """
+    if claim.pathology == "disc_degeneration":
+        return claim.grade == _COLLAPSED and not claim.hidden
+    return claim.pathology == "thoracic_kyphosis" and (claim.value or 0.0) > _NORMAL_KYPHOSIS_DEG
 
 
 def _objection(claim: Claim, kind: str, rules: Visibility) -> str | None:

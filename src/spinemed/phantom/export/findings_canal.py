@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from spinemed.phantom.anatomy.canal_room import Room, room
-from spinemed.phantom.anatomy.measure import slip_percent
+from spinemed.phantom.anatomy.measure import herniation_reach_mm, slip_percent
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc
 from spinemed.phantom.anatomy.sac import RECESS_PLACE, SacTable
 from spinemed.phantom.anatomy.solids import Box as GridBox
@@ -40,6 +40,8 @@ _IN_FORAMEN: Final[tuple[Tissue, ...]] = (*_FATS, Tissue.ROOT, Tissue.HERNIATION
 _FILLERS: Final[tuple[Tissue, ...]] = (Tissue.ANNULUS, Tissue.NUCLEUS_4, Tissue.LIGAMENT)
 _REACH_MM: Final[float] = 16.0
 _SLAB_MM: Final[float] = 5.0
+_LARGE_MM: Final[int] = 7
+"""Reach of a herniation, as a report rounds it, beside which no canal is called free."""
 _PEDICLE_REACH_MM: Final[float] = 2.5
 
 
@@ -168,8 +170,20 @@ def _without_depth(shown: ShownSeries, rules: Visibility, disc: PlacedDisc, foun
         return "a herniation presses beside the midline: slices across it tell the depth"
     if shown.pixel_mm > rules.coarsest_sac_mm:
         return "the pixels are too coarse for a depth in mm"
+    if grade == 0 and presses_beside(disc):
+        return "a large herniation presses beside the midline: nobody calls the canal free"
     near = grade_of(found.near_share_lost, rules.canal_cuts)
     return "a narrowing beside the disc is greater than the one at it" if near > grade else ""
+
+
+def presses_beside(disc: PlacedDisc) -> bool:
+    """Return whether a large subarticular herniation presses: nobody believes that the canal there is free.
+
+    Along its midline the sac may still be as deep as in health.
+    """
+    herniation = None if disc.shape is None else disc.shape.herniation
+    beside = herniation is not None and herniation.zone == "subarticular"
+    return beside and round(herniation_reach_mm(disc)) >= _LARGE_MM
 
 
 def _recess(

@@ -30,6 +30,7 @@ from spinemed.records import Pathology, Side
 # T2 signal of a healthy and of a dry nucleus as shares of the fluid's: what a disc is told apart from.
 _HEALTHY: Final[float] = 0.85
 _DRY: Final[float] = 0.30
+_COLLAPSED: Final[int] = 5
 _MODIC: Final[tuple[Tissue, ...]] = (Tissue.MODIC_1, Tissue.MODIC_2, Tissue.MODIC_3)
 _INFECTED: Final[tuple[Tissue, ...]] = (Tissue.INFECTED_DISC, Tissue.INFECTED_MARROW, Tissue.PHLEGMON)
 _CHANGES: Final[dict[Pathology, tuple[Tissue, ...]]] = {
@@ -48,12 +49,24 @@ def disc_claims(shown: ShownSeries, rules: Visibility) -> Iterator[Claim]:
         if shown.plane == "axial":
             continue
         region = disc_region(shown, disc)
-        if rules.shows(shown.kind, "disc_degeneration"):
-            yield _degeneration(shown, disc, region)
+        able = rules.shows(shown.kind, "disc_degeneration")
+        if able or is_collapsed(disc):
+            yield _degeneration(shown, disc, region if able else None)
         for what, tissues in _CHANGES.items():
             able = rules.shows(shown.kind, what)
             if able or _has(disc, what):
                 yield _of_tissue(shown, disc, region if able else None, what, tissues)
+
+
+def is_collapsed(disc: PlacedDisc) -> bool:
+    """Return whether a disc has Pfirrmann's grade 5: what is lost of its height shows in any series."""
+    return disc.solid.pfirrmann == _COLLAPSED
+
+
+def is_altered(disc: PlacedDisc) -> bool:
+    """Return whether a disc is infected, replaced or bridged, so that it has no grade."""
+    shape = disc.shape
+    return shape is not None and (shape.infected or shape.cage or shape.bridged)
 
 
 def disc_region(shown: ShownSeries, disc: PlacedDisc) -> Region | None:
@@ -83,8 +96,6 @@ def _degeneration(shown: ShownSeries, disc: PlacedDisc, region: Region | None) -
         if nucleus.size and fluid is not None:
             other = fluid * (_HEALTHY if grade >= 3 else _DRY)
             apart = abs(median(nucleus) - other) / shown.noise(region.index)
-    shape = disc.shape
-    altered = shape is not None and (shape.infected or shape.cage or shape.bridged)
     return Claim(
         site=_site(disc),
         pathology="disc_degeneration",
@@ -94,7 +105,7 @@ def _degeneration(shown: ShownSeries, disc: PlacedDisc, region: Region | None) -
         grade=str(grade),
         present=grade >= 3,
         cut_off=_cut(shown, region),
-        hidden="the disc is infected, replaced or bridged, so it has no grade" if altered else "",
+        hidden="the disc is infected, replaced or bridged, so it has no grade" if is_altered(disc) else "",
     )
 
 

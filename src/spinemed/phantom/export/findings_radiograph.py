@@ -24,6 +24,7 @@ from spinemed.phantom.export.findings_bodies import (
     without_height,
 )
 from spinemed.phantom.export.findings_curves import frontal_claims, lateral_claims
+from spinemed.phantom.export.findings_discs import is_altered, is_collapsed
 from spinemed.phantom.export.visibility import Visibility
 from spinemed.phantom.rendering.labels import verse_value
 from spinemed.phantom.rendering.radiograph import RenderedRadiograph
@@ -91,7 +92,7 @@ def radiograph_claims(
 
 
 def _untold(anatomy: Anatomy) -> Iterator[Claim]:
-    """What is there that no film tells: fractures, metastases, infected discs and the signal of the cord.
+    """What is there that no film tells: fractures, metastases, ill discs and the signal of the cord.
 
     Without these claims a study of films alone would pass for one without red flags.
     """
@@ -103,6 +104,8 @@ def _untold(anatomy: Anatomy) -> Iterator[Claim]:
     for disc in anatomy.placed_discs:
         if disc.shape is not None and disc.shape.infected:
             yield Claim(f"{disc.above}-{disc.below}", "spondylodiscitis", evidence=None)
+        if disc.shape is not None and is_collapsed(disc) and not is_altered(disc):  # none of the sacrum
+            yield Claim(f"{disc.above}-{disc.below}", "disc_degeneration", evidence=None, grade="5")
         if disc.above == anatomy.patient.myelopathy:
             yield Claim(f"{disc.above}-{disc.below}", "cord_signal", evidence=None)
 

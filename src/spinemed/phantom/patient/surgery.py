@@ -23,12 +23,14 @@ def drawn_variant(condition: Condition, rng: np.random.Generator) -> Variant:
 def join_sacrum(draft: Draft, condition: Condition, rng: np.random.Generator) -> None:
     """Enlarge the last lumbar vertebra's transverse processes (Castellvi) and shrink the disc below it.
 
-    Always for a sacralised L5, in half of the spines with four or six lumbar vertebrae, never for T13.
+    Always for a sacralised L5, in half of the spines with four or six lumbar vertebrae, never for T13. A
+    broad process alone (type I) joins nothing, so that it makes no L5 sacralised.
     """
     if draft.variant == "T13" or (draft.variant != "L5_sacralised" and rng.random() < 0.5):
         return
     last = draft.levels[0]
-    grade = drawn(rng, {name: condition.shares[name] for name in _CASTELLVI})
+    kinds = _CASTELLVI[1:] if draft.variant == "L5_sacralised" else _CASTELLVI
+    grade = drawn(rng, {name: condition.shares[name] for name in kinds})
     both = grade == "IV" or rng.random() < 0.5
     draft.change_bone(
         last, castellvi=grade + ("b" if both else "a"), castellvi_side="both" if both else drawn_side(rng)

@@ -8,7 +8,7 @@ from typing import Final
 from spinemed.phantom.anatomy.canal_room import Room
 from spinemed.phantom.anatomy.measure import herniation_reach_mm, slip_percent
 from spinemed.phantom.anatomy.parts import PlacedDisc
-from spinemed.phantom.export.findings_canal import GRADES
+from spinemed.phantom.export.findings_canal import GRADES, presses_beside
 from spinemed.phantom.export.visibility import grade_of, off_cut, visibility
 from spinemed.phantom.patient.shapes import DiscShape
 from spinemed.phantom.written.fact import Exam, Fact
@@ -91,7 +91,9 @@ def _canal(spine: Spine, disc: PlacedDisc, shape: DiscShape, site: str) -> Itera
     else:
         found = spine.room(disc.above)
         if found.normal_mm > _LEAST_SAC_MM:
-            yield from _middle(found, site, decides=spine.patient.myelopathy == disc.above)
+            middle = _middle(found, site, decides=spine.patient.myelopathy == disc.above)
+            # Beside a large herniation a canal that is free along its midline is left untold.
+            yield from (fact for fact in middle if fact.present or not presses_beside(disc))
             if disc.above[0] == "L":
                 yield from _recesses(found, site)
     if disc.above[0] != "L" or abs(slip_percent(spine.lying, disc.above)) > rules.slip_none_percent:

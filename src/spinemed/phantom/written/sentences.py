@@ -137,7 +137,8 @@ def _together(site: str, texts: list[str], first: Fact, voice: Voice) -> str:
     short = voice.draws.chance(0.6)
     if voice.language == "zh":
         return f"{site}{'：' if short else ''}{'，'.join(texts)}"
-    joiner = ", with " if first.pathology == "fracture" else " and " if len(texts) == 2 else ", and "
+    plain = len(texts) == 2 and "," not in texts[0]
+    joiner = ", with " if first.pathology == "fracture" else " and " if plain else ", and "
     listed = joiner.join([", ".join(texts[:-1]), texts[-1]])
     if short:
         return f"{site}: {listed}"
