@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -168,3 +169,10 @@ def test_a_bent_back_is_not_called_normal_where_its_angle_cannot_be_measured() -
     assert not any(one.pathology == "thoracic_kyphosis" for one in rows.findings)
     assert any("thoracic_kyphosis is there at T4" in one.reason for one in rows.rejects)
     assert not any(one.kind.endswith("_normal") for one in rows.instances)
+
+
+def test_in_a_round_back_that_runs_level_no_body_is_called_the_highest_beside_a_higher_one() -> None:
+    """Of this patient T3 was named, with C7 to T2 whole beside it in the picture."""
+    rows = rows_of(drawn_study(750, (REFERRAL,)), ASKING)
+    first = [one.question for one in rows.instances if re.search("highest|最上", one.question)]
+    assert not [one for one in first if re.search("T3|胸3", one)]

@@ -20,7 +20,7 @@ from spinemed.instances.rivals import has_rival
 from spinemed.instances.templates import template_of
 from spinemed.instances.truth import SEARCHED, Truth
 from spinemed.instances.wording import answer_key, fields_read, wording_fits
-from spinemed.levels import Site
+from spinemed.levels import Level, Site
 from spinemed.records import Instance, Kind, Pathology
 
 TRUTHS: Final[Mapping[Kind, Truth]] = {
@@ -189,9 +189,17 @@ def is_miscounted(premise: Premise) -> bool:
     anchor, _, reference = numbering.partition(" ")
     told = anchor == "reference" or premise.kind in _OF_WHOLE_BODIES
     return any(
-        (told and may_show_unseen(premise, shown))
+        (told and (may_show_unseen(premise, shown) or _is_not_first(premise, shown, reference)))
         or ((told or anchor == _FROM_C2) and _is_lost_in_black(premise, shown, reference))
         for shown in premise.shown
+    )
+
+
+def _is_not_first(premise: Premise, shown: Shown, reference: str) -> bool:
+    """Return whether a whole body above the one named as the highest is in view: a round back runs level."""
+    return bool(reference) and any(
+        one.pathology == "vertebra" and shown.holds(one) and Level(site) < Level(reference)
+        for site, one in premise.bodies(shown).items()
     )
 
 
