@@ -75,14 +75,7 @@ def question(number: int, **changes: Any) -> Row:
         "id": hashlib.sha256(str(number).encode()).hexdigest()[:16],
     }
     if text:
-        row |= {
-            "series": "",
-            "plane": "",
-            "slice_index": None,
-            "box": None,
-            "marker": None,
-            "spacing_mm": None,
-        }
+        row |= {"series": "", "plane": "", **dict.fromkeys(("slice_index", "box", "marker", "spacing_mm"))}
         row["quote"] = {"document": "written-1", "start": 0, "end": 8, "text": REPORT[:8]}
         row["source"] = "casebook"
     row |= changes

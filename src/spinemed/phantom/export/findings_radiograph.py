@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
+from scipy.ndimage import binary_dilation, binary_erosion, find_objects
 
 from spinemed.facts.normal import HEIGHT_POSITION, distance_to_cut, genant_grade
 from spinemed.phantom.anatomy.measure import height_loss
@@ -139,33 +139,12 @@ def _boxes(masks: NDArray[np.uint8]) -> list[tuple[slice, slice] | None]:
     ]
 
 
-def _grown(flags: Flags) -> Flags:
-    """Flags and all within the rim's pixels of one, steps along rows and columns."""
-    found = flags
-    for _ in range(_RIM_PIXELS):
-        grown = found.copy()
-        grown[1:] |= found[:-1]
-        grown[:-1] |= found[1:]
-        grown[:, 1:] |= found[:, :-1]
-        grown[:, :-1] |= found[:, 1:]
-        found = grown
-    return found
-
-
-def _shrunk(flags: Flags) -> Flags:
-    """Flags further from any other pixel than the rim; nothing lies beyond the border."""
-    padded = np.pad(flags, _RIM_PIXELS)
-    inner = slice(_RIM_PIXELS, -_RIM_PIXELS)
-    shrunk: Flags = ~_grown(~padded)[inner, inner]
-    return shrunk
-
-
 def _silhouette(film: ShownFilm, level: str, value: int, where: tuple[slice, slice]) -> Silhouette:
     masks, pixels = film.rendered.masks, film.rendered.pixels
     rows, columns = (slice(max(part.start - _RIM_PIXELS, 0), part.stop + _RIM_PIXELS) for part in where)
     inside: Flags = masks[rows, columns] == value
-    rim = inside & ~_shrunk(inside)
-    outside = _grown(inside) & (masks[rows, columns] == 0)
+    rim = inside & ~binary_erosion(inside, iterations=_RIM_PIXELS)
+    outside = binary_dilation(inside, iterations=_RIM_PIXELS) & (masks[rows, columns] == 0)
     values = pixels[rows, columns]
     apart = 0.0
     if rim.any() and outside.any():
