@@ -59,18 +59,36 @@ def fine_fit(
     """Return top and left in mm and the cross-correlation of the best place within a pixel of `corner_mm`.
 
     `best_fit` steps by whole pixels; where a picture has thin edges and its pixels are as large as the
-    slice's, half a pixel aside costs much of the fit.
+    slice's, half a pixel aside costs much of the fit. What lies beyond the slice is black.
     """
     pattern = _pattern(picture, hidden)
+    lowest = pixels - pixels.min()
     found = (-1.0, *corner_mm)
     for down in _SMALL_SHIFTS:
         for right in _SMALL_SHIFTS:
             at = corner_mm[0] + down * pixel_mm, corner_mm[1] + right * pixel_mm
-            seen = _sampled(pixels, spacing_mm, pixel_mm, at, picture.shape)
+            seen = _sampled(lowest, spacing_mm, pixel_mm, at, picture.shape)
+            seen = seen * _within(pixels.shape, spacing_mm, pixel_mm, at, picture.shape)
             seen = seen - seen.mean()
             size = float(np.sqrt((seen * seen).sum() * (pattern * pattern).sum()))
             found = max(found, (float((seen * pattern).sum()) / (size + 1e-9), *at))
     return found[1], found[2], found[0]
+
+
+def _within(
+    slice_shape: tuple[int, ...],
+    spacing_mm: tuple[float, float],
+    pixel_mm: float,
+    corner_mm: tuple[float, float],
+    shape: tuple[int, ...],
+) -> NDArray[np.bool_]:
+    """Which of a picture's pixels have their middle on the slice, [row, column]."""
+    middles = (corner_mm[axis] + (np.arange(shape[axis]) + 0.5) * pixel_mm for axis in (0, 1))
+    rows, columns = (
+        (middle >= 0) & (middle <= slice_shape[axis] * spacing_mm[axis])
+        for axis, middle in enumerate(middles)
+    )
+    return np.asarray(rows[:, np.newaxis] & columns)
 
 
 def _pattern(picture: Pixels, hidden: NDArray[np.bool_]) -> Pixels:

@@ -120,14 +120,37 @@ class SeriesFiles:
 
     @cached_property
     def shuttered(self) -> NDArray[np.bool_]:
-        """Where a film is in its collimator's shadow, dark and without noise, or within 4 pixels of it."""
+        """Where a film lies in its collimator's shadow, or within 4 pixels of it.
+
+        The shadow has one value, that of the pixels clearly outside the edges in the header.
+        """
         pixels = self._read[0][0]
-        near = pixels < np.median(pixels)
+        beyond = np.ones(pixels.shape, bool)
+        beyond[self._exposed] = False
+        if not beyond.any():
+            return beyond
+        values, counts = np.unique(pixels[beyond], return_counts=True)
+        near = pixels == values[counts.argmax()]
         for axis in (0, 1):
             near = np.all([near, *(pixels == np.roll(pixels, step, axis) for step in (1, 2, 3))], axis=0)
         for axis in (0, 1):
             near = np.any([np.roll(near, step, axis) for step in range(-4, 5)], axis=0)
         return near
+
+    @property
+    def _exposed(self) -> tuple[slice, slice]:
+        """Rows and columns inside the collimator's edges; the whole film where none is in the header."""
+        rows, columns = self._read[0][0].shape
+        edges = [
+            int(self.header.get(f"Collimator{name}Edge", whole))
+            for name, whole in (
+                ("UpperHorizontal", 1),
+                ("LowerHorizontal", rows),
+                ("LeftVertical", 1),
+                ("RightVertical", columns),
+            )
+        ]
+        return slice(edges[0] - 1, edges[1]), slice(edges[2] - 1, edges[3])
 
     def resampled(self, number: int, pixel_mm: float) -> NDArray[np.float32]:
         """The slice on square pixels of `pixel_mm`, with a black margin of `PAD_PX`."""

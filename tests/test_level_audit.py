@@ -61,8 +61,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "xr_lat_seg.nii.gz",
     )
     (folder / "xr_lat").mkdir()
+    edges = {"CollimatorUpperHorizontalEdge": 7, "CollimatorLowerHorizontalEdge": 214}
     _write_slice(
-        folder / "xr_lat" / "001.dcm", pixels, PatientOrientation=["P", "F"], PixelSpacing=[1.0, 1.0]
+        folder / "xr_lat" / "001.dcm",
+        pixels,
+        PatientOrientation=["P", "F"],
+        PixelSpacing=[1.0, 1.0],
+        **edges,
     )
     vertebrae = [{"level": level, "height_loss_percent": 0.0} for level in LEVELS.values()]
     named = {"name": "xr_lat", "kind": "xr_lat", "uid": UID, "posture": "standing", "boxes": []}
@@ -186,6 +191,30 @@ def test_a_picture_half_a_pixel_beside_the_slices_own_pixels_is_found(level_audi
     place = files.place(picture, 1.0, 0, turns=False)
     assert files.place_by_pixels(picture, 1.0, 0).score < level_audit.LEAST_FIT < 0.95 < place.score
     assert (place.top_mm, place.left_mm) == (top + 0.5, left + 0.5)
+
+
+def test_a_picture_that_reaches_beyond_its_slice_is_black_there_and_found(
+    level_audit: Any, study: Path
+) -> None:
+    top, _, bottom, right = WINDOW
+    pixels = np.load(study / "pixels.npy").astype(np.float32)
+    between = (pixels[:-1] + pixels[1:]) / 2
+    grey = ((between[top:bottom, :right] - 800) / 1200 * 255).astype(np.uint8)
+    picture = np.repeat(np.pad(grey, ((0, 0), (3, 0)))[..., np.newaxis], 3, axis=2)
+    place = level_audit.StudyFiles(study).series[UID].place(picture, 1.0, 0, turns=False)
+    assert place.score > 0.93
+    assert (place.top_mm, place.left_mm) == (top + 0.5, -3.0)
+
+
+def test_the_collimators_shadow_is_known_by_its_value_and_no_dark_lung_is_taken_for_it(
+    level_audit: Any, study: Path
+) -> None:
+    files = level_audit.StudyFiles(study).series[UID]
+    stack, spacing, header = files._read
+    dark = stack.copy()
+    dark[0, 60:90, 20:60] = 120
+    files.__dict__["_read"] = dark, spacing, header
+    assert files.shuttered[:9].all() and not files.shuttered[12:200].any()
 
 
 AXIAL_UID = "2.25.8"

@@ -22,6 +22,8 @@ _EVERYWHERE: Final[frozenset[Pathology]] = frozenset(
     }
 )
 
+_BODIES: Final[tuple[Pathology, ...]] = ("vertebra", "vertebra_in_part")
+
 _NORMAL_KYPHOSIS_DEG: Final[float] = 50.0
 """Above it the back is bent: who cannot measure the angle must not call the picture normal."""
 _COLLAPSED: Final[str] = "5"
@@ -62,8 +64,11 @@ def judged(
     reason = _objection(claim, kind, rules)
     if reason is None:
         return _finding(claim, study, series, posture)
-    # Normal sites, and measures that every spine has, are no loss where they lie outside the picture.
-    passed_over = not claim.present or (claim.pathology in _EVERYWHERE and not _is_plain(claim))
+    # Normal sites, and measures that every spine has, are no loss where they lie outside the picture. A body
+    # that lies in it unclearly is one: who counts may see it.
+    unclear_body = claim.pathology in _BODIES and claim.evidence is not None
+    expected = claim.pathology in _EVERYWHERE and not _is_plain(claim) and not unclear_body
+    passed_over = not claim.present or expected
     if passed_over and reason is not _NEAR_CUT:
         return None
     what = " ".join(filter(None, (claim.side or "", claim.pathology, claim.grade)))

@@ -32,18 +32,24 @@ from spinemed.records import Box, Locator, Pathology
 
 _RIM_PIXELS: Final[int] = 3
 _LAG: Final[int] = 4
+_CLEAR_MM: Final[float] = 2.0
+_SURE_EXTENT: Final[float] = 0.75
 _TO_DEVIATION: Final[float] = 1.4826 / 2**0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Silhouette:
-    """One vertebral body on a film: box, pixels, contrast at its rim, and whether it is wholly in view."""
+    """One vertebral body on a film: box, pixels, contrast at its rim, and whether it is wholly in view.
+
+    `doubt` says why that cannot be told, "" where it can: then it is no whole one.
+    """
 
     level: str
     box: Box
     pixels: int
     contrast: float
     whole: bool
+    doubt: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +82,8 @@ def radiograph_claims(
         seen = film.silhouettes.get(bone.level)
         if seen is None:
             continue
-        yield _claim(film, seen, "vertebra" if seen.whole else "vertebra_in_part")
+        pathology: Pathology = "vertebra" if seen.whole or seen.doubt else "vertebra_in_part"
+        yield _claim(film, seen, pathology, hidden=seen.doubt)
         if seen.whole:
             yield _screws(film, bone, seen)
         if seen.whole and bone.shape is not None and not rendered.film.frontal:
@@ -150,21 +157,44 @@ def _silhouette(film: ShownFilm, level: str, value: int, where: tuple[slice, sli
     if rim.any() and outside.any():
         apart = abs(float(np.median(values[rim])) - float(np.median(values[outside]))) / film.noise
     box = Box(left=where[1].start, top=where[0].start, right=where[1].stop, bottom=where[0].stop)
-    return Silhouette(level, box, int(inside.sum()), apart, _is_whole(film, level))
+    clear = _clear_mm(film, level, box) >= _CLEAR_MM
+    doubt = "" if clear or _is_cut(film, level) else "an edge of it lies at the border of what was exposed"
+    return Silhouette(level, box, int(inside.sum()), apart, clear, doubt)
 
 
-def _is_whole(film: ShownFilm, level: str) -> bool:
-    """Whether all of the body that lies on the detector was exposed: its extents end within the mask."""
+def _clear_mm(film: ShownFilm, level: str, box: Box) -> float:
+    """How far a body's silhouette lies inside the exposed field, whose rectangle is turned, and the film."""
+    part = film.rendered.masks[box.top : box.bottom, box.left : box.right]
+    down, across = np.nonzero(part == verse_value(level))
+    field, (rows, columns) = film.rendered.collimation, film.rendered.masks.shape
+    middle = (field.top + field.bottom) / 2, (field.left + field.right) / 2
+    turn = np.radians(field.turn_deg)
+    below, aside = box.top + down + 0.5 - middle[0], box.left + across + 0.5 - middle[1]
+    farthest_down = np.abs(np.cos(turn) * below + np.sin(turn) * aside).max() + 0.5
+    farthest_across = np.abs(np.cos(turn) * aside - np.sin(turn) * below).max() + 0.5
+    clear_px = min(
+        (field.bottom - field.top) / 2 - farthest_down,
+        (field.right - field.left) / 2 - farthest_across,
+        box.top,
+        box.left,
+        rows - box.bottom,
+        columns - box.right,
+    )
+    return float(clear_px) * film.pixel_mm
+
+
+def _is_cut(film: ShownFilm, level: str) -> bool:
+    """Whether clearly less than all of the body was exposed: it would end outside the exposed field."""
     body = film.anatomy.vertebra(level).body
     grid = film.rendered.grid
     _, row, column = grid.index_of(body.pose.origin_mm)
     _, tall, wide = body.extents(grid.directions) / np.asarray(grid.steps_mm)
     exposed = film.rendered.collimation
     return bool(
-        row - 0.9 * tall > exposed.top
-        and row + 0.9 * tall < exposed.bottom
-        and column - 0.9 * wide > exposed.left
-        and column + 0.9 * wide < exposed.right
+        row - _SURE_EXTENT * tall < exposed.top
+        or row + _SURE_EXTENT * tall > exposed.bottom
+        or column - _SURE_EXTENT * wide < exposed.left
+        or column + _SURE_EXTENT * wide > exposed.right
     )
 
 
@@ -178,8 +208,11 @@ def _noise(rendered: RenderedRadiograph) -> float:
     return max(float(np.median(np.abs(apart - np.median(apart)))) * _TO_DEVIATION, 1.0)
 
 
-def _claim(film: ShownFilm, seen: Silhouette, pathology: Pathology, *, present: bool = True) -> Claim:
-    return Claim(seen.level, pathology, film.locator(seen.box), seen.pixels, seen.contrast, present=present)
+def _claim(
+    film: ShownFilm, seen: Silhouette, pathology: Pathology, *, present: bool = True, hidden: str = ""
+) -> Claim:
+    evidence = film.locator(seen.box)
+    return Claim(seen.level, pathology, evidence, seen.pixels, seen.contrast, present=present, hidden=hidden)
 
 
 def _of_body(film: ShownFilm, rules: Visibility, bone: Vertebra, seen: Silhouette) -> Iterator[Claim]:
