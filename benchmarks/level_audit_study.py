@@ -19,6 +19,7 @@ import pydicom
 from level_audit_match import PAD_PX, best_fit, fine_fit, resampled
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 LABELS = {
     **{number: f"C{number}" for number in range(1, 8)},
@@ -45,6 +46,16 @@ class Place:
     pixel_mm: float
     turned: int
     score: float
+
+
+@dataclass(frozen=True)
+class Middle:
+    """A body's centre in a slice, and the direction to its back there, of length 1; pixels down and right."""
+
+    row: float
+    column: float
+    back_down: float
+    back_right: float
 
 
 class SeriesFiles:
@@ -130,12 +141,8 @@ class SeriesFiles:
         if not beyond.any():
             return beyond
         values, counts = np.unique(pixels[beyond], return_counts=True)
-        near = pixels == values[counts.argmax()]
-        for axis in (0, 1):
-            near = np.all([near, *(pixels == np.roll(pixels, step, axis) for step in (1, 2, 3))], axis=0)
-        for axis in (0, 1):
-            near = np.any([np.roll(near, step, axis) for step in range(-4, 5)], axis=0)
-        return near
+        shadow = ndimage.binary_erosion(pixels == values[counts.argmax()], np.ones((3, 3)), border_value=1)
+        return np.asarray(ndimage.binary_dilation(shadow, np.ones((3, 3)), iterations=5))
 
     @property
     def _exposed(self) -> tuple[slice, slice]:
@@ -205,14 +212,17 @@ class SeriesFiles:
         """LPS millimetres of a slice's pixel."""
         return (self.affine @ (column, row, number, 1.0))[:3] * _TO_RAS
 
-    def centre_px(self, level: str) -> tuple[float, float] | None:
-        """(row, column) where truth.json puts a body's centre, projected on the slices; None for films."""
+    def middle_px(self, level: str) -> Middle | None:
+        """Where truth.json puts a body's centre, projected on the slices, its way back; None for films."""
         if self.is_film:
             return None
+        to_pixels = np.linalg.inv(self.affine)
         for one in self.posture["vertebrae"]:
             if one["level"] == level:
-                at = np.linalg.inv(self.affine) @ np.append(np.array(one["centre_mm"]) * _TO_RAS, 1.0)
-                return float(at[1]), float(at[0])
+                column, row, _ = to_pixels[:3, :3] @ (np.array(one["centre_mm"]) * _TO_RAS) + to_pixels[:3, 3]
+                right, down, _ = to_pixels[:3, :3] @ (np.array(one["posterior"]) * _TO_RAS)
+                far = float(np.hypot(down, right))
+                return Middle(float(row), float(column), float(down) / far, float(right) / far)
         return None
 
     def from_disc_mm(self, site: str, at: NDArray[np.integer]) -> tuple[NDArray[np.float64], ...]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-from level_audit_study import CORD, DISC, LABELS, SAC, Place, SeriesFiles, StudyFiles
+from level_audit_study import CORD, DISC, LABELS, SAC, Middle, Place, SeriesFiles, StudyFiles
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -19,6 +19,8 @@ EDGE_MM: Final = 0.3
 """A body's edge nearer to the picture's edge than this may be read as inside or as cut."""
 _LEAST_PIXELS: Final = 20
 _SHUTTERED: Final = 0.03
+_MORE_BEHIND: Final = 1.2
+"""What lies further behind a body's centre than so many times its depth in front of it is arch."""
 
 
 class NotCheckedError(Exception):
@@ -75,7 +77,7 @@ class Shown:
         """All bodies of the slice by level, the picture's window aside."""
         number = self.place.slice_number
         if number not in self.files.bodies:
-            self.files.bodies[number] = bodies_in(self.labels, self.files.centre_px)
+            self.files.bodies[number] = bodies_in(self.labels, self.files.middle_px)
         return self.files.bodies[number]
 
     def in_order(self) -> list[str]:
@@ -278,31 +280,34 @@ def _votes(labels: NDArray[np.integer], row: float, column: float, radius: float
     return Counter(number for number in labels[near].tolist() if number in LABELS)
 
 
-def bodies_in(
-    labels: NDArray[np.integer], centre_px: Callable[[str], tuple[float, float] | None]
-) -> dict[str, Body]:
+def bodies_in(labels: NDArray[np.integer], middle_of: Callable[[str], Middle | None]) -> dict[str, Body]:
     """Return level -> body of all vertebrae in a slice: of several parts the one nearest to its centre.
 
+    What lies further behind the centre than its front lies before it is arch: a pedicle may join the two.
     Where a body's centre is not known (None) its largest part is taken; parts of few pixels do not count.
 
     >>> slice_ = np.zeros((20, 20), int)
     >>> slice_[2:9, 3:13] = 20
     >>> slice_[12:18, 14:19] = 20
-    >>> bodies_in(slice_, lambda level: (15.0, 16.0))["L1"].top
+    >>> bodies_in(slice_, lambda level: Middle(15.0, 16.0, 0.0, 1.0))["L1"].top
     12
+    >>> slice_[5:7] = 20
+    >>> joined = bodies_in(slice_, lambda level: Middle(5.5, 7.5, 0.0, 1.0))["L1"]
+    >>> joined.left, joined.right
+    (0, 17)
     """
     found = {}
     for number, box in enumerate(ndimage.find_objects(labels, max_label=max(LABELS)), 1):
         if box is None:
             continue
-        body = _body(LABELS[number], labels[box] == number, centre_px(LABELS[number]), box)
+        body = _body(LABELS[number], labels[box] == number, middle_of(LABELS[number]), box)
         if body is not None:
             found[body.level] = body
     return found
 
 
 def _body(
-    level: str, flags: NDArray[np.bool_], centre: tuple[float, float] | None, box: tuple[slice, slice]
+    level: str, flags: NDArray[np.bool_], middle: Middle | None, box: tuple[slice, slice]
 ) -> Body | None:
     """The part of one vertebra that is its body; `flags` are its pixels in the box."""
     parts, count = ndimage.label(flags)
@@ -311,9 +316,12 @@ def _body(
     big = [part for part in places if len(part) >= _LEAST_PIXELS]
     if not big:
         return None
-    if centre is None:
+    if middle is None:
         part = max(big, key=len)
     else:
+        centre = middle.row, middle.column
         part = min(big, key=lambda one: float(np.hypot(*(one - centre).T).min()))
+        behind = (part - centre) @ (middle.back_down, middle.back_right)
+        part = part[behind <= max(_MORE_BEHIND * -behind.min(), behind.min() + 1)]
     (top, left), (bottom, right), (row, column) = part.min(axis=0), part.max(axis=0) + 1, part.mean(axis=0)
     return Body(level, int(top), int(left), int(bottom), int(right), float(row), float(column))

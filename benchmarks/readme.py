@@ -138,7 +138,7 @@ def corpus() -> list[tuple[str, str, str]]:
 def published() -> list[tuple[str, str, str]]:
     """Return what a built corpus stands up to: audit, roots, trace, withdrawal, reading."""
     audit, roots, trace = result("level_audit"), result("same_root"), result("tracing")
-    gone, loaders = result("withdrawal"), result("loaders")["loaders"]
+    gone, loaders, cold = result("withdrawal"), result("loaders")["loaders"], result("cold_load")
     rates = {name: one["at_random_decoded_rows_per_s"] for name, one in loaders.items()
              if isinstance(one, dict) and "at_random_decoded_rows_per_s" in one}  # fmt: skip
     return [
@@ -169,6 +169,11 @@ def published() -> list[tuple[str, str, str]]:
             f"{rates['datasets']:,.0f}, pyarrow in memory {rates['pyarrow']:,.0f}, litdata "
             f"{rates['litdata']:,.0f}",
             "loaders.py",
+        ),
+        (
+            f"`load_dataset` for the first time, {cold['rows']:,} rows of four configs, all splits",
+            f"{cold['seconds']:.0f} s, {cold['cache_gb']:.1f} GB of cache",
+            "cold_load.py",
         ),
     ]
 

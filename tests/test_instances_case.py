@@ -165,7 +165,7 @@ def balanced(items: Iterable[Instance]) -> list[Instance]:
 def test_letters_are_uniform() -> None:
     for count in (4, 5):
         letters = Counter(item.answer for _, item in choices() if len(item.options) == count)
-        assert sum(letters.values()) > 40
+        assert sum(letters.values()) > 30
         assert chisquare([letters[letter] for letter in LETTERS[:count]]).pvalue > 0.01
 
 
@@ -242,7 +242,7 @@ def test_a_level_cannot_be_told_without_sacrum_and_c2_in_view() -> None:
         assert (key == "cannot_tell") == (not in_view)
         assert len(item.options) == 5
         untold, told = untold + (key == "cannot_tell"), told + (key != "cannot_tell")
-    assert untold > 3
+    assert untold > 1
     assert told > 20
 
 

@@ -22,7 +22,7 @@ from spinemed.instances.clinic.pictures import field_of, told_in
 from spinemed.instances.clinic.plan import NoPlan, Plan, plan_of
 from spinemed.instances.clinic.problem import problem_of
 from spinemed.instances.clinic.wording import LANGUAGES, Language
-from spinemed.records import Reject
+from spinemed.records import Box, Reject
 
 CASES = MADE.cases()
 LATERAL = {"grade": "extrusion", "side": "left", "detail": "subarticular", "value": 7.2, "unit": "mm"}
@@ -262,8 +262,14 @@ def test_a_report_counts_the_vertebrae_of_the_pictured_slices_and_denies_nothing
     apart = CaseFacts(facts.study, moved)
     field = field_of(apart.seen_in("1.2.t2"), apart, problem_of(apart))
     assert "T12" not in [one.site for one in field] and len(field) == len(MADE.LUMBAR) - 1
+    half = facts.findings[0].evidence.model_copy(update={"box": Box(left=10, top=0, right=40, bottom=10)})
     cut = tuple(
-        one.model_copy(update={"pathology": "vertebra_in_part"})
+        one.model_copy(
+            update={
+                "pathology": "vertebra_in_part",
+                "evidence": half.model_copy(update={"series": one.evidence.series}),
+            }
+        )
         if (one.site, one.pathology, one.evidence.series) == ("T11", "vertebra", "1.2.t2")
         else one.model_copy(update={"pathology": "metastasis", "present": False})
         if (one.pathology, one.evidence.series) == ("height_loss", "1.2.t2")

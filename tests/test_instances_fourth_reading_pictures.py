@@ -161,7 +161,7 @@ def test_nothing_is_counted_on_stir_past_a_black_disc(view: str, grade: str, tol
         shown = replace(whole(of_view(case, view)), ring=ring)
         found = the_right(case, "marked_level", ("L1",), pool, (shown,), {"numbering": "sacrum"})
         assert (found is not None) == told
-        below = replace(shown, top=series.bodies()["L4"].evidence.box.top - 1.0, ring=None)
+        below = replace(shown, top=series.bodies()["L4"].evidence.box.top - 2.0, ring=None)
         counted = the_right(case, "count_in_view", (), ("1", "2", "3"), (below,), {})
         assert counted is not None and counted[0] == "2"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ SACRUM = "S1"
 _FIRST = "C2"
 _LAST = "L5"
 _NOT_ASKED = ("C1", "T13", "L6")  # no body of its own, or not in the numbering that questions assume
+_UPPER_NECK = ("C2", "C3", "C4")
 _BEHIND_SHOULDERS = ("T1", "T2", "T3", "T4", "T5", "T6")
 _FAINT = 1.0
 """A silhouette that stands out by less than this many deviations of noise is not told from its neighbours."""
@@ -122,6 +124,20 @@ def countable(findings: Iterable[Finding], view: str) -> list[Finding]:
     if view == "XR frontal":
         return [one for one in findings if one.site[0] != "C"]
     return [one for one in findings if not (one.site == _FIRST and view.startswith("STIR"))]
+
+
+def grazed_neck(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the bodies of the upper neck where a slice passes beside them: C2 is less tall than C3 there.
+
+    With the dens C2 is half as tall again. Of C3 and C4 such a slice shows scraps as well.
+    """
+    heights = {
+        one.site: one.evidence.box.bottom - one.evidence.box.top
+        for one in findings
+        if one.pathology == "vertebra" and one.evidence.plane == "sagittal"
+    }
+    passed = heights.get(_FIRST, math.inf) < heights.get("C3", 0)
+    return frozenset(site for site in _UPPER_NECK if passed and site in heights)
 
 
 def _is_drowned(finding: Finding) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from spinemed.instances import counting_truth
 from spinemed.instances.alignment_truth import SMALLEST_SLIP_PERCENT
 from spinemed.instances.margins import CUTS
 from spinemed.instances.premise import Premise, Shown, sites_in_view
@@ -34,21 +35,28 @@ def looks_for_one(kind: Kind) -> bool:
 
 
 def has_rival(premise: Premise) -> bool:
-    """Return whether the pictures show more than one level that could be the one looked for.
+    """Return whether the pictures show more than one level that could be the one looked for, or count as one.
 
+    Where counting to it is arguable (`counting_truth.is_arguable`), its neighbour could be the one.
     As in view counts what overlaps the window or borders on a vertebra that does: the disc below the last
     one may be seen though its lower vertebra is not.
     """
     pathology = _ONE_IN_VIEW.get(premise.kind)
+    found = set() if pathology is None else _sites_near(premise, pathology)
+    if counting_truth.is_arguable(premise, tuple(found)):
+        return True
     if pathology is None:
         return False
-    found = _sites_near(premise, pathology)
     if len(found) > 1 or any(_may_be_near(premise, one) for one in _LOOKS_ALIKE.get(premise.kind, ())):
         return True
     if pathology == "fracture" and not any(_lost_height(premise, site) for site in found):
         # Where no height is lost, a dent in the endplate of another vertebra looks broken as well.
         dented = _sites_near(premise, "endplate_defect") - found
-        return bool(dented) or not all(_shows_break(premise, site) for site in found)
+        return (
+            bool(dented)
+            or _may_hide(premise, "endplate_defect")
+            or not all(_shows_break(premise, site) for site in found)
+        )
     return pathology == "herniation" and _looks_herniated_elsewhere(premise, found)
 
 
@@ -63,8 +71,13 @@ def _sites_near(premise: Premise, pathology: Pathology) -> set[str]:
 
 def _may_be_near(premise: Premise, pathology: Pathology) -> bool:
     """Return whether a pathology is stated in or next to the windows, or held back there."""
+    return bool(_sites_near(premise, pathology)) or _may_hide(premise, pathology)
+
+
+def _may_hide(premise: Premise, pathology: Pathology) -> bool:
+    """Return whether every shown series holds back a pathology at a level that is in a window."""
     in_view = {site for shown in premise.shown for site in sites_in_view(premise, shown)}
-    return bool(_sites_near(premise, pathology)) or premise.is_hidden(pathology, in_view)
+    return premise.is_hidden(pathology, in_view)
 
 
 def _is_looked_for(finding: Finding) -> bool:

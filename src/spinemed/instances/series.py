@@ -15,7 +15,7 @@ from spinemed.imaging.pictures import draw_ring, encode_png, resample_window
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
 from spinemed.instances.asking import Asking
-from spinemed.instances.chains import Chain, Span, chain_beside_cut, chain_of, countable
+from spinemed.instances.chains import Chain, Span, chain_beside_cut, chain_of, countable, grazed_neck
 from spinemed.instances.compose import composed
 from spinemed.instances.draft import STEP, View, in_view_draft, marked_draft
 from spinemed.instances.drafts import Case
@@ -73,13 +73,16 @@ def ask(
     is marked at most once, so that each is the right answer equally often and options can be drawn
     without a hint. `read` is the series itself where its slices are asked for again: they are cut once.
     `hidden` are bodies of its mask that are not stated, and what else of it is held back; `beside` are
-    findings of any series that the proof weighs besides: Modic change may hide a body, a black disc too.
+    findings of any series that the proof weighs besides: what may hide a body, or join two.
     From a sacrum that L5 looks like nothing is counted.
     """
     spacing_mm = volume.spacing_mm[:2]
     index = findings[0].evidence.slice_index
     findings = countable(findings, view_of(series))
     held_back = frozenset(one for one in hidden if one.series == series.uid)
+    grazed = grazed_neck(findings)
+    findings = [one for one in findings if one.site not in grazed]
+    held_back |= {Hidden(series.uid, site, "vertebra") for site in grazed}
     unseen = [one.site for one in held_back if one.pathology == "vertebra"]
     chain = chain_of(findings, spacing_mm, unseen) or chain_beside_cut(
         findings, spacing_mm, volume.array.shape[0]

@@ -18,7 +18,7 @@ from spinemed.imaging.radiograph import Radiograph
 from spinemed.imaging.slices import sagittal, to_uint8
 from spinemed.imaging.volume import Volume
 from spinemed.instances.premise import Shown, are_neighbours, shown_of
-from spinemed.instances.windows import HEIGHT_PX, WIDTH_PX, Window
+from spinemed.instances.windows import HEIGHT_PX, LONGEST_PX, WIDTH_PX, Window
 from spinemed.records import Finding, Locator, Marker, Picture, Plane, Series, Study, content_id
 
 RED: Final = (255, 48, 48)
@@ -233,7 +233,7 @@ def frame_of(window: Window, scale: float = 1.0) -> Frame:
     )
 
 
-def whole_frame(cut: Slice, rng: np.random.Generator, longest_px: int = 384) -> Frame:
+def whole_frame(cut: Slice, rng: np.random.Generator, longest_px: int = LONGEST_PX) -> Frame:
     """Return a window that holds the whole slice with a random margin of up to 6 % around it."""
     height, width = cut.size_mm
     margin = 1 + float(rng.uniform(0.0, 0.06))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final
 
-from spinemed.instances.counting_truth import are_apart, marked_body
+from spinemed.instances.counting_truth import are_apart, leans, marked_body
 from spinemed.instances.margins import is_clear
 from spinemed.instances.premise import (
     Premise,
@@ -368,10 +368,12 @@ def recognise(premise: Premise, key: str) -> bool | None:
 
 
 def front_edge(premise: Premise, key: str) -> bool | None:
-    """Return whether the patient's front lies at the edge `key` of the turned picture."""
+    """Return whether the patient's front lies at the edge `key` of a turned picture, None if it leans."""
     shown = premise.shown[0]
     start = {"sagittal": 0, "axial": 3}.get(shown.plane)
-    return None if start is None else key == _EDGES[(start + _TURNS[shown.turned]) % 4]
+    if start is None or leans(premise, shown):
+        return None
+    return key == _EDGES[(start + _TURNS[shown.turned]) % 4]
 
 
 def ring_side(premise: Premise, key: str) -> bool | None:

@@ -12,6 +12,8 @@ from spinemed.instances.wordings import Anchor
 
 HEIGHT_PX = 256
 WIDTH_PX = 128
+LONGEST_PX = 384
+"""The longer side of a picture that holds a whole slice or film."""
 FINEST_MM = 0.9
 COARSEST_MM = 1.35
 FEWEST_WHOLE = 2

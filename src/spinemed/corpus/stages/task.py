@@ -33,8 +33,8 @@ FROM_MASKS: Final = ("vertebra", "vertebra_in_part", "height_loss")
 
 _NO_MASK: Final[NDArray[np.uint8]] = np.zeros(0, np.uint8)
 _VARIANT: Final = "transitional"
-_DARKENING: Final = ("modic_change", "disc_degeneration")
-"""What may hide bodies that are counted: on STIR one type or grade of each is black."""
+_LOSING: Final = ("modic_change", "disc_degeneration", "spondylodiscitis")
+"""What bodies are lost in that are counted: wear that is black on STIR, an infection that joins two."""
 
 
 @dataclass
@@ -183,8 +183,8 @@ def _ask_levels(
         measured = [finding for finding in measured if finding.site != SACRUM]
     if not isinstance(one.volume, Volume) or one.series.plane != "sagittal" or not measured:
         return
-    hidden = [body for body in hidden_by(rows.rejects) if body.pathology in (*FROM_MASKS, *_DARKENING)]
-    dark = [finding for finding in stated if finding.pathology in _DARKENING]
+    hidden = [body for body in hidden_by(rows.rejects) if body.pathology in (*FROM_MASKS, *_LOSING)]
+    dark = [finding for finding in stated if finding.pathology in _LOSING]
     _take(rows, ask(rows.study, one.series, one.volume, measured, asking, one, hidden, dark))
 
 

@@ -19,8 +19,8 @@ from spinemed.instances.clinic.further import (
 )
 from spinemed.instances.clinic.history import Clinical, history, unfit
 from spinemed.instances.clinic.limits import implant_sites, restrained, withheld
-from spinemed.instances.clinic.pictures import axial_sites, pictured, uncounted, with_shown
-from spinemed.instances.clinic.plan import NoPlan, Plan, imaged, is_blocked, opened, plan_of
+from spinemed.instances.clinic.pictures import axial_sites, half_shown, pictured, uncounted, with_shown
+from spinemed.instances.clinic.plan import CHRONIC_WEEKS, NoPlan, Plan, imaged, is_blocked, opened, plan_of
 from spinemed.instances.clinic.problem import BENIGN, Lead, Part, Problem, is_pressing, problem_of
 from spinemed.instances.clinic.series_names import modalities
 from spinemed.instances.clinic.story import VOICES, Voice, story_fields
@@ -129,13 +129,14 @@ class Case:
 
 def case_of(facts: CaseFacts, key: str, language: Language) -> Case | Reject:
     """Return the case of a study for one key and language, or a Reject where no rule gives a plan."""
-    facts = with_shown(restrained(facts))
+    facts = restrained(facts)
+    hinted, facts = half_shown(facts), with_shown(facts)
     if not any(one.pathology == "vertebra" for one in facts.findings):
         return rejected(facts, key, "no vertebra is seen whole, so that no level can be named", "none needed")
     key = f"{facts.study.id}:{key}"
     problem = problem_of(facts)
     against = unfit(facts, problem) or withheld(facts, problem) or _rival(problem) or _alone(problem)
-    against = against or uncounted(facts, problem)
+    against = against or uncounted(facts, problem) or hinted
     if against:
         return rejected(facts, key, f"{problem.lead}: {against}", "none needed")
     clinical = history(facts, problem, key)
@@ -289,3 +290,13 @@ def _alone(problem: Problem) -> str:
         return ""
     above = "a slip above the lumbar spine"
     return f"no history is written for {above if led.pathology == 'slip' else 'osteophytes alone'}"
+
+
+def daily_advice(case: Case) -> str:
+    """Return which advice for daily life fits: that of the injury in hospital, or of the plan's stance."""
+    if case.plan.act.startswith("injury.") and case.plan.stance == "operate":
+        return "bed"
+    if case.problem.lead in ("injury", "fragility"):
+        return "injury" if case.problem.lead == "injury" else "fracture"
+    lasting = case.clinical.weeks >= CHRONIC_WEEKS and case.plan.stance == "conserve"
+    return "lasting" if lasting else case.plan.stance

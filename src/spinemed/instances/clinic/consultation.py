@@ -10,6 +10,7 @@ from spinemed.facts.case import CaseFacts
 from spinemed.instances.clinic.case import (
     Case,
     case_of,
+    daily_advice,
     extra_vertebra,
     is_counted,
     is_covered,
@@ -20,8 +21,8 @@ from spinemed.instances.clinic.describe import by_level, is_central, is_lumbar, 
 from spinemed.instances.clinic.draft import Draft
 from spinemed.instances.clinic.further import flat_back, free_canal, other_narrow_levels, still_slip
 from spinemed.instances.clinic.pictures import key_pictures
-from spinemed.instances.clinic.plan import CHRONIC_WEEKS, is_blocked
-from spinemed.instances.clinic.problem import FAR_SLIP, Problem, part_of, severity
+from spinemed.instances.clinic.plan import is_blocked
+from spinemed.instances.clinic.problem import FAR_SLIP, THORACIC, Problem, part_of, severity
 from spinemed.instances.clinic.story import Voice, answers, group_of, opening
 from spinemed.instances.clinic.told import is_cut_short
 from spinemed.instances.clinic.wording import Language, inside, joined, pick, several
@@ -29,6 +30,8 @@ from spinemed.levels import Level
 from spinemed.records import Message, Reject
 
 TURNS: Final = (2, 3, 4, 5, 6)
+_SHORT: Final = 3
+"""Turns of a consultation that leaves no turn for what to watch for."""
 _EXPLAINED: Final = {
     "stenosis": "stenosis",
     "central_herniation": "central",
@@ -41,20 +44,10 @@ _EXPLAINED: Final = {
 _SENTENCES: Final = re.compile(r"(?<=\.) (?=[A-Z])|(?<=。)")
 """Between the sentences of a phrase."""
 _COUNTED: Final = (
-    "herniation",
-    "cervical_herniation",
-    "central_herniation",
-    "stenosis",
-    "root_stenosis",
-    "isthmic_slip",
-    "slip",
-    "injury",
-    "fragility",
-    "metastasis",
-    "discitis",
-    "myelopathy",
+    "herniation", "cervical_herniation", "central_herniation", "stenosis", "root_stenosis",
+    "isthmic_slip", "slip", "injury", "fragility", "metastasis", "discitis", "myelopathy",
     "old_fracture",
-)
+)  # fmt: skip
 """Leads whose one level could be mistaken for another."""
 _UNOPERATED: Final = ("injury.non_operative", "injury.opened", "fragility.non_operative", "fragility.opened")
 """Acts for a fresh fracture that is not operated: how far a burst one narrows the canal is left to say."""
@@ -126,7 +119,10 @@ def explanation(case: Case) -> str:
     if problem.lead == "scoliosis":
         return case.say("explain.curve_adult" if clinical.risser is None else "explain.curve")
     near = [site for site in problem.sites if part_of(site) == problem.part]
-    return case.say(f"explain.{_EXPLAINED.get(problem.lead, 'site')}", level=case.style.sites(near))
+    said = case.say(f"explain.{_EXPLAINED.get(problem.lead, 'site')}", level=case.style.sites(near))
+    more = other_narrow_levels(problem)
+    beside = [case.say("explain.levels", level=case.style.sites(more))] if more else []
+    return joined([said, *beside], case.language)
 
 
 def is_irritated(case: Case) -> bool:
@@ -154,13 +150,17 @@ def _unspecific(case: Case) -> str:
     near = tuple(dict.fromkeys(site for site in inflamed if part_of(site) == case.problem.part))
     if near:
         return case.say("explain.modic_1", level=case.style.sites(near))
-    return case.say("explain.unspecific")
+    led = case.problem.finding
+    weighty = led is not None and led.pathology in ("herniation", "canal_stenosis")
+    return case.say("explain.open" if weighty else "explain.unspecific")
 
 
 def changes(case: Case) -> tuple[str, ...]:
     """Return the names of follow-up questions that fit: what would change the plan."""
     problem, clinical = case.problem, case.clinical
     general = "general_neck" if problem.part == "neck" else "general"
+    if problem.part in THORACIC:
+        general = "general_back"
     if clinical.bladder or clinical.neurology != "intact":
         return ("recovery",)
     if problem.lead == "scoliosis" and clinical.risser is None:
@@ -362,7 +362,9 @@ def _more(case: Case, count: int) -> list[tuple[str, str]]:
     if len(case.problem.sites) == 1 and case.problem.lead in _COUNTED:
         found.append((case.say("ask.more.count"), joined(_count(case), case.language)))
     if case.problem.lead != "postoperative" or voice == "patient":
-        found.append((case.say(f"ask.more.daily.{voice}"), case.say(f"reply.daily.{_daily(case)}.{voice}")))
+        found.append(
+            (case.say(f"ask.more.daily.{voice}"), case.say(f"reply.daily.{daily_advice(case)}.{voice}"))
+        )
     return found[:count]
 
 
@@ -372,14 +374,10 @@ def _count(case: Case) -> list[str]:
     return [case.say("reply.count" if seen else "reply.count_given"), case.say(f"reply.count_check.{check}")]
 
 
-def _daily(case: Case) -> str:
-    """Return which advice for daily life fits: that of the injury in hospital, or of the plan's stance."""
-    if case.plan.act.startswith("injury.") and case.plan.stance == "operate":
-        return "bed"
-    if case.problem.lead in ("injury", "fragility"):
-        return "injury" if case.problem.lead == "injury" else "fracture"
-    lasting = case.clinical.weeks >= CHRONIC_WEEKS and case.plan.stance == "conserve"
-    return "lasting" if lasting else case.plan.stance
+def _safety_net(case: Case) -> str:
+    """Return what a patient must come back for at once, "" for a colleague or where another advice holds."""
+    name = changes(case)[0]
+    return case.say(f"reply.{name}.patient") if case.voice == "patient" and name.startswith("general") else ""
 
 
 def _turns(case: Case, count: int) -> tuple[list[tuple[str, str]], int]:
@@ -389,6 +387,8 @@ def _turns(case: Case, count: int) -> tuple[list[tuple[str, str]], int]:
     told = answers(problem, clinical, style, voice, case.key)
     ask, show, reading = _ask_back(case, after=count == 2), _show(case), _reading(case)
     want, advice = case.say(f"want.plan.{voice}"), _advice(case)
+    if count <= _SHORT:
+        advice = joined([advice, _safety_net(case)], case.language)
     if count == 2:
         asked = joined([reading, ask], case.language)
         return [

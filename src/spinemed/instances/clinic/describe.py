@@ -146,10 +146,12 @@ def fields_of(group: Sequence[Finding], style: Style, key: str) -> dict[str, str
     fields["side"] = _side(group, style)
     if first.extent is not None:
         fields["first"], fields["last"] = (style.site(end) for end in first.extent)
+    # What little is lost is left out of a picture, not of a text that tells it.
+    tells_depth = first.grade != "mild" or is_of_text(first)
     fields |= {
         # Behind the posterior wall is not where a foraminal herniation lies.
         "reach": _measured("" if first.detail == "foraminal" else "reach", first, style, key),
-        "depth": _measured("depth" if len(sites) == 1 and first.grade != "mild" else "", first, style, key),
+        "depth": _measured("depth" if len(sites) == 1 and tells_depth else "", first, style, key),
         "size": _measured(_SIZES.get(phrase_name(first), ""), first, style, key),
     }
     return fields
@@ -193,8 +195,10 @@ def normal_sentences(
             continue
         if near is not None and curved and pathology in _SCATTERED and not _is_one_run(sites):
             continue
-        # Two lists of vertebrae that differ puzzle: the loss of height is denied with the fracture.
-        if sites and not (pathology == "height_loss" and told.get("fracture", sites) != sites):
+        # Two lists of vertebrae that differ puzzle: the loss of height is denied with the fracture, unless a
+        # text tells both.
+        differ = pathology == "height_loss" and told.get("fracture", sites) != sites
+        if sites and (not differ or any(map(is_of_text, findings))):
             told[pathology] = sites
             fields = {"level": style.sites(sites, denied=True)}
             sentences.append(say(f"normal.{pathology}", style.language, f"{key}:{pathology}", fields))
@@ -286,6 +290,12 @@ def _normal_sites(findings: Sequence[Finding], pathology: Pathology) -> list[str
 
 def _first(findings: Sequence[Finding], site: str) -> Finding:
     return next(one for one in findings if one.site == site)
+
+
+def is_of_text(finding: Finding) -> bool:
+    """Return whether a text states a finding, which has no place in a picture then."""
+    box = finding.evidence.box
+    return box.left == box.right
 
 
 def _measured(name: str, finding: Finding, style: Style, key: str) -> str:

@@ -37,6 +37,8 @@ SURGICAL: Final = frozenset(
 """Needs that a spine surgeon judges, so that no plan says beside them that no operation is needed."""
 _OF_CORD: Final = ("myelopathy", "stenosis")
 """Leads whose own plan gives the canal room."""
+_DISCS_BESIDE: Final = 2
+"""Discs of a vertebra."""
 MOVING_POINTS: Final = 10
 """Percentage points between positions from which a slip is told as changing."""
 
@@ -254,15 +256,20 @@ def still_slip(facts: CaseFacts, site: str) -> str:
 
 
 def free_canal(problem: Problem, findings: Sequence[Finding]) -> list[Finding]:
-    """Return what findings say of the canal where it is free at a leading slip, [] elsewhere.
+    """Return what findings say of the canal where it is free at a leading slip or fracture, [] elsewhere.
 
-    It decides about a slip, so that a text tells it before all else that is normal.
+    It decides about both, so that a text tells it before all else that is normal. At a fracture it is free
+    where it is so at both discs of every broken vertebra.
     """
     canal = [one for one in findings if one.pathology == "canal_stenosis"]
     led = problem.finding
-    at_slip = led is not None and led.pathology == "slip"
-    free = at_slip and any(one.site == problem.site and not one.present for one in canal)
-    return canal if free else []
+    if led is None or led.pathology not in ("slip", "fracture"):
+        return []
+    open_at = {one.site for one in canal if not one.present} - {one.site for one in canal if one.present}
+    if led.pathology == "slip":
+        return canal if problem.site in open_at else []
+    beside = [sum(level in site.split("-") for site in open_at) for level in problem.sites]
+    return canal if min(beside) == _DISCS_BESIDE else []
 
 
 def flat_back(facts: CaseFacts) -> tuple[str, ...]:

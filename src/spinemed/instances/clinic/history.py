@@ -40,7 +40,7 @@ AGE_BY_LEAD: Final[dict[Lead, Range]] = {
 
 AGE_FLOOR: Final[dict[Lead, int]] = {
     "scoliosis": 10, "stenosis": 40, "root_stenosis": 30, "myelopathy": 30, "metastasis": 30, "slip": 30,
-    "fragility": 50, "ankylosing": 30,
+    "fragility": 50, "ankylosing": 30, "degeneration": 30,
 }  # fmt: skip
 """Ages below which the history of a lead would not be believed; 16 for all others."""
 GROWN: Final = 16

@@ -9,6 +9,7 @@ from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.problem import BENIGN, Lead, Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.remembered import remembered
+from spinemed.instances.counting_truth import has_rudiment
 from spinemed.instances.truth import UNTOLD_AO
 from spinemed.levels import Level, levels_between
 from spinemed.records import Finding, Pathology, Series
@@ -32,15 +33,23 @@ _KEPT: Final[tuple[Pathology, ...]] = (
 )  # fmt: skip
 """What metal at one level does not spoil."""
 _IN_FIELD: Final[tuple[Pathology, ...]] = (
-    "fracture", "metastasis", "spondylodiscitis", "cord_signal", "slip",
+    "fracture", "metastasis", "spondylodiscitis", "cord_signal", "slip", "endplate_defect",
 )  # fmt: skip
 """What no text leaves out where a shown series holds its vertebra, be it cut by the picture's edge."""
 _PLAIN: Final[tuple[tuple[Pathology, str], ...]] = (("modic_change", "3"), ("disc_degeneration", "5"))
 """Wear that shows where nobody can grade it, with its grade: sclerosed endplates on CT, a collapsed disc."""
+_OF_AXIAL_PAIN: Final[frozenset[Lead]] = BENIGN | {"isthmic_slip"}
+"""Leads that are said to explain an axial pain, which plain wear elsewhere explains as well."""
 _SHOWN_BY: Final[Mapping[Pathology, tuple[str, ...]]] = {"canal_stenosis": ("MR",), "modic_change": ("CT",)}
 """What one modality alone shows."""
 _OF_BOTH: Final[tuple[Pathology, ...]] = ("slip", "modic_change", "disc_degeneration")
 """What is seen only where both vertebrae of its segment are."""
+_ASIDE: Final[tuple[Pathology, ...]] = ("foraminal_stenosis", "herniation")
+"""What sagittal slices beside the midline show on one side."""
+_OLD: Final = "70"
+"""Age bands from this one on, as text: `70-79` and above."""
+_DARK_ON_STIR: Final = ("2", "3")
+"""Modic types whose signal STIR suppresses."""
 _ABSENT: Final = ("none", "0")
 """Grades of what is held back because it may be there, although it is not."""
 _SLIGHT: Final = (*_ABSENT, "mild")
@@ -84,7 +93,8 @@ def restrained(facts: CaseFacts) -> CaseFacts:
 def as_told(findings: Iterable[Finding], sequences: Mapping[str, str]) -> tuple[Finding, ...]:
     """Return findings without the types and causes that their series, uid -> sequence, do not tell.
 
-    A Modic type needs T1 and T2 of the same study and is none on fat-suppressed images (Modic 1988);
+    A Modic type needs T1 and T2 of the same study and is none on fat-suppressed images (Modic 1988), on
+    which fat and sclerosis are but dark: there only type 1 is told, as a change of signal;
     T1 alone does not tell a lytic from a blastic metastasis. A slip is called isthmic only where the defect
     of the pars is among the findings.
     """
@@ -98,7 +108,11 @@ def as_told(findings: Iterable[Finding], sequences: Mapping[str, str]) -> tuple[
         unnamed = one.present and one.pathology == "metastasis" and own == "T1"
         return one.model_copy(update={"grade": ""}) if untyped or unnamed else one
 
-    return _by_gap(tuple(map(limited, findings)))
+    def is_dark(one: Finding) -> bool:
+        fatty = one.pathology == "modic_change" and one.present and one.grade in _DARK_ON_STIR
+        return fatty and sequences.get(one.evidence.series, "") == "STIR"
+
+    return _by_gap(tuple(limited(one) for one in findings if not is_dark(one)))
 
 
 def isthmic_by_gap(facts: CaseFacts) -> CaseFacts:
@@ -183,10 +197,14 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
             return f"{name} is there at {min(there)}, but the shown series do not show it"
     for name in _IN_FIELD:
         cut = {site for site in hidden_sites(facts, name, _ABSENT) if _is_in_field(facts, site, name)}
+        cut -= _beside_infection(facts) if name == "endplate_defect" else set()
         if cut:
             return f"{name} is there at {min(cut)}, whose vertebra is in view, but no shown series tells it"
     return (
         _plain_wear(facts, problem)
+        or _rudimentary(facts, problem)
+        or _untold_side(facts, problem)
+        or _unseen_at_age(facts, problem)
         or _cut_implants(facts)
         or _narrow_unsaid(facts, problem)
         or _other_exit(facts, problem)
@@ -196,13 +214,52 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
 
 
 def _plain_wear(facts: CaseFacts, problem: Problem) -> str:
-    """Return that pictures said to be normal show plain wear that nobody could grade."""
-    for name, grade in _PLAIN if problem.lead == "normal" else ():
+    """Return that pictures with no cause of pain, or a harmless one, show plain wear that nobody graded."""
+    for name, grade in _PLAIN if problem.lead in _OF_AXIAL_PAIN else ():
         worst = {one.site for one in facts.hidden if (one.pathology, one.grade) == (name, grade)}
         seen = {site for site in hidden_sites(facts, name) & worst if _is_in_field(facts, site, name)}
         if seen:
             return f"{name} {grade} is there at {min(seen)} and plain to see, but no shown series grades it"
     return ""
+
+
+def _rudimentary(facts: CaseFacts, problem: Problem) -> str:
+    """Return that a collapsed disc may be taken for the rudiment that makes a vertebra transitional."""
+    discs = [one for one in facts.hidden if one.pathology == "disc_degeneration"]
+    if problem.lead != "transitional" or facts.study.text or not has_rudiment(facts.findings, discs):
+        return ""
+    return f"a collapsed disc beside {problem.site} or the sacrum cannot be told from a rudimentary one"
+
+
+def _untold_side(facts: CaseFacts, problem: Problem) -> str:
+    """Return that a sided finding is told that sagittal slices alone show: none tells which side it is of.
+
+    The side is known where the complaint has it, where axial slices show that level, and where both sides
+    are alike.
+    """
+    if facts.study.text:
+        return ""
+    planes = {series.uid: series.plane for series in facts.study.series}
+    across = {one.site for one in facts.findings if planes.get(one.evidence.series) == "axial"}
+    sided = [one for one in problem.found if one.pathology in _ASIDE and one.side in ("left", "right")]
+    for one in sided:
+        alike = any((one.site, one.grade) == (two.site, two.grade) and one.side != two.side for two in sided)
+        if one.side != problem.side and one.site not in across and not alike:
+            return f"no slice tells the side of the {one.pathology} at {one.site}"
+    return ""
+
+
+def _unseen_at_age(facts: CaseFacts, problem: Problem) -> str:
+    """Return that harmless pictures of an old patient without MRI may hide a fresh fragility fracture."""
+    bare = not facts.study.text and not any(series.modality == "MR" for series in facts.study.series)
+    if bare and problem.lead in BENIGN and (facts.study.age_band or "") >= _OLD:
+        return "at this age CT and films alone do not rule out a fresh fragility fracture"
+    return ""
+
+
+def _beside_infection(facts: CaseFacts) -> set[str]:
+    """Return the vertebrae whose endplates a stated infection has eaten: it tells their dents."""
+    return {level for one in facts.of("spondylodiscitis", present=True) for level in one.site.split("-")}
 
 
 def _is_bend_shown(facts: CaseFacts) -> bool:

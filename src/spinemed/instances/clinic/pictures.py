@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -13,6 +13,7 @@ from spinemed.instances.clinic.limits import isthmic_by_gap, of_series
 from spinemed.instances.clinic.problem import Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.remembered import remembered
 from spinemed.instances.clinic.told import told_findings
+from spinemed.instances.counting_truth import looks_whole, nearest_whole
 from spinemed.levels import Level
 from spinemed.records import Finding, Pathology
 
@@ -69,6 +70,10 @@ def pictured(facts: CaseFacts, problem: Problem) -> tuple[Finding, ...]:
     )
 
 
+_CUT_BY_LITTLE: Final = 0.9
+"""A body that has this share of its whole neighbour's height and depth, tilts included, looks whole."""
+_AT_EDGE_PX: Final = 2
+"""A whole body whose first row is nearer to the edge than this looks cut."""
 _REACH: Final[Mapping[Pathology, int]] = {"endplate_defect": 0, "pars_defect": 0, "modic_change": 2}
 """How many slices off its own a finding is seen, where that is not one."""
 _NEED_PICTURES: Final[tuple[Pathology, ...]] = (
@@ -90,6 +95,41 @@ def with_shown(facts: CaseFacts) -> CaseFacts:
         if one.pathology not in _NEED_PICTURES or one.id in shown or (lead is not None and is_same(one, lead))
     )
     return isthmic_by_gap(CaseFacts(facts.study, kept, facts.hidden))
+
+
+def half_shown(facts: CaseFacts) -> str:
+    """Return that a key picture may show what its text leaves out, or whole what is said to be cut; else "".
+
+    A dent of an endplate reaches into the slices beside its own, less or as deep. A body of which the edge
+    cuts a strip looks whole, one that ends at the edge looks cut.
+    """
+    if facts.study.text:
+        return ""
+    problem = problem_of(facts)
+    shown = {one.id for one in pictured(facts, problem)}
+    keys = set(key_pictures(facts, problem))
+    slices = {_slice(one) for one in facts.findings if one.id in keys}
+    dents = facts.of("endplate_defect", present=True)
+    told = {one.site for one in facts.findings if one.pathology == "endplate_defect" and one.id in shown}
+    for one in dents:
+        if one.site not in told and not _beside(one).isdisjoint(slices):
+            return f"the dent of {one.site} lies one slice beside a picture, which may show it"
+    return _doubtful_edge(facts, {uid for uid, _ in slices})
+
+
+def _doubtful_edge(facts: CaseFacts, series: Collection[str]) -> str:
+    for uid in sorted(series):
+        bodies = [one for one in facts.seen_in(uid) if one.pathology in ("vertebra", "vertebra_in_part")]
+        whole = {one.site for one in bodies if one.pathology == "vertebra"}
+        for one in bodies:
+            box, near = one.evidence.box, nearest_whole(bodies, one.site)
+            cut = one.site not in whole and Level.C2 < Level(one.site) < Level.S1
+            high, deep = box.bottom - box.top, box.right - box.left
+            if cut and near and looks_whole(high, deep, near.evidence.box, _CUT_BY_LITTLE):
+                return f"the edge of a picture cuts so little of {one.site} that it looks whole"
+            if one.site in whole and box.top < _AT_EDGE_PX and Level(one.site) < Level.S1:
+                return f"{one.site} lies so close to the edge of a picture that it looks cut"
+    return ""
 
 
 def told_in(seen: Sequence[Finding], shown: Sequence[Finding]) -> list[Finding]:

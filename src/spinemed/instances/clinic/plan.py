@@ -16,11 +16,13 @@ from spinemed.facts.planning.trauma import (
 )
 from spinemed.instances.clinic.further import cord_beside_tumour, infected_implants
 from spinemed.instances.clinic.history import Clinical
-from spinemed.instances.clinic.problem import HIGH_SLIP, Lead, Problem, severity
+from spinemed.instances.clinic.problem import HIGH_SLIP, THORACIC, Lead, Problem, largest_curves, severity
 from spinemed.instances.clinic.sins import sins_range
-from spinemed.levels import Level, Site
+from spinemed.levels import Level
 from spinemed.records import Finding, Record
 
+_WEAK_FLAG_YEARS: Final = 50
+"""Age above it, and pain of the thoracic spine, are red flags, though weak ones alone (Finucane 2020)."""
 Stance = Literal["operate", "offer", "conserve", "observe", "investigate"]
 _STANCES: Final[dict[str, Stance]] = {
     "herniation.emergency_decompression": "operate",
@@ -339,9 +341,9 @@ def _myelopathy(_problem: Problem, clinical: Clinical) -> Plan | NoPlan:
 def _scoliosis(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     cobb = 0.0 if problem.finding is None else problem.finding.value or 0.0
     if clinical.risser is None:
-        if any(abs(angle - SCHWAB_DEG) < SCHWAB_MARGIN_DEG for angle in _largest_curves(problem)):
+        if any(abs(angle - SCHWAB_DEG) < SCHWAB_MARGIN_DEG for angle in largest_curves(problem)):
             return NoPlan(reason="a Cobb angle lies too near 30 degrees to tell the SRS-Schwab type")
-        curve = planning.schwab_curve(*_largest_curves(problem))
+        curve = planning.schwab_curve(*largest_curves(problem))
         made = _keyed(curve, "curve.adult", "schwab")
         return made.model_copy(update={"detail": curve.curve}) if isinstance(made, Plan) else made
     ruling = planning.idiopathic_scoliosis(cobb, planning.risser_skeleton(clinical.risser))
@@ -352,15 +354,12 @@ def _has_no_age(finding: Finding) -> bool:
     return finding.pathology == "fracture" and finding.detail not in ("fresh", "old")
 
 
-def _largest_curves(problem: Problem) -> tuple[float, float]:
-    """Return the largest thoracic and lumbar Cobb angle; apex T9 and above is thoracic (Schwab 2012)."""
-    curves = [one for one in (problem.finding, *problem.others) if one is not None]
-    angles = {True: 0.0, False: 0.0}
-    for one in curves:
-        if one.pathology == "scoliosis":
-            thoracic = Site.parse(one.site).upper <= Level.T9
-            angles[thoracic] = max(angles[thoracic], one.value or 0.0)
-    return angles[True], angles[False]
+_SCREENED: Final[dict[Lead, str]] = {
+    "cervical_herniation": "screen.arm", "root_stenosis": "screen.arm", "kyphosis": "screen.kyphosis",
+    "ankylosing": "screen.ankylosing", "old_fracture": "screen.old_fracture",
+    "postoperative": "screen.postoperative", "transitional": "screen.transitional",
+}  # fmt: skip
+"""What is done where nothing is dangerous, by the lead; the others keep active."""
 
 
 def _screen(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
@@ -370,17 +369,11 @@ def _screen(problem: Problem, clinical: Clinical) -> Plan | NoPlan:
     open_age = [one for one in (problem.finding, *problem.others) if one is not None and _has_no_age(one)]
     if any(one.site == problem.site for one in open_age):
         return NoPlan(reason="whether the fracture is fresh cannot be told from these series")
-    acts: dict[Lead, str] = {
-        "cervical_herniation": "screen.arm",
-        "root_stenosis": "screen.arm",
-        "kyphosis": "screen.kyphosis",
-        "ankylosing": "screen.ankylosing",
-        "old_fracture": "screen.old_fracture",
-        "postoperative": "screen.postoperative",
-        "transitional": "screen.transitional",
-    }
     usual = "screen.chronic" if clinical.weeks >= CHRONIC_WEEKS else "screen.back"
-    return Plan(act=acts.get(problem.lead, usual), rule="screen", source="red_flags_2020")
+    weak = ("_age" if clinical.age > _WEAK_FLAG_YEARS else "", "_site" if problem.part in THORACIC else "")
+    return Plan(
+        act=_SCREENED.get(problem.lead, usual), rule=f"screen{''.join(weak)}", source="red_flags_2020"
+    )
 
 
 _PLANS: Final[dict[Lead, Callable[[Problem, Clinical], Plan | NoPlan]]] = {

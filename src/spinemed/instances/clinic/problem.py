@@ -35,6 +35,8 @@ Lead = Literal[
     "normal",
 ]
 Part = Literal["neck", "upper", "mid", "lower"]
+THORACIC: Final[tuple[Part, ...]] = ("upper", "mid")
+"""The parts of the back where the cord lies."""
 
 LEADS: Final[tuple[Lead, ...]] = get_args(Lead)
 KYPHOSIS_DEG: Final = 50.0
@@ -166,6 +168,8 @@ def problem_of(facts: CaseFacts) -> Problem:
         led = [one for one in found if rule is not None and rule(one, facts)]
         # Among the other wear an osteophyte is never what a text is about.
         led = [one for one in led if one.pathology != "osteophyte"] or led
+        if lead == "degeneration":
+            led.sort(key=_rank_of_wear)
         if led:
             # A fracture goes before the height that its vertebra has lost.
             broken = [one for one in led if one.site == led[0].site and one.pathology == "fracture"]
@@ -294,6 +298,12 @@ def _is_wear(one: Finding, facts: CaseFacts) -> bool:
     return one.pathology != "slip" or not rest
 
 
+def _rank_of_wear(one: Finding) -> int:
+    """Return 0 for a herniated disc, 1 for a canal with little room, 2 for all other wear."""
+    narrow = one.pathology == "canal_stenosis" and one.grade in ("moderate", "severe")
+    return 0 if one.pathology == "herniation" else 2 - narrow
+
+
 def _is_root_stenosis(one: Finding, _facts: CaseFacts) -> bool:
     narrow = one.pathology in ("recess_stenosis", "foraminal_stenosis") and is_pressing(one)
     return narrow and one.side in ("left", "right") and bool(root_hit(one))
@@ -351,3 +361,14 @@ _RULES: Final[dict[Lead, Callable[[Finding, CaseFacts], bool]]] = {
     "transitional": _of("transitional"),
     "degeneration": _is_wear,
 }
+
+
+def largest_curves(problem: Problem) -> tuple[float, float]:
+    """Return the largest thoracic and lumbar Cobb angle; apex T9 and above is thoracic (Schwab 2012)."""
+    curves = [one for one in (problem.finding, *problem.others) if one is not None]
+    angles = {True: 0.0, False: 0.0}
+    for one in curves:
+        if one.pathology == "scoliosis":
+            thoracic = Site.parse(one.site).upper <= Level.T9
+            angles[thoracic] = max(angles[thoracic], one.value or 0.0)
+    return angles[True], angles[False]

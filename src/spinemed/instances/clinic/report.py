@@ -26,15 +26,16 @@ from spinemed.instances.clinic.describe import (
     vertebrae_seen,
 )
 from spinemed.instances.clinic.draft import Draft
+from spinemed.instances.clinic.further import other_narrow_levels
 from spinemed.instances.clinic.limits import implant_sites
 from spinemed.instances.clinic.pictures import field_of, key_pictures, told_in
 from spinemed.instances.clinic.plan import CHRONIC_WEEKS
-from spinemed.instances.clinic.problem import is_abnormal, part_of
+from spinemed.instances.clinic.problem import THORACIC, is_abnormal, part_of
 from spinemed.instances.clinic.series_names import series_name
 from spinemed.instances.clinic.story import answers, opening
 from spinemed.instances.clinic.told import by_danger
 from spinemed.instances.clinic.wording import Language, capital, inside, joined, say, term
-from spinemed.records import Finding, Message, Reject, Series
+from spinemed.records import Finding, Message, Pathology, Reject, Series
 from spinemed.report_sections import read_sections
 
 SECTIONS: Final[dict[Language, tuple[str, ...]]] = {
@@ -51,20 +52,11 @@ SECTIONS: Final[dict[Language, tuple[str, ...]]] = {
 """Headings of the six sections, in order; the text has them as `## 1. ...`."""
 
 _RISKS: Final = {
-    "herniation": "herniation",
-    "cervical_herniation": "arm",
-    "stenosis": "stenosis",
-    "isthmic_slip": "slip",
-    "slip": "slip_worn",
-    "injury": "injury",
-    "fragility": "fragility",
-    "metastasis": "tumour",
-    "discitis": "infection",
-    "myelopathy": "myelopathy",
-    "scoliosis": "curve",
-    "ankylosing": "ankylosing",
-    "postoperative": "implants",
-}
+    "herniation": "herniation", "cervical_herniation": "arm", "stenosis": "stenosis",
+    "isthmic_slip": "slip", "slip": "slip_worn", "injury": "injury", "fragility": "fragility",
+    "metastasis": "tumour", "discitis": "infection", "myelopathy": "myelopathy", "scoliosis": "curve",
+    "ankylosing": "ankylosing", "postoperative": "implants",
+}  # fmt: skip
 _SEEN: Final = re.compile(r"^(?:可见|There (?:is|are) (?:an? )?(?!only))")
 """How a finding begins that is described rather than named."""
 _ADMITTED: Final = ("infection.workup", "herniation.emergency_decompression")
@@ -84,11 +76,10 @@ _SHORT_NAMES: Final = {
     "tlics_2005": re.compile("TLICS comes|TLICS agrees|TLICS(?:评分)?结论"),
 }
 """Source -> how steps name it, beside the plan's own source."""
-_FOUND: Final = {
-    "cervical_herniation": "herniation",
-    "isthmic_slip": "slip",
-    "fragility": "injury",
-}
+_FOUND: Final = {"cervical_herniation": "herniation", "isthmic_slip": "slip", "fragility": "injury"}
+
+_FOUND_WORN: Final[dict[Pathology, str]] = {"herniation": "disc", "canal_stenosis": "canal"}
+"""What leads as wear and has words of its own for the patient."""
 
 
 def report(facts: CaseFacts, key: str, language: Language) -> Draft | Reject:
@@ -279,7 +270,11 @@ def _treatment(case: Case) -> str:
         name = "old_height"
     elif name == "herniation" and is_irritated(case):
         name = "herniation_mild"
+    elif name == "degeneration" and case.problem.finding is not None:
+        name = _FOUND_WORN.get(case.problem.finding.pathology, name)
     found = case.say(f"found.{name}")
+    if narrow := other_narrow_levels(case.problem):
+        found = joined([found, case.say("found.levels", level=case.style.sites(narrow))], case.language)
     change = changes(case)[0]
     own = f"change.{change}" if change.startswith(("general", "recovery")) else f"reply.{change}.colleague"
     unstable = case.plan.act.startswith("injury.") and case.plan.stance == "operate"
@@ -305,13 +300,15 @@ def _treatment(case: Case) -> str:
 
 
 def _warning(case: Case) -> str:
-    """Return the name of what brings a patient back at once: more weakness, signs of the cord, a fall."""
+    """Return the name of what brings a patient back at once: new signs, a fall, more of what there is."""
     if case.clinical.motor == "progressive":
         return "warning.weaker"
+    if case.problem.lead == "myelopathy":
+        return "warning.cord_worse"
     narrow = [site for need in case.needs if need.name in _AT_CORD for site in need.sites]
     if case.problem.part == "neck" or any(part_of(site) == "neck" for site in narrow):
         return "warning.cord"
-    if narrow:
+    if narrow or case.problem.part in THORACIC:
         return "warning.cord_back"
     return "warning.ankylosing" if case.problem.lead == "ankylosing" else "warning"
 
@@ -344,7 +341,7 @@ def _risk(case: Case) -> str:
     elif case.plan.rule == "infection_implant":
         name = case.plan.rule
     elif lead == "root_stenosis":
-        name = "arm" if case.problem.part == "neck" else "root"
+        name = "arm" if case.problem.part == "neck" else "root_lasting" if case.plan.operates else "root"
     elif case.plan.act == "herniation.offer_surgery":
         name = "herniation_lasting"
     elif lead == "scoliosis" and clinical.risser is None:

@@ -41,13 +41,22 @@ def _bent(name: str, posture: str, language: Language) -> str:
 def series_name(modality: str, sequence: str, plane: str, view: str, language: Language) -> str:
     """Return what a series is called.
 
+    A written examination is one series of several sequences, of which the last may lie in another plane.
+
     >>> series_name("MR", "T2", "sagittal", "", "en"), series_name("XR", "", "radiograph", "LAT", "zh")
     ('sagittal T2-weighted MRI', 'X线侧位片')
+    >>> series_name("MR", "T1/T2/STIR/axial T2", "sagittal", "", "en")
+    'sagittal T1/T2/STIR and axial T2 MRI'
     """
     kind = term(modality, language)
     if modality == "XR":
         shown = term(view, language) if view else ""
         return f"{kind}{shown}片" if language == "zh" else f"{shown} {kind}".strip()
+    sequence, _, across = sequence.partition("/axial ")
+    if across and language == "zh":
+        return f"{kind} {sequence}{term(plane, language)}及{across}{term('axial', language)}"
+    if across:
+        return f"{term(plane, language)} {sequence} and {term('axial', language)} {across} {kind}"
     weighted = {"T1": ("T1-weighted", "T1加权"), "T2": ("T2-weighted", "T2加权")}.get(
         sequence, (sequence,) * 2
     )

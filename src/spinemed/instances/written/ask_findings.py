@@ -31,6 +31,8 @@ OF_VERTEBRAE: Final = (
     "osteophyte",
     "pars_defect",
 )
+_REGION: Final = {"cord_signal": "C", "recess_stenosis": "L"}
+"""Where alone something is reported: the first letter of the sites."""
 STATUSES: Final = ("present", "absent", "unmentioned")
 _ROMAN: Final = {"0": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "V": 5}
 _LOSSES: Final = (6, 9, 12, 15, 22, 23, *range(28, 38), *range(43, 66, 2))
@@ -39,7 +41,7 @@ CHANGES: Final = ("same", "up_1", "up_2", "up_3")
 
 
 def site_findings(document: Document) -> Iterator[Idea]:
-    """Yield what is found at a level, beside three findings that are at other levels alone."""
+    """Yield what is found at a level, beside three findings of its form that are at other levels alone."""
     for shape in ("disc", "vertebra"):
         found = [(key, one) for key, one in document.named if form(one.site) == shape]
         for _ in range(_TRIES):
@@ -51,7 +53,7 @@ def site_findings(document: Document) -> Iterator[Idea]:
                 yield Idea({"site": one.site}, key, (one,), (one.site,), "|".join(keys), keys)
     lone = [(key, one) for key, one in document.named if _alone(document.facts, one)]
     for key, one in lone:
-        yield Idea({"site": one.site}, key, (one,), (one.site,), "alone")
+        yield Idea({"site": one.site}, key, (one,), (one.site,), f"alone {form(one.site)}")
 
 
 def _apart(chosen: list[tuple[str, Said]], facts: Facts) -> bool:
@@ -61,12 +63,22 @@ def _apart(chosen: list[tuple[str, Said]], facts: Facts) -> bool:
 
 
 def _alone(facts: Facts, said: Said) -> bool:
-    return sum(one.abnormal and one.site == said.site for one in facts.said) == 1
+    """Return whether a finding is the only abnormal one at its site and at what it touches."""
+    return sum(one.abnormal and is_touching(one.site, said.site) for one in facts.said) == 1
+
+
+def is_touching(site: str, other: str) -> bool:
+    """Return whether two sites are the same, or a disc and a vertebra beside it.
+
+    >>> is_touching("L3-L4", "L4"), is_touching("L3-L4", "L4-L5"), is_touching("L3", "L4")
+    (True, False, False)
+    """
+    return site == other or site in other.split("-") or other in site.split("-")
 
 
 def is_site_finding(facts: Facts, fields: Fields, key: str) -> bool:
-    """Return whether a finding that can be called so is at the site."""
-    return fields["site"] in sites_of(facts, key)
+    """Return whether a finding that can be called so is at the site, or at a disc or vertebra of it."""
+    return any(is_touching(site, fields["site"]) for site in sites_of(facts, key))
 
 
 def pairings(document: Document) -> Iterator[Idea]:
@@ -172,9 +184,9 @@ def _statuses(document: Document) -> list[tuple[str, str, str]]:
 
 
 def _asked_of(site: str) -> tuple[str, ...]:
-    """Return what may be asked of a site; the signal of the cord is reported in the neck alone."""
+    """Return what may be asked of a site: the cord's signal in the neck, recesses in the low back alone."""
     every = OF_DISCS if form(site) == "disc" else OF_VERTEBRAE
-    return tuple(one for one in every if one != "cord_signal" or site.startswith("C"))
+    return tuple(one for one in every if site.startswith(_REGION.get(one, "")))
 
 
 def is_site_status(facts: Facts, fields: Fields, key: str) -> bool:

@@ -18,7 +18,7 @@ from spinemed.instances.written.ask_scores import (
     sins_points,
     tlics_points,
 )
-from spinemed.instances.written.document import Document, Idea, discs
+from spinemed.instances.written.document import Document, Idea, discs, is_usual
 from spinemed.instances.written.stated import Facts
 
 Fields = Mapping[str, str]
@@ -107,16 +107,20 @@ def is_later_herniation(_facts: Facts, fields: Fields, key: str) -> bool:
     return herniation_act(fields["sign"], fields["pain"] == "yes", int(fields["weeks"])) == key
 
 
-def blocks(_document: Document) -> Iterator[Idea]:
-    """Yield the disc level of the foramen at which a root is blocked."""
+def blocks(document: Document) -> Iterator[Idea]:
+    """Yield the disc level of the foramen at which a root is blocked, lumbar in the usual numbering alone.
+
+    With a lumbar vertebra more or less sources differ on which root leaves where.
+    """
+    regions = "CL" if document.usual_numbering else "C"
     for site in discs():
-        if site[0] in "CL" and site != "C2-C3":
+        if site[0] in regions and site != "C2-C3":
             yield Idea({"root": exiting_root(site)}, site, (), (site,), site[0], rule="herniation_anatomy")
 
 
-def is_block(_facts: Facts, fields: Fields, key: str) -> bool:
-    """Return whether the root leaves at the disc level `key`."""
-    return exiting_root(key) == fields["root"]
+def is_block(facts: Facts, fields: Fields, key: str) -> bool:
+    """Return whether the root leaves at the disc level `key`, which is sure of usual numbers alone."""
+    return (key[0] == "C" or is_usual(facts)) and exiting_root(key) == fields["root"]
 
 
 def _whole(document: Document, low: str, high: str, *pathologies: str) -> list[str]:

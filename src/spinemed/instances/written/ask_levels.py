@@ -18,7 +18,7 @@ RANKED: Final = ("disc_degeneration", "height_loss", "canal_stenosis", "slip")
 _SEVERITY: Final = {"none": 0, "mild": 1, "moderate": 2, "severe": 3}
 _OFFSETS: Final = (-4, -3, -2, -1, 1, 2, 3, 4)
 _READERS: Final = {-2: "two_up", -1: "one_up", 0: "same", 1: "one_down", 2: "two_down"}
-_COUNTS: Final = {"four": 4, "five": 5, "six": 6}
+_COUNTS: Final = {"four": 4, "six": 6}
 _OF_DISCS: Final = ("herniation", "modic_change", "canal_stenosis", "slip", "bridging", "spondylodiscitis")
 """What a disc has that is likely to be worn: its grade is missed where it is not told."""
 SIGN_ROOTS: Final = {"L3": "L2-L3", "L4": "L3-L4", "L5": "L4-L5", "S1": "L5-S1"}
@@ -194,8 +194,9 @@ def _apart(one: str, other: str) -> int:
 
 
 def renumbered(document: Document) -> Iterator[Idea]:
-    """Yield the true level of a finding that was counted from below, with four, five or six lumbar ones.
+    """Yield the true level of a finding that was counted from below, with four or six lumbar vertebrae.
 
+    It is offered beside those of other findings: what five would give is what the report says already.
     Where the neck is shown the levels are counted from there, and nobody needs to suppose a number.
     """
     shows_neck = any(site.startswith("C") for site in document.sites)
@@ -203,7 +204,8 @@ def renumbered(document: Document) -> Iterator[Idea]:
         for count in _COUNTS:
             right = recounted(one.site, count)
             if right:
-                yield Idea({"finding": key, "count": count}, right, (one,), (one.site,), key)
+                fields = {"finding": key, "count": count}
+                yield Idea(fields, right, (one,), (one.site,), form(one.site))
 
 
 def is_renumbered(facts: Facts, fields: Fields, key: str) -> bool:

@@ -105,7 +105,7 @@ def _stenosis_plan(state: str, weeks: int) -> str:
 
 def slip_acts(document: Document) -> Iterator[Idea]:
     """Yield what an isthmic slip of an adult asks for first, by the symptoms added."""
-    for one in document.facts.abnormal("slip") if document.study.age_band != "10-19" else ():
+    for one in document.facts.abnormal("slip") if document.is_adult else ():
         for symptoms in get_args(SlipSymptoms):
             plan = slip_act(document.facts, one.site, symptoms)
             if plan:
@@ -163,8 +163,8 @@ def _cobb_plan(angle: float, risser: int) -> str:
 
 
 def lordosis_gaps(document: Document) -> Iterator[Idea]:
-    """Yield the SRS-Schwab modifier of a pelvic incidence beside the stated lordosis."""
-    for one in document.facts.of("lumbar_lordosis")[:1]:
+    """Yield the SRS-Schwab modifier of a pelvic incidence beside an adult's stated lordosis."""
+    for one in document.facts.of("lumbar_lordosis")[:1] if document.is_adult else ():
         if one.value is not None and 20 <= one.value <= 75:
             for gap in (2, 4, 6, 12, 14, 16, 18, 24, 28, 32):
                 incidence = int(one.value) + gap

@@ -17,12 +17,21 @@ from spinemed.instances.templates import Words
 from spinemed.instances.written.document import Document, Idea
 from spinemed.instances.written.stated import Facts
 from spinemed.instances.written.templates import question_of
+from spinemed.records import Pathology
 
 Fields = Mapping[str, str]
 _SITES: Final = 3
 _NATIVE: Final = "idsa_2015"
 """The guideline of infection in a spine without implants."""
 _MODIC: Final = {("low", "high"): "1", ("high", "high"): "2", ("low", "low"): "3", ("same", "same"): "0"}
+_OF_NERVES: Final = (
+    "saddle_anaesthesia", "urinary_retention", "new_bladder_or_bowel_incontinence",
+    "known_cancer_and_neurological_signs", "loss_of_hand_dexterity", "gait_imbalance_and_hyperreflexia",
+)  # fmt: skip
+"""Red flags that are signs of the cord or of the cauda equina."""
+_OF_FALLS: Final = ("minor_trauma_and_osteoporosis", "minor_trauma_and_long_term_steroids")
+_BESIDE_INFECTION: Final[tuple[Pathology, ...]] = ("cage", "screws", "metastasis", "spondylodiscitis")
+_BESIDE_FALL: Final[tuple[Pathology, ...]] = ("metastasis", "spondylodiscitis")
 _BESIDE_PERCENT: Final = 3.0
 _CUTS: Final = (25.0, 50.0, 75.0, 100.0)
 _BENDS: Final = (6, 9, 12, 15, 18, 21, 28, 31, 34, 37)
@@ -30,8 +39,10 @@ _STRUCTURAL_DEG: Final = 25
 
 
 def modic_signals(document: Document) -> Iterator[Idea]:
-    """Yield the Modic type of signals beside a lumbar disc."""
-    for site in _discs(document, "L1", "S1", "modic_change"):
+    """Yield the Modic type of signals beside a lumbar disc, whose vertebrae nothing else has altered."""
+    ill = {one.site for name in ("fracture", "metastasis") for one in document.facts.abnormal(name)}
+    found = _discs(document, "L1", "S1", "modic_change")
+    for site in (one for one in found if ill.isdisjoint(one.split("-"))):
         for (first, second), key in _MODIC.items():
             yield _at(document, site, {"first": first, "second": second}, key)
 
@@ -130,9 +141,9 @@ def is_neck_canal(_facts: Facts, fields: Fields, key: str) -> bool:
     return cervical_canal(float(fields["width"])).canal == key
 
 
-def mjoa_scores(_document: Document) -> Iterator[Idea]:
-    """Yield the severity that goes with an mJOA score."""
-    for points in range(4, 19):
+def mjoa_scores(document: Document) -> Iterator[Idea]:
+    """Yield the severity that goes with an mJOA score, where nothing but wear may harm the neck's cord."""
+    for points in () if _is_neck_ill(document) else range(4, 19):
         yield Idea({"mjoa": str(points)}, _mjoa(points))
 
 
@@ -198,10 +209,38 @@ def is_timed(flag: str) -> bool:
 
 def _flags(document: Document) -> Iterator[tuple[str, str]]:
     form = question_of("written_red_flag").fields["flag"]
-    implants = any(document.facts.abnormal(name) for name in ("cage", "screws"))
     for flag in form.en if isinstance(form, Words) else ():
-        if not (implants and _flag(flag)[2] == _NATIVE):
+        if not is_clouded(document.facts, flag):
             yield flag, _months(document)
+
+
+def is_clouded(facts: Facts, flag: str) -> bool:
+    """Return whether what is stated already may explain a flag, or makes another answer as good.
+
+    Signs of nerves are nothing new where something presses on the cord or the cauda; what an infection
+    requires differs beside implants, what it or a fall requires beside a tumour; a fall over a tight canal
+    may harm the cord first; a raised CRP belongs to ankylosing disease.
+    """
+    if flag in _OF_NERVES:
+        return is_pressing(facts)
+    beside = _BESIDE_INFECTION if _flag(flag)[2] == _NATIVE else _BESIDE_FALL if flag in _OF_FALLS else ()
+    inflamed = flag == "spinal_pain_and_raised_crp_or_esr" and facts.abnormal("bridging")
+    fallen = flag in _OF_FALLS and is_tight(facts)
+    return bool(inflamed) or fallen or any(facts.abnormal(name) for name in beside)
+
+
+def is_pressing(facts: Facts) -> bool:
+    """Return whether something is stated that presses on the cord or the cauda, or is likely to."""
+    large = any(one.grade == "extrusion" for one in facts.abnormal("herniation"))
+    broken = any(one.finding.detail != "old" for one in facts.abnormal("fracture"))
+    ill = any(facts.abnormal(name) for name in ("metastasis", "spondylodiscitis"))
+    return is_tight(facts) or large or broken or ill
+
+
+def is_tight(facts: Facts) -> bool:
+    """Return whether a canal is said to be narrow, and not mildly, or the cord to be bright."""
+    narrow = any(one.grade != "mild" for one in facts.abnormal("canal_stenosis"))
+    return narrow or bool(facts.abnormal("cord_signal"))
 
 
 @cache
@@ -240,8 +279,8 @@ def _lenke(major: str, proximal: int, other: int) -> str:
 
 
 def schwab_films(document: Document) -> Iterator[Idea]:
-    """Yield the SRS-Schwab modifiers of a later standing film."""
-    for _ in range(24):
+    """Yield the SRS-Schwab modifiers of a later standing film; the classification is one of adults."""
+    for _ in range(24 if document.is_adult else 0):
         sva, tilt = document.rng.randrange(5, 140), document.rng.randrange(8, 42)
         yield Idea({"sva": str(sva), "tilt": str(tilt)}, _schwab(sva, tilt))
 
@@ -257,8 +296,8 @@ def _schwab(sva: int, tilt: int) -> str:
 
 
 def neck_injuries(document: Document) -> Iterator[Idea]:
-    """Yield SLIC totals of a later injury of a neck that is neither held by metal nor fused."""
-    if any(site[0] == "C" for site in document.spared):
+    """Yield SLIC totals of a later injury of a neck without metal, fusion, fracture or tumour."""
+    if _is_neck_ill(document) or any(site[0] == "C" for site in document.spared):
         return
     for morphology, ligaments, neurology in product(
         ("compression", "burst", "distraction", "translation_rotation"),
@@ -269,6 +308,12 @@ def neck_injuries(document: Document) -> Iterator[Idea]:
         if total:
             fields = {"morphology": morphology, "ligaments": ligaments, "neurology": neurology}
             yield Idea({**fields, "months": _months(document)}, total)
+
+
+def _is_neck_ill(document: Document) -> bool:
+    """Return whether the neck is said to be broken, or to have a metastasis or an infection."""
+    ill = ("fracture", "metastasis", "spondylodiscitis")
+    return any(one.site[0] == "C" for name in ill for one in document.facts.abnormal(name))
 
 
 def is_slic(_facts: Facts, fields: Fields, key: str) -> bool:

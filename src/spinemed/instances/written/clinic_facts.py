@@ -28,7 +28,7 @@ class _Part(NamedTuple):
 
 
 _PARTS: Final[dict[Method, tuple[_Part, ...]]] = {
-    "mr": (_Part("mr", "MR", "sagittal", "T1/T2/STIR"),),
+    "mr": (_Part("mr", "MR", "sagittal", "T1/T2/STIR/axial T2"),),
     "ct": (_Part("ct", "CT", "sagittal"),),
     "xr": (
         _Part("ap", "XR", "radiograph", view="FULL_AP", posture="standing"),

@@ -18,6 +18,8 @@ Item = TypeVar("Item")
 _LEVELS: Final = tuple(level.value for level in DEFAULT_NUMBERING.levels[1:25])
 _DISCS: Final = tuple(f"{upper}-{lower}" for upper, lower in pairwise(_LEVELS))
 
+_MINORS: Final = ("0-9", "10-19")
+"""Age bands of which not all are adults."""
 _EXTRA: Final = frozenset({"L6", "T13", "L6-S1", "L5-L6", "L4-S1", "T13-L1", "T12-T13"})
 """Sites that a spine of twelve thoracic and five lumbar vertebrae has not."""
 
@@ -71,6 +73,11 @@ class Document:
     def usual_numbering(self) -> bool:
         """Return whether the spine has twelve thoracic and five lumbar vertebrae, as far as is stated."""
         return is_usual(self.facts) and "transitional_anatomy" not in self.study.conditions
+
+    @cached_property
+    def is_adult(self) -> bool:
+        """Return whether the patient is 18 years old or more by the age band, which tells decades alone."""
+        return self.study.age_band not in _MINORS
 
     def sample(self, items: Sequence[Item], count: int) -> list[Item]:
         """Return so many items in random order, or all."""

@@ -51,15 +51,18 @@ def key_of(said: Said) -> str:
 
 
 def fits(key: str, said: Said) -> bool:
-    """Return whether a finding could be called so: what the words leave open counts as fitting."""
+    """Return whether a finding could be called so: what the words leave open counts as fitting.
+
+    A finding of untold grade may be the graded one, a fracture of untold age the fresh one.
+    """
     pathology, grade, side, detail = key.split("|")
     one = said.finding
     return (
         one.pathology == pathology
         and said.abnormal
-        and grade in ("", one.grade)
+        and (grade in ("", one.grade) or not said.grade)
         and side in ("", one.side)
-        and detail in ("", one.detail)
+        and (detail in ("", one.detail) or (pathology == "fracture" and not said.detail))
     )
 
 

@@ -25,6 +25,7 @@ from spinemed.phantom.export.evidence import (
     median,
     tissue_region,
 )
+from spinemed.phantom.export.findings_endplates import eaten_endplates, endplate_claims
 from spinemed.phantom.export.visibility import Visibility
 from spinemed.phantom.patient.morphometry import expected_ratio, height_loss_percent
 from spinemed.phantom.rendering.tissues import Tissue
@@ -32,11 +33,6 @@ from spinemed.records import Pathology
 
 _PARS_REACH_MM: Final[float] = 3.0
 _LESIONS: Final[tuple[Tissue, ...]] = (Tissue.LYTIC, Tissue.BLASTIC)
-_DISC_TISSUES: Final[tuple[Tissue, ...]] = (
-    Tissue.ANNULUS,
-    *(Tissue(Tissue.NUCLEUS_1 + grade) for grade in range(5)),
-    Tissue.HERNIATION,
-)
 _ARCH: Final[tuple[Tissue, ...]] = (Tissue.CORTEX, Tissue.MARROW, Tissue.JOINT, Tissue.MUSCLE, Tissue.FAT)
 
 
@@ -71,7 +67,7 @@ def _whole(
         yield height
     yield _fracture(shown, bone, region, apart)
     yield _metastasis(shown, rules, bone, region, apart)
-    yield from _endplates(shown, bone, region, apart)
+    yield from endplate_claims(shown, bone, region, apart)
     if rules.shows(shown.kind, "osteophyte"):
         yield _osteophyte(shown, rules, bone, region, apart)
     yield _screws(shown, bone, region, apart)
@@ -169,7 +165,7 @@ def without_height(anatomy: Anatomy, bone: Vertebra, pixel_mm: float, coarsest_m
         return "the pixels are too coarse for a grade of height loss"
     if bone.shape is not None and bone.shape.defects:
         return "a dent in its endplate hides what height was lost"
-    return "infection has eaten its endplate" if _eaten_endplates(anatomy, bone.level) else ""
+    return "infection has eaten its endplate" if eaten_endplates(anatomy, bone.level) else ""
 
 
 def is_graded(level: str) -> bool:
@@ -235,62 +231,6 @@ def _across_error_mm(shown: ShownSeries, rules: Visibility, pixels: int) -> floa
     edges = rules.edge_error_px * shown.pixel_mm * 2**0.5
     beside = rules.slice_error * shown.grid.steps_mm[0]
     return math.hypot(edges, 2 * beside**2 / across_mm(pixels, shown.pixel_mm))
-
-
-def _endplates(shown: ShownSeries, bone: Vertebra, region: Region, apart: float) -> Iterator[Claim]:
-    """Dents in an endplate, one claim each; one absent claim for a vertebra without any.
-
-    An endplate that infection has eaten is no Schmorl node: it is held back.
-    """
-    eaten = _eaten_endplates(shown.anatomy, bone.level)
-    defects = () if bone.shape is None else bone.shape.defects
-    if not defects:
-        yield Claim(bone.level, "endplate_defect", shown.locator(region), region.count, apart, present=False)
-    body = bone.body
-    for endplate in ("upper", "lower"):
-        here = [defect for defect in defects if defect.endplate == endplate]
-        if not here:
-            continue
-        defect = max(here, key=lambda one: one.depth_mm * one.radius_mm)
-        sign = 1.0 if endplate == "upper" else -1.0
-        rim = body.half_height + body.slope * defect.posterior_mm
-        centre = (defect.left_mm, defect.posterior_mm, sign * (rim - defect.depth_mm / 2))
-        reach = (defect.radius_mm + 1.0, defect.radius_mm + 1.0, defect.depth_mm + 1.0)
-
-        def dented(
-            left: Floats,
-            posterior: Floats,
-            up: Floats,
-            box: GridBox,
-            middle: tuple[float, ...] = centre,
-            half: tuple[float, ...] = reach,
-        ) -> Flags:
-            hull = np.abs(up) < body.half_height + body.slope * posterior
-            found = hull & is_any(shown.rendered.tissue[box], _DISC_TISSUES)
-            for place, where, far in zip((left, posterior, up), middle, half, strict=True):
-                found &= np.abs(place - np.float32(where)) <= np.float32(far)
-            return np.asarray(found)
-
-        seen = in_frame(shown, body.pose, centre, reach, None, dented)
-        other = 0.0
-        if seen is not None:
-            other = contrast(shown, seen, Tissue.MARROW)
-        yield Claim(
-            bone.level,
-            "endplate_defect",
-            None if seen is None else shown.locator(seen),
-            0 if seen is None else seen.count,
-            other,
-            detail=endplate,
-            hidden="infection has eaten the endplate" if endplate in eaten else "",
-        )
-
-
-def _eaten_endplates(anatomy: Anatomy, level: str) -> frozenset[str]:
-    """Return which endplates of a vertebra lie at an infected disc."""
-    infected = [one for one in anatomy.placed_discs if one.shape is not None and one.shape.infected]
-    lower = {"lower" for disc in infected if disc.above == level}
-    return frozenset(lower | {"upper" for disc in infected if disc.below == level})
 
 
 def _osteophyte(shown: ShownSeries, rules: Visibility, bone: Vertebra, region: Region, apart: float) -> Claim:

@@ -79,13 +79,17 @@ def _in_slice(shown: ShownSeries, bone: Vertebra, index: int) -> Region | None:
     return None if region is None or region.touches(shown.grid.shape[1:]) else region
 
 
+_TOLD_BY_RIBS: Final = ("L6", "T13", "L5_sacralised")
+"""Variants that ribs or transverse processes tell, not the number of bodies alone."""
+
+
 def lateral_claims(film: ShownFilm, rules: Visibility) -> Iterator[Claim]:
     """Yield the claims of alignment that a lateral radiograph supports."""
     seen = _whole(film)
     for disc in _slipping(film.anatomy):
         yield _slip(film.anatomy, disc, seen, rules, film.rendered.grid, rules.film_turned_deg)
     yield from _sagittal_curves(film.anatomy, seen, rules, film.rendered.grid, rules.film_turned_deg)
-    yield from transitional_claims(film.anatomy, seen)
+    yield from transitional_claims(film.anatomy, seen, aside=True)
 
 
 def frontal_claims(film: ShownFilm, rules: Visibility) -> Iterator[Claim]:
@@ -118,7 +122,8 @@ def _slip(
 ) -> Claim:
     percent = slip_percent(anatomy, disc.above)
     size = abs(percent)
-    depth = 2 * anatomy.vertebra(disc.below).body.half_depth
+    below = anatomy.vertebra(disc.below).body
+    depth = 2 * below.half_depth * (1 + below.taper)  # of its upper endplate: S1 tapers
     grade = 0 if size < rules.slip_none_percent else 1 + sum(size > cut for cut in _MEYERDING)
     error = 100 * rules.edge_error_px * grid.steps_mm[1] * 2**0.5 / depth
     bodies = [seen.get(disc.above), seen.get(disc.below)]
@@ -301,8 +306,13 @@ def _width_mm(anatomy: Anatomy, levels: Sequence[str]) -> float:
     return min(2 * anatomy.vertebra(level).body.half_width for level in levels)
 
 
-def transitional_claims(anatomy: Anatomy, seen: Mapping[str, Seen]) -> Iterator[Claim]:
-    """Numbering that departs from 12 and 5: told only where the spine is in view from C2 to the sacrum."""
+def transitional_claims(
+    anatomy: Anatomy, seen: Mapping[str, Seen], *, aside: bool = False
+) -> Iterator[Claim]:
+    """Numbering that departs from 12 and 5: told only where the spine is in view from C2 to the sacrum.
+
+    A film from the side (`aside`) shows neither the last ribs nor transverse processes.
+    """
     levels = levels_from(anatomy, "C2", "S1")
     here = [seen[level] for level in levels if level in seen]
     variant = anatomy.patient.variant
@@ -316,8 +326,15 @@ def transitional_claims(anatomy: Anatomy, seen: Mapping[str, Seen]) -> Iterator[
         contrast=min((one.contrast for one in here), default=0.0),
         grade=variant,
         present=variant != "none",
-        hidden="" if len(here) == len(levels) else "the spine is not in view from C2 to the sacrum to count",
+        hidden=_uncountable(variant, whole=len(here) == len(levels), aside=aside),
     )
+
+
+def _uncountable(variant: str, *, whole: bool, aside: bool) -> str:
+    if not whole:
+        return "the spine is not in view from C2 to the sacrum to count"
+    from_the_front = aside and variant in _TOLD_BY_RIBS
+    return "ribs and transverse processes are told from the front alone" if from_the_front else ""
 
 
 def levels_from(anatomy: Anatomy, upper: str, lower: str) -> list[str]:

@@ -17,6 +17,9 @@ from spinemed.phantom.patient.shapes import EndplateDefect, Narrowing
 # Share of a vertebra's coronal turn that its body takes, the discs the rest [assumed].
 _IN_BODIES: Final[float] = 0.25
 _MOST_ROTATION_DEG: Final[float] = 18.0
+# Age from which facets are worn enough to let a vertebra slip: degenerative slips rise from the fifth decade
+# on (Kalichman 2009) [recalled].
+_WORN_FROM: Final[int] = 40
 
 
 class _Curve(NamedTuple):
@@ -165,7 +168,8 @@ def _slip_kind(draft: Draft, above: str, condition: Condition, rng: np.random.Ge
     shares = {name: condition.shares[name] for name in ("isthmic", "degenerative", "retrolisthesis")}
     shares["isthmic"] *= 2.5 if draft.below(above) == "S1" else 1.0 if above[0] == "L" else 0.0
     shares["degenerative"] *= 0.4 if draft.below(above) == "S1" else 1.0
-    shares["degenerative"] *= 0.1 if draft.age < 40 else 1.0
+    if draft.age < _WORN_FROM:
+        shares["degenerative"] = 0.0
     if draft.settings.slip_percent is not None:
         if draft.settings.slip_percent < 0:
             return "retrolisthesis"

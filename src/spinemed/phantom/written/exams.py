@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from spinemed.phantom.patient.later import may_bend
-from spinemed.phantom.patient.shapes import Patient
+from spinemed.phantom.patient.shapes import Patient, Variant
 from spinemed.phantom.written.fact import Draws, Exam
 
 _FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -16,6 +17,10 @@ _FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "thoracolumbar": (("T6", "T7", "T8", "T9"), ("S1",)),
 }
 """Field -> where it may begin and end, drawn."""
+VARIANT_SITES: Final[dict[Variant, str]] = {
+    "L6": "L6", "T13": "T13", "L4_only": "L4", "L5_sacralised": "L5",
+}  # fmt: skip
+"""Variant of numbering -> the vertebra at which it is told."""
 _DEFORMED: Final = frozenset({"scoliosis", "kyphosis"})
 _BY_CT: Final = frozenset(
     {"traumatic_fracture", "post_operative", "ankylosing_spondylitis", "spondylolisthesis", "metastasis"}
@@ -37,11 +42,20 @@ def exams_of(patient: Patient, draws: Draws) -> tuple[Exam, ...]:
     if found & _DEFORMED or (may_bend(patient) and draws.chance(0.5)) or draws.chance(0.1):
         standing = tuple(level for level in levels if level[0] != "C")
         exams.append(Exam("xr", standing))
-    slipped = any(disc.above[0] == "L" and disc.slip_mm > 0 for disc in patient.discs)
-    if slipped and draws.chance(0.6):
+    slipped = [disc.above for disc in patient.discs if disc.above[0] == "L" and disc.slip_mm > 0]
+    if slipped and draws.chance(0.6) and _is_known(patient, slipped, exams):
         lumbar = tuple(level for level in levels if level[0] in "LS")
         exams.append(Exam("bending", lumbar))
     return tuple(exams)
+
+
+def _is_known(patient: Patient, slipped: Sequence[str], exams: Sequence[Exam]) -> bool:
+    """Whether slips and an unusual number of vertebrae, if any, are seen before lumbar films in bending.
+
+    These show neither ribs nor what lies above, so that nobody can count on them, and no cause of a slip.
+    """
+    variant = VARIANT_SITES.get(patient.variant, slipped[0])
+    return all(any(exam.shows(site) for exam in exams) for site in (*slipped, variant))
 
 
 def _is_injured(patient: Patient) -> bool:

@@ -26,7 +26,7 @@ def bone_facts(spine: Spine, exam: Exam) -> Iterator[Fact]:
     if exam.method == "bending":
         yield from (Fact(level, "vertebra", "bending", posture=exam.posture) for level in exam.levels)
         return
-    eaten = _eaten(spine)
+    eaten, joined = _eaten(spine), _joined(spine)
     shapes = {shape.level: shape for shape in spine.patient.vertebrae}
     for level in exam.levels:
         yield Fact(level, "vertebra", exam.method, posture=exam.posture)
@@ -44,13 +44,19 @@ def bone_facts(spine: Spine, exam: Exam) -> Iterator[Fact]:
         yield from _pars(exam, shape)
         if exam.method != "mr":
             yield _screws(exam, level, shape.screws)
-            yield from _osteophyte(exam, shape)
+            yield from _osteophyte(exam, shape, level in joined)
 
 
 def _eaten(spine: Spine) -> set[str]:
     """The vertebrae beside an infected disc: their endplates tell nothing else."""
     infected = [disc.above for disc in spine.patient.discs if disc.infected]
     return {level for above in infected for level in (above, spine.lying.disc(above).below)}
+
+
+def _joined(spine: Spine) -> set[str]:
+    """The vertebrae that a bridge of bone joins to another."""
+    bridged = [disc.above for disc in spine.patient.discs if disc.bridged]
+    return {level for above in bridged for level in (above, spine.lying.disc(above).below)}
 
 
 def _height(spine: Spine, exam: Exam, shape: VertebraShape) -> Iterator[Fact]:
@@ -125,16 +131,17 @@ def _endplates(exam: Exam, shape: VertebraShape, eaten: bool) -> Iterator[Fact]:
 
 
 def _pars(exam: Exam, shape: VertebraShape) -> Iterator[Fact]:
-    """Broken partes; that they are whole is told by CT alone."""
+    """Broken partes, of which an isthmic slip is told; that they are whole is told by CT alone."""
     looked_for = exam.method == "ct" and shape.level[0] == "L"
-    if looked_for or (exam.method == "mr" and shape.pars_defect):
-        yield Fact(shape.level, "pars_defect", exam.method, present=shape.pars_defect)
+    if looked_for or shape.pars_defect:
+        yield Fact(shape.level, "pars_defect", exam.method, present=shape.pars_defect, posture=exam.posture)
 
 
-def _osteophyte(exam: Exam, shape: VertebraShape) -> Iterator[Fact]:
+def _osteophyte(exam: Exam, shape: VertebraShape, joined: bool) -> Iterator[Fact]:
+    """A large osteophyte, or that there is none: of a vertebra that bone has joined to the next it is not."""
     rules = visibility()
     large = shape.osteophyte >= rules.osteophyte_large
-    if large or shape.osteophyte <= rules.osteophyte_none:
+    if large or (shape.osteophyte <= rules.osteophyte_none and not joined):
         grade = "large" if large else "none"
         yield Fact(shape.level, "osteophyte", exam.method, grade=grade, present=large, posture=exam.posture)
 

@@ -9,6 +9,7 @@ from spinemed.phantom.anatomy.measure import Curve, cobb, kyphosis, lordosis, sl
 from spinemed.phantom.anatomy.parts import Anatomy, PlacedDisc
 from spinemed.phantom.export.visibility import visibility
 from spinemed.phantom.patient.shapes import Posture
+from spinemed.phantom.written.exams import VARIANT_SITES
 from spinemed.phantom.written.fact import Exam, Fact
 from spinemed.phantom.written.facts_bones import ROUNDED
 from spinemed.phantom.written.measured import Spine, moved
@@ -138,7 +139,7 @@ def _angle(
 def _transitional(spine: Spine, exam: Exam) -> Iterator[Fact]:
     """A variant of numbering where its vertebra is shown; a usual number only where all is counted."""
     variant = spine.patient.variant
-    site = {"none": "L5", "L6": "L6", "T13": "T13", "L4_only": "L4", "L5_sacralised": "L5"}[variant]
+    site = VARIANT_SITES.get(variant, "L5")
     if exam.shows(site) and (variant != "none" or {"C2", "S1"} <= set(exam.levels)):
         yield Fact(
             site,
