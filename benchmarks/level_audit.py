@@ -50,19 +50,27 @@ _BATCH: Final = 8
 Row = dict[str, Any]
 
 
-def drawn(folder: Path, count: int, seed: int, configs: Sequence[str] = CONFIGS) -> dict[Path, list[int]]:
-    """Return Parquet file -> numbers of rows, `count` phantom instances with a picture drawn at random."""
-    places = []
+def drawn(
+    folder: Path, count: int, seed: int, configs: Sequence[str] = CONFIGS, patients: int | None = None
+) -> dict[Path, list[int]]:
+    """Return Parquet file -> numbers of rows, `count` phantom instances with a picture drawn at random.
+
+    With `patients` they are drawn from so many patients, drawn at random before.
+    """
+    places: dict[str, list[tuple[Path, int]]] = defaultdict(list)
     for config in configs:
         for path in sorted((folder / "data" / config).glob("*.parquet")):
             table = pq.read_table(path, columns=list(_LIGHT)).to_pylist()
-            places += [
-                (path, number)
-                for number, row in enumerate(table)
-                if row["modality"] != "text" and row["source"] == "phantom"
-            ]
+            for number, row in enumerate(table):
+                if row["modality"] != "text" and row["source"] == "phantom":
+                    places[str(row["patient"])].append((path, number))
+    rng = random.Random(seed)
+    known = sorted(places)
+    if patients is not None:
+        known = rng.sample(known, min(patients, len(known)))
+    here = [place for patient in known for place in places[patient]]
     chosen: dict[Path, list[int]] = defaultdict(list)
-    for path, number in random.Random(seed).sample(places, min(count, len(places))):
+    for path, number in rng.sample(here, min(count, len(here))):
         chosen[path].append(number)
     return {path: sorted(numbers) for path, numbers in chosen.items()}
 
@@ -215,12 +223,13 @@ def audit(
     studies: Path | None = None,
     kinds: str | None = None,
     workers: int = 1,
+    from_patients: int | None = None,
 ) -> Audit:
     """Return the audit of `count` random instances; all their patients must lie in `studies`, if given.
 
     Some patients at a time are judged, by `workers` processes; what comes of it does not depend on them.
     """
-    rows = by_patient(rows_of(drawn(folder, count, seed)))
+    rows = by_patient(rows_of(drawn(folder, count, seed, patients=from_patients)))
     patients = list(rows)
     some = [
         {patient: rows[patient] for patient in patients[start : start + _BATCH]}
@@ -254,17 +263,24 @@ def main() -> int:
     parser.add_argument("--studies", type=Path, help="folder of studies that were written before")
     parser.add_argument("--kinds", help="as `spinemed phantom --kinds`; needed where the build named some")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the patients")
+    parser.add_argument("--patients", type=int, help="draw the instances from so many random patients")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     start = time.monotonic()
-    result = audit(given.corpus, given.count, given.seed, given.studies, given.kinds, given.workers).result()
+    result = audit(
+        given.corpus, given.count, given.seed, given.studies, given.kinds, given.workers, given.patients
+    ).result()
     for kind, counts in result["kinds"].items():
         print(f"{kind:28}{counts.get('agreed', 0):7} agreed {counts.get('not checked', 0):5} not checked "
               f"{counts.get('disagreed', 0):4} disagreed")  # fmt: skip
     for one in result["disagreements"]:
         print(f"{one['id']} {one['kind']}: {one['why']}")
     print({key: value for key, value in result.items() if isinstance(value, int | float)})
-    result |= {"seed": given.seed, "process_seconds": round(process_seconds(), 1)}
+    result |= {
+        "seed": given.seed,
+        "from_patients": given.patients,
+        "process_seconds": round(process_seconds(), 1),
+    }
     result |= {"workers": given.workers, "seconds": round(time.monotonic() - start, 1)}
     result |= setting("spinemed", "numpy", "scipy", "nibabel", "pydicom")
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,39 +4,73 @@
     accelerate launch recipes/sft.py --config MY.yaml --seed 1   # another recipe; options override its keys
 
 A recipe's keys are fields of TRL's ScriptArguments, SFTConfig and ModelConfig, and of SpineArguments below;
-unknown keys fail. Only the split `train` is read. A killed run goes on from its last checkpoint; a finished
-one is kept.
+unknown keys fail. Only the split `train` is read. Rows become packs or groups of at most tokens_per_pack
+tokens (packing_mode); longer rows and those with unreadable pictures are left out and named in refused.jsonl,
+never cut. With adapter_name_or_path an adapter is carried on, as the stages of a curriculum do. A killed run
+goes on from its last checkpoint; a finished one is kept.
 """
 
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import datasets
 import torch
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, TrainingArguments
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, TrainingArguments
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser
 
-from spinemed.errors import ModelError, SpinemedError
+from spinemed.errors import ConfigError, ModelError, SpinemedError
 from spinemed.training import outcome
 from spinemed.training.alignment import align
+from spinemed.training.batching import batching
+from spinemed.training.collate import PackingCollator, PaddingCollator
+from spinemed.training.families import qwen_processor
 from spinemed.training.folder import last_checkpoint
-from spinemed.training.label_head import LabelHeadTrainer
+from spinemed.training.lengths import length_plan
+from spinemed.training.merging import ADAPTER_SETTINGS, check_adapter
 from spinemed.training.preflight import check_adapted, check_labels, check_quantised
-from spinemed.training.rows import training_rows
+from spinemed.training.recipe import parsed
+from spinemed.training.refusals import LOG, lines
+from spinemed.training.rows import content_key, training_rows
+from spinemed.training.sample import Refused, SampleEncoder
+from spinemed.training.sft_trainer import SpineTrainer, check_settings
+from spinemed.training.undecoded import undecoded
 
 
 @dataclass
 class SpineArguments:
-    """What TRL has no key for: the rows, what stays unquantised, and the alignment of the image side."""
+    """What TRL has no key for: rows, batches, the adapter to carry on, what stays as it is, alignment."""
 
     row_configs: list[str] = field(default_factory=lambda: ["choice", "open"])
     row_kinds: list[str] = field(default_factory=list, metadata={"help": "kinds of question; none means all"})
     reply_with_letter: bool = field(
         default=True,
         metadata={"help": "whether a reply to a choice ends on its letter, or is the text alone"},
+    )
+    packing_mode: str = field(
+        default="auto", metadata={"help": "auto, packed, grouped (by length), or padded (a number of rows)"}
+    )
+    tokens_per_pack: int = field(
+        default=8192, metadata={"help": "most tokens of a pack or group, and of a row"}
+    )
+    most_images_per_pack: int = field(
+        default=18, metadata={"help": "most pictures of a pack or group, and of a row"}
+    )
+    pack_window: int = field(
+        default=0, metadata={"help": "rows that are placed at a time; 0: 512 for packs, 8192 for groups"}
+    )
+    adapter_name_or_path: str = field(
+        default="", metadata={"help": "an adapter to train on; none: a new one"}
+    )
+    adapter_of_another_corpus: bool = field(
+        default=False, metadata={"help": "whether that adapter may have been trained on another corpus"}
+    )
+    frozen_modules: list[str] = field(
+        default_factory=list, metadata={"help": "modules of the adapter that are not trained"}
     )
     base_command: str = field(
         default="", metadata={"help": "how to make the base model, said where it is missing"}
@@ -53,10 +87,12 @@ class SpineArguments:
 
 
 def load(spine, config, sft):
-    """Return the model with NF4 weights and fresh adapters, and its processor."""
+    """Return the model with NF4 weights and its adapter, fresh or carried on, and its processor."""
     folder = Path(config.model_name_or_path)
     if spine.base_command and not (folder / "config.json").is_file():
         raise ModelError(f"there is no base model in {folder}; make it with: {spine.base_command}")
+    if spine.adapter_name_or_path:
+        check_carried(Path(spine.adapter_name_or_path), folder, config)
     dtype = getattr(torch, config.dtype)
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -73,14 +109,61 @@ def load(spine, config, sft):
     )
     check_quantised(model, config.load_in_4bit, spine.keep_unquantised)
     torch.manual_seed(sft.seed)
-    lora = LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules=config.lora_target_modules,
-        modules_to_save=config.lora_modules_to_save,
-    )
-    return get_peft_model(model, lora), AutoProcessor.from_pretrained(folder)
+    return adapted(model, spine, config), qwen_processor(folder)
+
+
+def adapted(model, spine, config):
+    """Return the model with the adapter that the recipe names, or a new one; frozen modules are frozen."""
+    if spine.adapter_name_or_path:
+        model = PeftModel.from_pretrained(model, spine.adapter_name_or_path, is_trainable=True)
+    else:
+        lora = LoraConfig(
+            r=config.lora_r,
+            lora_alpha=config.lora_alpha,
+            lora_dropout=config.lora_dropout,
+            target_modules=config.lora_target_modules,
+            modules_to_save=config.lora_modules_to_save,
+        )
+        model = get_peft_model(model, lora)
+    for part in spine.frozen_modules:
+        try:
+            model.get_base_model().get_submodule(part).requires_grad_(False)
+        except AttributeError as error:
+            raise ConfigError(f"frozen_modules: {part!r} is not a module of the model") from error
+    return model
+
+
+def check_carried(adapter, base, config):
+    """Raise ModelError for an adapter of another base, ConfigError where the recipe asks for other LoRA."""
+    check_adapter(adapter, base)
+    kept = json.loads((adapter / ADAPTER_SETTINGS).read_text(encoding="utf-8"))
+    for key, name in (
+        ("lora_r", "r"),
+        ("lora_alpha", "lora_alpha"),
+        ("lora_target_modules", "target_modules"),
+        ("lora_modules_to_save", "modules_to_save"),
+    ):
+        asked, found = getattr(config, key), kept.get(name)
+        if isinstance(asked, list) and isinstance(found, list):
+            asked, found = sorted(asked), sorted(found)
+        if asked != found:
+            raise ConfigError(
+                f"{key} is {asked}, but {adapter} has {found}: an adapter is carried on as it is; say "
+                f"{key}: {found}, or leave out adapter_name_or_path for a new one"
+            )
+
+
+def check_same_corpus(adapter, data, allowed):
+    """Raise ConfigError for an adapter whose card tells another corpus, which may hold other patients out."""
+    record = adapter / outcome.RECORD
+    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    before = known.get("corpus_sha256")
+    if before and before != data and not allowed:
+        raise ConfigError(
+            f"{adapter} was trained on another corpus ({known.get('corpus')}, manifest {before[:16]}); this "
+            f"one has {data[:16] or 'none'}. It may have seen patients that are held out here; if that is "
+            "meant, set adapter_of_another_corpus: true"
+        )
 
 
 def align_images(spine, sft, model, processor, rows, work):
@@ -109,13 +192,51 @@ def align_images(spine, sft, model, processor, rows, work):
     return log
 
 
+def measured(script, spine, rows, processor, model):
+    """Return the lengths of all rows, the refused ones told; ConfigError where nothing can be trained on."""
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    lengths = length_plan(
+        rows,
+        processor,
+        corpus=content_key(script.dataset_name),
+        cache=Path(datasets.config.HF_DATASETS_CACHE) / "spinemed-lengths",
+        most_tokens=min(spine.tokens_per_pack, positions or spine.tokens_per_pack),
+        most_images=spine.most_images_per_pack,
+    )
+    kept, refused = lengths.kept, lengths.refused
+    for one in refused[:3]:
+        print(f"row {one.row} is left out: {one.reason}", file=sys.stderr)
+    if not len(kept):
+        raise ConfigError(
+            f"no row of {script.dataset_name} is left to train on; {len(refused):,} were refused, the first: "
+            f"{refused[0].reason}"
+        )
+    shown = lengths.images[kept]
+    if not shown.sum():
+        raise ConfigError(
+            f"no row of {script.dataset_name} shows a picture, and the model would unlearn to look: "
+            "choose other row_configs or row_kinds"
+        )
+    tokens = lengths.tokens[kept]
+    print(
+        f"rows kept: {len(kept):,}, left out: {len(refused):,}, without a picture: {(shown == 0).sum():,}\n"
+        f"tokens: {tokens.sum():,}, a row {tokens.mean():,.0f}, at most {tokens.max():,}; "
+        f"of pictures {lengths.image_tokens[kept].sum():,}, of replies {lengths.label_tokens[kept].sum():,}",
+        file=sys.stderr,
+    )
+    return lengths
+
+
 def main(script, sft, config, spine):
     """Check, align, fine-tune, and leave the adapter with its card in `output_dir`."""
     out, data = Path(sft.output_dir), outcome.corpus_hash(script.dataset_name)
-    key = outcome.run_key(vars(script), vars(spine), vars(config), sft.to_dict(), data)
+    start_hash = outcome.weights_hash(Path(spine.adapter_name_or_path)) if spine.adapter_name_or_path else ""
+    key = outcome.run_key(vars(script), vars(spine), vars(config), sft.to_dict(), data, start_hash)
     if outcome.is_done(out, key):
         print(json.dumps({"adapter": str(out), "state": "already trained"}))
         return
+    check_settings(sft, planned=spine.packing_mode != "padded")
+    check_same_corpus(Path(spine.adapter_name_or_path), data, spine.adapter_of_another_corpus)
     work = out / f"unfinished-{key}"
     rows = training_rows(
         script.dataset_name,
@@ -126,13 +247,18 @@ def main(script, sft, config, spine):
     )
     model, processor = load(spine, config, sft)
     parts = check_adapted(model, spine.keep_unquantised, config.lora_target_modules)
-    print(
-        f"parameters: {parts}\nrows: {len(rows):,} of {len(set(rows['patient'])):,} patients", file=sys.stderr
-    )
+    patients = len(set(rows["patient"]))
+    print(f"parameters: {parts}\nrows: {len(rows):,} of {patients:,} patients", file=sys.stderr)
+    lengths = measured(script, spine, rows, processor, model)
     start = time.monotonic()
-    alignment = align_images(spine, sft, model, processor, rows, work)
+    usable = rows.select(lengths.kept) if lengths.refused else rows
+    alignment = align_images(spine, sft, model, processor, usable, work)
     aligned = time.monotonic()
-    trainer = fine_tune(model, processor, sft, rows, work)
+    trainer, batches = fine_tune(model, processor, sft, spine, rows, lengths, work)
+    totals = trainer.counters.totals
+    refused = {one.row: one.reason for one in lengths.refused} | trainer.refused.rows
+    if refused:
+        (work / LOG).write_text(lines(Refused(*one) for one in refused.items()), encoding="utf-8")
     result = outcome.Outcome(
         key=key,
         base=config.model_name_or_path,
@@ -140,43 +266,59 @@ def main(script, sft, config, spine):
         corpus_sha256=data,
         split=script.dataset_train_split,
         rows=len(rows),
-        patients=len(set(rows["patient"])),
+        patients=patients,
         synthetic_share=sum(rows["synthetic"]) / len(rows),
         alignment_steps=spine.alignment_steps,
         steps=trainer.state.global_step,
-        tokens=int(trainer._total_train_tokens),
+        tokens=int(totals.tokens),
         alignment_seconds=round(aligned - start, 1),
         seconds=round(time.monotonic() - aligned, 1),
         threads=torch.get_num_threads(),
         parts=str(parts),
         libraries=outcome.installed(),
+        started_from=spine.adapter_name_or_path,
+        started_from_sha256=start_hash,
+        batches=batches.line,
+        padding=totals.padding / max(1, totals.tokens + totals.padding),
+        images=int(totals.images),
+        refused=len(refused),
     )
     losses = outcome.loss_lines({"alignment": alignment, "fine-tuning": trainer.state.log_history})
-    outcome.publish_run(work, out, result, losses)
-    print(json.dumps({"adapter": str(out), "state": "trained", "steps": result.steps}))
+    if trainer.is_world_process_zero():
+        outcome.publish_run(work, out, result, losses)
+        print(json.dumps({"adapter": str(out), "state": "trained", "steps": result.steps}))
 
 
-def fine_tune(model, processor, sft, rows, work):
-    """Return the trainer after training in the folder `work`, from its last checkpoint if it has one."""
+def fine_tune(model, processor, sft, spine, rows, lengths, work):
+    """Return the trainer after training in the folder `work`, from its last checkpoint if it has one, and how
+    rows were put together."""
     sft.output_dir = str(work)
-    trainer = LabelHeadTrainer(
-        model, args=sft, train_dataset=rows.select_columns(["images", "messages"]), processing_class=processor
+    encoder = SampleEncoder(processor)
+    batches = batching(
+        lengths, model, encoder.family, sft, mode=spine.packing_mode, budget=spine.tokens_per_pack,
+        most_images=spine.most_images_per_pack, window=spine.pack_window,
+    )  # fmt: skip
+    print(batches.line, file=sys.stderr)
+    bare = undecoded(rows)
+    seen = check_labels(
+        encoder, model.generation_config.eos_token_id, [bare[int(row)] for row in lengths.kept[:4]]
     )
-    print(
-        f"a reply as the loss sees it: {check_labels(trainer, range(min(4, len(rows))))!r}", file=sys.stderr
-    )
+    print(f"a reply as the loss sees it: {seen!r}", file=sys.stderr)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # worker processes are forked from here on
+    collator = (PackingCollator if batches.kind == "packed" else PaddingCollator)(encoder)
+    trainer = SpineTrainer(model, sft, bare, collator, processor, batches.sampler)
     if last := last_checkpoint(work):
         print(f"resumed from step {last.name.rsplit('-')[-1]}", file=sys.stderr)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     trainer.save_model(str(work))
-    return trainer
+    return trainer, batches
 
 
 def parse(words):
     """Return the four groups of settings for command line words, by default those of the mini recipe."""
     if "--config" not in words:
         words = ["--config", str(Path(__file__).parent / "mini" / "sft.yaml"), *words]
-    return TrlParser((ScriptArguments, SFTConfig, ModelConfig, SpineArguments)).parse_args_and_config(words)
+    return parsed(TrlParser((ScriptArguments, SFTConfig, ModelConfig, SpineArguments)), words)
 
 
 if __name__ == "__main__":

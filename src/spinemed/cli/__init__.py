@@ -12,6 +12,7 @@ from spinemed.cli import (
     corpus,
     judging,
     paper,
+    preflight,
     push,
     release,
     running,
@@ -21,7 +22,7 @@ from spinemed.cli import (
 from spinemed.errors import SpinemedError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for part in (corpus, release, running, scoring, answers, statistics, judging):
+for part in (corpus, release, preflight, running, scoring, answers, statistics, judging):
     app.add_typer(part.app)
 for part in (benchdata, paper):
     running.bench_app.add_typer(part.app)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
 from spinemed.errors import ConfigError
-
-IGNORED = -100
+from spinemed.training.sample import IGNORED, Refused, SampleEncoder
 
 
 @dataclass(frozen=True)
@@ -114,33 +113,47 @@ def _count(model: Any) -> Parts:
     return Parts(quantised, adapted, whole, frozen)
 
 
-def check_labels(trainer: Any, rows: Sequence[int]) -> str:
-    """Return one reply as the loss sees it; raise ConfigError where labels of the rows `rows` are not whole.
+def check_labels(
+    encoder: SampleEncoder, stops: int | Sequence[int], rows: Iterable[Mapping[str, Any]]
+) -> str:
+    """Return one reply as the loss sees it; raise ConfigError where labels of `rows` are not whole.
 
-    The collated batch must hold every token of every reply, end with the stop token of generation, and hold
-    no label on an image token.
+    The labels of a row must hold every token of its last reply, end with one of the stop tokens of
+    generation, and hold no image token. Rows that are refused are passed over.
     """
-    examples = [dict(trainer.train_dataset[row]) for row in rows]
-    replies = [example["messages"][-1]["content"] for example in examples]
-    tokenizer = trainer.processing_class.tokenizer
-    stops = trainer.model.generation_config.eos_token_id
-    stops = set(stops) if isinstance(stops, list) else {stops}
-    batch = trainer.data_collator(examples)
-    image_token = getattr(trainer.processing_class, "image_token_id", None)
+    tokenizer = encoder.tokenizer
+    ends = {stops} if isinstance(stops, int) else set(stops)
     seen = ""
-    for labels, reply in zip(batch["labels"], replies, strict=True):
-        ids = labels[labels != IGNORED].tolist()
+    for number, row in enumerate(rows):
+        sample = encoder.encode(number, row)
+        if isinstance(sample, Refused):
+            continue
+        reply = said(row["messages"][-1]["content"])
+        ids = sample.labels[sample.labels != IGNORED].tolist()
         seen = tokenizer.decode(ids)
-        if image_token in ids:
-            raise ConfigError("image tokens are in the loss; set assistant_only_loss: true")
+        if encoder.family.image_token_id in ids:
+            raise ConfigError("image tokens are in the loss; the chat template marks them as the assistant's")
         # Some templates close a turn with a line break after the stop token; it is harmless.
-        while ids and ids[-1] not in stops and not tokenizer.decode(ids[-1:]).strip():
+        while ids and ids[-1] not in ends and not tokenizer.decode(ids[-1:]).strip():
             ids.pop()
-        if not ids or ids[-1] not in stops:
+        if not ids or ids[-1] not in ends:
             raise ConfigError(
                 f"the labels of {reply!r} read {seen!r} and do not end with a stop token "
-                f"({tokenizer.convert_ids_to_tokens(sorted(stops))}); the model would never learn to stop"
+                f"({tokenizer.convert_ids_to_tokens(sorted(ends))}); the model would never learn to stop"
             )
         if reply.strip() not in tokenizer.decode(ids[:-1]):
-            raise ConfigError(f"the labels read {seen!r} where the reply is {reply!r}: set max_length: null")
+            raise ConfigError(
+                f"the labels read {seen!r} where the reply is {reply!r}; mend the chat template"
+            )
     return seen
+
+
+def said(content: str | Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of a message, in parts or not.
+
+    >>> said([{"type": "text", "text": "L4"}])
+    'L4'
+    """
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or "" for part in content)

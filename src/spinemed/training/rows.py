@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import datasets
 from datasets import concatenate_datasets, load_dataset
 
 from spinemed.errors import ConfigError, SourceError
+from spinemed.training.outcome import corpus_hash
 
 COLUMNS = ["images", "messages", "kind", "level", "marker", "patient", "synthetic"]
 
@@ -27,12 +30,17 @@ def training_rows(
     parts = []
     for config in configs:
         try:
-            part = load_dataset(corpus, config, split=split)
+            part = load_dataset(corpus, config, split=split, cache_dir=cache_of(corpus))
         except (ValueError, FileNotFoundError) as error:
             raise SourceError(
                 f"{corpus} has no split {split!r} in config {config!r} ({error}); "
                 f"build it again with: spinemed build --out {corpus} --force"
             ) from error
+        if missing := sorted(set(COLUMNS) - set(part.column_names)):
+            raise SourceError(
+                f"config {config!r} of {corpus} has no column {', '.join(missing)}; it needs those of "
+                "`spinemed build`: " + ", ".join(COLUMNS)
+            )
         wanted = [place for place, kind in enumerate(part["kind"]) if not kinds or kind in kinds]
         part = part.select(wanted)
         if not with_letters and "options" in part.column_names:
@@ -42,6 +50,31 @@ def training_rows(
     if not len(rows):
         raise ConfigError(f"no row of {corpus} ({', '.join(configs)}; {split}) is of kind {', '.join(kinds)}")
     return rows
+
+
+def cache_of(corpus: str) -> str | None:
+    """Return the cache folder of a corpus' content, None for a dataset of the Hub.
+
+    datasets 5.2 takes two folders of one name for the same dataset, and a corpus that was built again for the
+    old one: so each content has a cache of its own.
+    """
+    content = content_key(corpus)
+    return str(Path(datasets.config.HF_DATASETS_CACHE) / f"spinemed-{content[:16]}") if content else None
+
+
+def content_key(corpus: str) -> str:
+    """Return a SHA-256 that changes with a corpus' content: of its manifest, else of files' times and sizes.
+
+    A dataset of the Hub has "", as its revision tells its content.
+    """
+    folder = Path(corpus)
+    if not folder.is_dir():
+        return ""
+    if known := corpus_hash(corpus):
+        return known
+    files = [(file, file.stat()) for file in sorted(folder.resolve().rglob("*.parquet"))]
+    told = "".join(f"{file}\0{seen.st_size}\0{seen.st_mtime_ns}\n" for file, seen in files)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _without_letters(part: Any) -> Any:

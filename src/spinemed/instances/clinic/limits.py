@@ -195,6 +195,9 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
         there = hidden_sites(facts, name)
         if there and (name != "thoracic_kyphosis" or _is_bend_shown(facts)):
             return f"{name} is there at {min(there)}, but the shown series do not show it"
+    round_back = hidden_sites(facts, "thoracic_kyphosis") if problem.lead == "scoliosis" else set()
+    if round_back and _is_bend_shown(facts):
+        return f"thoracic_kyphosis is there at {min(round_back)}, which bends more than the curve that leads"
     for name in _IN_FIELD:
         cut = {site for site in hidden_sites(facts, name, _ABSENT) if _is_in_field(facts, site, name)}
         cut -= _beside_infection(facts) if name == "endplate_defect" else set()
@@ -284,7 +287,7 @@ def _untold_type(facts: CaseFacts, problem: Problem) -> str:
 
 
 def _is_in_field(facts: CaseFacts, site: str, pathology: Pathology) -> bool:
-    """Return whether a series that could show a pathology holds a vertebra of its site, whole or in part.
+    """Return whether a series that could show a pathology holds a vertebra of its site, be it held back.
 
     CT and MRI can; a slip is seen from the side, on films too, and so is a disc without height, where both
     vertebrae are. The room of the canal shows on MRI alone, sclerosed bone about a disc on CT.
@@ -295,6 +298,7 @@ def _is_in_field(facts: CaseFacts, site: str, pathology: Pathology) -> bool:
         for one in facts.findings
         if one.pathology in ("vertebra", "vertebra_in_part") and one.evidence.series in could
     }
+    held |= {one.site for one in facts.hidden if one.pathology == "vertebra" and one.series in could}
     levels = site.split("-")
     return held.issuperset(levels) if pathology in _OF_BOTH else not held.isdisjoint(levels)
 

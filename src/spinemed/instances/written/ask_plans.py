@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import combinations, product
@@ -335,10 +336,12 @@ def explained(document: Document) -> Iterator[Idea]:
         root = pressed_root(one)
         if root in SIGN_ROOTS:
             by_root.setdefault(root, []).append((key, one))
+    by_site = {(one.site, one.finding.pathology): one for one in document.facts.said if one.abnormal}
+    pressed = Counter(map(pressed_root, by_site.values()))
     alone = {
         root: members[0]
         for root, members in by_root.items()
-        if len(members) == 1 and not _is_overshadowed(document.facts, root, members[0][1])
+        if len(members) == pressed[root] == 1 and not _is_overshadowed(document.facts, root, members[0][1])
     }
     offered = tuple(key for key, _ in alone.values()) if len(alone) >= 3 else ()
     said = tuple(one for _, one in alone.values())

@@ -24,6 +24,9 @@ _EXTRA: Final = frozenset({"L6", "T13", "L6-S1", "L5-L6", "L4-S1", "T13-L1", "T1
 """Sites that a spine of twelve thoracic and five lumbar vertebrae has not."""
 
 
+_BENT: Final = ("flexion", "extension")
+
+
 class Idea(NamedTuple):
     """A question without words: its fields, the key of its answer, and what the answer rests on.
 
@@ -56,8 +59,12 @@ class Document:
 
     @cached_property
     def named(self) -> tuple[tuple[str, Said], ...]:
-        """Return abnormal findings that can be called by a phrase, each with the key of it."""
-        return tuple((key, one) for one in self.facts.said if one.abnormal and (key := key_of(one)))
+        """Return abnormal findings that can be called by a phrase, each with the key of it.
+
+        Slips of films in bending are left out: the same slip has another grade at rest.
+        """
+        at_rest = [one for one in self.facts.said if one.abnormal and one.finding.posture not in _BENT]
+        return tuple((key, one) for one in at_rest if (key := key_of(one)))
 
     @cached_property
     def single(self) -> tuple[tuple[str, Said], ...]:
