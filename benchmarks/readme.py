@@ -143,8 +143,8 @@ def published() -> list[tuple[str, str, str]]:
              if isinstance(one, dict) and "at_random_decoded_rows_per_s" in one}  # fmt: skip
     return [
         (
-            f"Keys of random image instances of {audit['from_patients'] or 'all'} random patients, checked from "
-            "masks, headers and stored truth",
+            f"Keys of random image instances of {audit['from_patients'] or 'all'} random patients, "
+            "checked from masks, headers and stored truth",
             f"{audit['agreed']:,} of {audit['checked']:,} agree, {audit['disagreed']} disagree",
             "level_audit.py",
         ),

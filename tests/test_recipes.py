@@ -128,7 +128,7 @@ def test_the_command_line_overrides_the_recipe(sft: ModuleType) -> None:
 def test_an_unknown_key_fails(sft: ModuleType, tmp_path: Path) -> None:
     recipe = tmp_path / "sft.yaml"
     recipe.write_text(RECIPES[0].read_text(encoding="utf-8") + "learning_rat: 1.0e-3\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="learning_rat"):
+    with pytest.raises(ConfigError, match="learning_rat"):
         parse(sft, "--config", str(recipe))
 
 

@@ -85,6 +85,7 @@ def test_a_plan_is_read_again_and_taken_anew_where_anything_it_depends_on_has_ch
     inside = lengths._span_taken
     monkeypatch.setattr(lengths, "_span_taken", lambda *given: (taken.append(1), inside(*given))[1])
     made = stocks.processor("qwen2_5_vl")
+    made.tokenizer(["a", "a longer text"], padding=True)  # which the tokenizer remembers
     first = length_plan(rows, made, corpus="abc", cache=tmp_path)
     again = length_plan(rows, made, corpus="abc", cache=tmp_path)
     assert len(taken) == 1 and again.key == first.key and again.refused == first.refused

@@ -92,12 +92,19 @@ def plan_key(corpus: str, rows: Any, processor: Any, encoder: SampleEncoder) -> 
         "processor": {
             name: str(value) for name, value in settings.items() if name not in ("values", "tokenizer")
         },
-        "tokenizer": hashlib.sha256(processor.tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
+        "tokenizer": _words_hash(processor.tokenizer),
         "special": {name: str(value) for name, value in processor.tokenizer.special_tokens_map.items()},
         "template": encoder.template,
         "libraries": [transformers.__version__, tokenizers.__version__],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _words_hash(tokenizer: Any) -> str:
+    """Return the SHA-256 of a tokenizer, without how its last call happened to pad and cut."""
+    words = json.loads(tokenizer.backend_tokenizer.to_str())
+    lasting = {name: value for name, value in words.items() if name not in ("padding", "truncation")}
+    return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
 def _taken(rows: Any, encoder: SampleEncoder, processes: int) -> tuple[Counts, list[Refused]]:
