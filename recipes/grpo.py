@@ -18,19 +18,20 @@ from pathlib import Path
 import torch
 from datasets import concatenate_datasets, load_dataset
 from peft import PeftModel
-from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, TrainerCallback
+from transformers import AutoProcessor, TrainerCallback
 from transformers.trainer_callback import ExportableState
 from trl import GRPOConfig, GRPOTrainer, ModelConfig, ScriptArguments, TrlParser
 
 from spinemed.bench.items import read_items, shards
 from spinemed.bench.scoring.open_truth import truth_of
 from spinemed.bench.scoring.report_truth import read_references
-from spinemed.errors import ConfigError, ModelError, SpinemedError
+from spinemed.errors import ConfigError, SpinemedError
 from spinemed.report_facts import read_truth
 from spinemed.training import outcome
+from spinemed.training.base_model import freeze, load_base
 from spinemed.training.folder import STATE, last_checkpoint
 from spinemed.training.merging import check_adapter
-from spinemed.training.preflight import check_adapted, check_quantised
+from spinemed.training.preflight import check_adapted
 from spinemed.training.rewards import GRADED_KINDS, REWARDS, Truth, graded_truth, is_verifiable
 
 
@@ -148,30 +149,10 @@ def rewarded_rows(corpus, configs, kinds, split):
 def load(spine, config):
     """Return the base with NF4 weights and the adapter to train on, and its processor."""
     folder, adapter = Path(config.model_name_or_path), Path(spine.adapter_name_or_path)
-    if spine.base_command and not (folder / "config.json").is_file():
-        raise ModelError(f"there is no base model in {folder}; make it with: {spine.base_command}")
-    check_adapter(adapter, folder)
-    dtype = getattr(torch, config.dtype)
-    quantisation = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type=config.bnb_4bit_quant_type,
-        bnb_4bit_use_double_quant=config.use_bnb_nested_quant,
-        bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=spine.keep_unquantised,
-    )
-    base = AutoModelForImageTextToText.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation=config.attn_implementation,
-        quantization_config=quantisation if config.load_in_4bit else None,
-    )
-    check_quantised(base, config.load_in_4bit, spine.keep_unquantised)
-    model = PeftModel.from_pretrained(base, str(adapter), is_trainable=True)
-    for part in spine.frozen_modules:
-        try:
-            model.get_base_model().get_submodule(part).requires_grad_(False)
-        except AttributeError as error:
-            raise ConfigError(f"frozen_modules: {part!r} is not a module of the model") from error
+    if (folder / "config.json").is_file():
+        check_adapter(adapter, folder)
+    base = load_base(config, spine.keep_unquantised, spine.base_command)
+    model = freeze(PeftModel.from_pretrained(base, str(adapter), is_trainable=True), spine.frozen_modules)
     return model, AutoProcessor.from_pretrained(folder)
 
 

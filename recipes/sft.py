@@ -20,19 +20,20 @@ from pathlib import Path
 import datasets
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, TrainingArguments
+from transformers import TrainingArguments
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser
 
-from spinemed.errors import ConfigError, ModelError, SpinemedError
+from spinemed.errors import ConfigError, SpinemedError
 from spinemed.training import outcome
 from spinemed.training.alignment import align
+from spinemed.training.base_model import freeze, load_base
 from spinemed.training.batching import batching
 from spinemed.training.collate import PackingCollator, PaddingCollator
 from spinemed.training.families import qwen_processor
 from spinemed.training.folder import last_checkpoint
 from spinemed.training.lengths import length_plan
 from spinemed.training.merging import ADAPTER_SETTINGS, check_adapter
-from spinemed.training.preflight import check_adapted, check_labels, check_quantised
+from spinemed.training.preflight import check_adapted, check_labels
 from spinemed.training.recipe import parsed
 from spinemed.training.refusals import LOG, lines
 from spinemed.training.rows import content_key, training_rows
@@ -89,25 +90,9 @@ class SpineArguments:
 def load(spine, config, sft):
     """Return the model with NF4 weights and its adapter, fresh or carried on, and its processor."""
     folder = Path(config.model_name_or_path)
-    if spine.base_command and not (folder / "config.json").is_file():
-        raise ModelError(f"there is no base model in {folder}; make it with: {spine.base_command}")
-    if spine.adapter_name_or_path:
+    if spine.adapter_name_or_path and (folder / "config.json").is_file():
         check_carried(Path(spine.adapter_name_or_path), folder, config)
-    dtype = getattr(torch, config.dtype)
-    quantisation = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type=config.bnb_4bit_quant_type,
-        bnb_4bit_use_double_quant=config.use_bnb_nested_quant,
-        bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=spine.keep_unquantised,
-    )
-    model = AutoModelForImageTextToText.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation=config.attn_implementation,
-        quantization_config=quantisation if config.load_in_4bit else None,
-    )
-    check_quantised(model, config.load_in_4bit, spine.keep_unquantised)
+    model = load_base(config, spine.keep_unquantised, spine.base_command)
     torch.manual_seed(sft.seed)
     return adapted(model, spine, config), qwen_processor(folder)
 
@@ -125,12 +110,7 @@ def adapted(model, spine, config):
             modules_to_save=config.lora_modules_to_save,
         )
         model = get_peft_model(model, lora)
-    for part in spine.frozen_modules:
-        try:
-            model.get_base_model().get_submodule(part).requires_grad_(False)
-        except AttributeError as error:
-            raise ConfigError(f"frozen_modules: {part!r} is not a module of the model") from error
-    return model
+    return freeze(model, spine.frozen_modules)
 
 
 def check_carried(adapter, base, config):
@@ -255,10 +235,7 @@ def main(script, sft, config, spine):
     alignment = align_images(spine, sft, model, processor, usable, work)
     aligned = time.monotonic()
     trainer, batches = fine_tune(model, processor, sft, spine, rows, lengths, work)
-    totals = trainer.counters.totals
-    refused = {one.row: one.reason for one in lengths.refused} | trainer.refused.rows
-    if refused:
-        (work / LOG).write_text(lines(Refused(*one) for one in refused.items()), encoding="utf-8")
+    totals, refused = trainer.counters.totals, listed_refusals(lengths, trainer, work)
     result = outcome.Outcome(
         key=key,
         base=config.model_name_or_path,
@@ -287,6 +264,14 @@ def main(script, sft, config, spine):
     if trainer.is_world_process_zero():
         outcome.publish_run(work, out, result, losses)
         print(json.dumps({"adapter": str(out), "state": "trained", "steps": result.steps}))
+
+
+def listed_refusals(lengths, trainer, work):
+    """Return row -> reason of all rows left out, before training and while decoding; listed in `work`."""
+    refused = {one.row: one.reason for one in lengths.refused} | trainer.refused.rows
+    if refused:
+        (work / LOG).write_text(lines(Refused(*one) for one in refused.items()), encoding="utf-8")
+    return refused
 
 
 def fine_tune(model, processor, sft, spine, rows, lengths, work):

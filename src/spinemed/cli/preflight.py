@@ -38,8 +38,7 @@ def preflight(
 ) -> None:
     """Tell rows, padding, modules, predicted memory and hours of a recipe; ends with 1 where it cannot work.
 
-    Only the rows, the model's config and its processor are read, no weights. Further options override keys
-    of the recipe.
+    Rows, the model's config and its processor are read, no weights. Further options override its keys.
 
     Examples: spinemed preflight recipes/spinegpt/stage2/qlora_24gb.yaml --gpu "RTX 4090" --price 0.4
 
