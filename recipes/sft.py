@@ -1,4 +1,4 @@
-"""Fine-tunes a vision-language model on the corpus: TRL's SFTTrainer, LoRA on the language part, NF4 weights.
+"""Fine-tunes a vision-language model on the corpus: TRL's SFTTrainer, with LoRA and NF4 weights or without.
 
     accelerate launch recipes/sft.py                             # recipes/mini/sft.yaml on ./spinemed-450k
     accelerate launch recipes/sft.py --config MY.yaml --seed 1   # another recipe; options override its keys
@@ -6,8 +6,9 @@
 A recipe's keys are fields of TRL's ScriptArguments, SFTConfig and ModelConfig, and of SpineArguments below;
 unknown keys fail. Only the split `train` is read. Rows become packs or groups of at most tokens_per_pack
 tokens (packing_mode); longer rows and those with unreadable pictures are left out and named in refused.jsonl,
-never cut. With adapter_name_or_path an adapter is carried on, as the stages of a curriculum do. A killed run
-goes on from its last checkpoint; a finished one is kept.
+never cut. With adapter_name_or_path an adapter is carried on, as the stages of a curriculum do; with lora_r 0
+there is none and the model's own weights are trained. A killed run goes on from its last checkpoint; a
+finished one is kept.
 """
 
 import json
@@ -19,26 +20,25 @@ from pathlib import Path
 
 import datasets
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import TrainingArguments
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser
 
 from spinemed.errors import ConfigError, SpinemedError
 from spinemed.training import outcome
 from spinemed.training.alignment import align
-from spinemed.training.base_model import freeze, load_base
+from spinemed.training.base_model import base_of, load_base
 from spinemed.training.batching import batching
 from spinemed.training.collate import PackingCollator, PaddingCollator
 from spinemed.training.families import qwen_processor
 from spinemed.training.folder import last_checkpoint
 from spinemed.training.lengths import length_plan
-from spinemed.training.merging import ADAPTER_SETTINGS, check_adapter
-from spinemed.training.preflight import check_adapted, check_labels
+from spinemed.training.preflight import check_labels
 from spinemed.training.recipe import parsed
 from spinemed.training.refusals import LOG, lines
 from spinemed.training.rows import content_key, training_rows
 from spinemed.training.sample import Refused, SampleEncoder
 from spinemed.training.sft_trainer import SpineTrainer, check_settings
+from spinemed.training.start import check_same_corpus, prepared
 from spinemed.training.undecoded import undecoded
 
 
@@ -51,6 +51,10 @@ class SpineArguments:
     reply_with_letter: bool = field(
         default=True,
         metadata={"help": "whether a reply to a choice ends on its letter, or is the text alone"},
+    )
+    image_tokens: list[int] = field(
+        default_factory=list,
+        metadata={"help": "fewest and most tokens of a picture (Qwen); none: as the processor has them"},
     )
     packing_mode: str = field(
         default="auto", metadata={"help": "auto, packed, grouped (by length), or padded (a number of rows)"}
@@ -88,62 +92,13 @@ class SpineArguments:
 
 
 def load(spine, config, sft):
-    """Return the model with NF4 weights and its adapter, fresh or carried on, and its processor."""
-    folder = Path(config.model_name_or_path)
-    if spine.adapter_name_or_path and (folder / "config.json").is_file():
-        check_carried(Path(spine.adapter_name_or_path), folder, config)
+    """Return the model ready to train, its parts by what training does with them, and its processor."""
     model = load_base(config, spine.keep_unquantised, spine.base_command)
     torch.manual_seed(sft.seed)
-    return adapted(model, spine, config), qwen_processor(folder)
-
-
-def adapted(model, spine, config):
-    """Return the model with the adapter that the recipe names, or a new one; frozen modules are frozen."""
-    if spine.adapter_name_or_path:
-        model = PeftModel.from_pretrained(model, spine.adapter_name_or_path, is_trainable=True)
-    else:
-        lora = LoraConfig(
-            r=config.lora_r,
-            lora_alpha=config.lora_alpha,
-            lora_dropout=config.lora_dropout,
-            target_modules=config.lora_target_modules,
-            modules_to_save=config.lora_modules_to_save,
-        )
-        model = get_peft_model(model, lora)
-    return freeze(model, spine.frozen_modules)
-
-
-def check_carried(adapter, base, config):
-    """Raise ModelError for an adapter of another base, ConfigError where the recipe asks for other LoRA."""
-    check_adapter(adapter, base)
-    kept = json.loads((adapter / ADAPTER_SETTINGS).read_text(encoding="utf-8"))
-    for key, name in (
-        ("lora_r", "r"),
-        ("lora_alpha", "lora_alpha"),
-        ("lora_target_modules", "target_modules"),
-        ("lora_modules_to_save", "modules_to_save"),
-    ):
-        asked, found = getattr(config, key), kept.get(name)
-        if isinstance(asked, list) and isinstance(found, list):
-            asked, found = sorted(asked), sorted(found)
-        if asked != found:
-            raise ConfigError(
-                f"{key} is {asked}, but {adapter} has {found}: an adapter is carried on as it is; say "
-                f"{key}: {found}, or leave out adapter_name_or_path for a new one"
-            )
-
-
-def check_same_corpus(adapter, data, allowed):
-    """Raise ConfigError for an adapter whose card tells another corpus, which may hold other patients out."""
-    record = adapter / outcome.RECORD
-    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    before = known.get("corpus_sha256")
-    if before and before != data and not allowed:
-        raise ConfigError(
-            f"{adapter} was trained on another corpus ({known.get('corpus')}, manifest {before[:16]}); this "
-            f"one has {data[:16] or 'none'}. It may have seen patients that are held out here; if that is "
-            "meant, set adapter_of_another_corpus: true"
-        )
+    model, parts = prepared(
+        model, config, spine.adapter_name_or_path, spine.frozen_modules, spine.keep_unquantised
+    )
+    return model, parts, qwen_processor(config.model_name_or_path, spine.image_tokens)
 
 
 def align_images(spine, sft, model, processor, rows, work):
@@ -168,7 +123,7 @@ def align_images(spine, sft, model, processor, rows, work):
     )
     log = align(model, processor, rows, spine.alignment_modules, arguments)
     for part in spine.alignment_modules:
-        model.get_base_model().get_submodule(part).requires_grad_(False)
+        base_of(model).get_submodule(part).requires_grad_(False)
     return log
 
 
@@ -212,11 +167,13 @@ def main(script, sft, config, spine):
     out, data = Path(sft.output_dir), outcome.corpus_hash(script.dataset_name)
     start_hash = outcome.weights_hash(Path(spine.adapter_name_or_path)) if spine.adapter_name_or_path else ""
     key = outcome.run_key(vars(script), vars(spine), vars(config), sft.to_dict(), data, start_hash)
+    trained = "adapter" if config.lora_r else "model"
     if outcome.is_done(out, key):
-        print(json.dumps({"adapter": str(out), "state": "already trained"}))
+        print(json.dumps({trained: str(out), "state": "already trained"}))
         return
     check_settings(sft, planned=spine.packing_mode != "padded")
-    check_same_corpus(Path(spine.adapter_name_or_path), data, spine.adapter_of_another_corpus)
+    before = Path(spine.adapter_name_or_path or config.model_name_or_path)
+    check_same_corpus(before, data, spine.adapter_of_another_corpus)
     work = out / f"unfinished-{key}"
     rows = training_rows(
         script.dataset_name,
@@ -225,8 +182,7 @@ def main(script, sft, config, spine):
         script.dataset_train_split,
         spine.reply_with_letter,
     )
-    model, processor = load(spine, config, sft)
-    parts = check_adapted(model, spine.keep_unquantised, config.lora_target_modules)
+    model, parts, processor = load(spine, config, sft)
     patients = len(set(rows["patient"]))
     print(f"parameters: {parts}\nrows: {len(rows):,} of {patients:,} patients", file=sys.stderr)
     lengths = measured(script, spine, rows, processor, model)
@@ -259,11 +215,12 @@ def main(script, sft, config, spine):
         padding=totals.padding / max(1, totals.tokens + totals.padding),
         images=int(totals.images),
         refused=len(refused),
+        whole=not config.lora_r,
     )
     losses = outcome.loss_lines({"alignment": alignment, "fine-tuning": trainer.state.log_history})
     if trainer.is_world_process_zero():
         outcome.publish_run(work, out, result, losses)
-        print(json.dumps({"adapter": str(out), "state": "trained", "steps": result.steps}))
+        print(json.dumps({trained: str(out), "state": "trained", "steps": result.steps}))
 
 
 def listed_refusals(lengths, trainer, work):

@@ -133,13 +133,13 @@ def neck() -> Case:
     return changed(replace(case, series=tuple(made)), lambda one: one)
 
 
-@pytest.mark.parametrize(("view", "above", "told"), [("XR lateral", 0.6, True), ("XR lateral", 0.3, False),
-                                                     ("CT sagittal", 0.3, True)])  # fmt: skip
-def test_c2_is_not_counted_on_a_film_that_cuts_its_dens(view: str, above: float, told: bool) -> None:
+@pytest.mark.parametrize("view", ["XR lateral", "CT sagittal"])
+@pytest.mark.parametrize(("above", "told"), [(0.6, True), (0.3, False)])
+def test_c2_is_not_counted_on_a_picture_that_cuts_its_dens(view: str, above: float, told: bool) -> None:
     case = neck()
     series = of_view(case, view)
     strip = strip_of(case, series)
-    assert strip is not None and (strip.chain.dens_mm > 0) == (view == "XR lateral")
+    assert strip is not None and strip.chain.dens_mm > 0
     box = series.bodies()["C2"].evidence.box
     shown = replace(whole(series), ring=None, top=box.top - above * (box.bottom - box.top))
     pool = [str(number) for number in range(3, 14)]

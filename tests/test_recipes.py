@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -14,92 +13,36 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
-from datasets import Dataset, Features, Image, List, Value
-from PIL import Image as Pillow
+from recipe_fixture import MARKS, ROOT, load_recipe, row, write_rows
 
 from spinemed.errors import ConfigError, ModelError, SourceError
 from spinemed.training.folder import last_checkpoint
 
-ROOT = Path(__file__).parents[1]
 RECIPES = sorted(ROOT.glob("recipes/*/sft.yaml"))
-# Messages of the libraries themselves, at import or at work; none comes from our code.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*SwigPy.*:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
-    pytest.mark.xdist_group("training"),
-]
-
-
-def load_module(path: Path) -> ModuleType:
-    """Return a recipe file as a module."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def sft() -> ModuleType:
     """Return recipes/sft.py."""
-    return load_module(ROOT / "recipes" / "sft.py")
+    return load_recipe("sft.py")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny model in models/tiny and a corpus of 12 rows in spinemed-450k."""
     folder = tmp_path_factory.mktemp("training")
-    load_module(ROOT / "recipes" / "tiny" / "build.py").build(folder / "models" / "tiny")
-    write_corpus(folder / "spinemed-450k")
+    load_recipe("tiny/build.py").build(folder / "models" / "tiny")
+    rows = [row(number) for number in range(6)]
+    write_rows(folder / "spinemed-450k", choice=[lettered(one) for one in rows], open=rows)
     return folder
 
 
-def write_corpus(folder: Path) -> None:
-    """Write a corpus with the columns that training reads: two levels, six patients, one picture a row."""
-    text = Value("string")
-    features = Features(
-        {
-            "images": List(Image()),
-            "messages": List({"role": text, "content": text}),
-            "kind": text,
-            "level": text,
-            "marker": {"column": Value("float64"), "row": Value("float64"), "radius": Value("float64")},
-            "patient": text,
-            "synthetic": Value("bool"),
-        }
-    )
-    rng = np.random.default_rng(0)
-    for config, reply in (("choice", "{} (B)"), ("open", "{}")):
-        rows = []
-        for number in range(6):
-            level = ("L4", "T12")[number % 2]
-            pixels = rng.integers(0, 255, (56, 28, 3), dtype=np.uint8)
-            rows.append(
-                {
-                    "images": [Pillow.fromarray(pixels)],
-                    "messages": [
-                        {"role": "user", "content": "Which vertebra is marked?"},
-                        {"role": "assistant", "content": reply.format(level)},
-                    ],
-                    "kind": "marked_level",
-                    "level": level,
-                    "marker": {"column": 14.0, "row": 10.0 + 20 * (number % 2), "radius": 4.0},
-                    "patient": f"patient-{number}",
-                    "synthetic": True,
-                }
-            )
-        (folder / "data" / config).mkdir(parents=True)
-        dataset = Dataset.from_list(rows, features=features)
-        dataset.to_parquet(folder / "data" / config / "train-00000-of-00001.parquet")
-    configs = "".join(
-        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: data/{name}/train-*.parquet\n"
-        for name in ("choice", "open")
-    )
-    (folder / "README.md").write_text(f"---\nconfigs:\n{configs}---\n", encoding="utf-8")
+def lettered(one: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose reply ends on a letter."""
+    asked, said = one["messages"]
+    return {**one, "messages": [asked, {**said, "content": f"{said['content']} (B)"}]}
 
 
 def parse(sft: ModuleType, *words: str) -> tuple[Any, ...]:
@@ -181,7 +124,7 @@ def test_the_check_finds_layers_in_4_bit_by_itself(sft: ModuleType, place: Path,
     from spinemed.training.preflight import check_quantised
 
     _, trainer, config, spine = settings(sft, place, tmp_path)
-    model, _ = sft.load(spine, config, trainer)
+    model, _, _ = sft.load(spine, config, trainer)
     with pytest.raises(ConfigError, match=r"14 layers of model\.language_model are in 4 bit, first"):
         check_quantised(model.get_base_model(), True, ["model.language_model"])
     with pytest.raises(ConfigError, match="load_in_4bit is False, but 14 layers"):
@@ -193,7 +136,7 @@ def test_lora_on_the_vision_tower_is_refused(sft: ModuleType, place: Path, tmp_p
 
     _, trainer, config, spine = settings(sft, place, tmp_path)
     config.lora_target_modules, config.lora_modules_to_save = r".*(q|v)_proj", None
-    model, _ = sft.load(spine, config, trainer)
+    model, _, _ = sft.load(spine, config, trainer)
     with pytest.raises(ConfigError, match=r"layers of model\.vision_tower are adapted by LoRA"):
         check_adapted(model, spine.keep_unquantised, config.lora_target_modules)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-from bench_corpus import write_corpus
+from recipe_fixture import MARKS, ROOT, load_recipe, trained_adapter
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
@@ -23,56 +21,21 @@ from spinemed.training import outcome
 from spinemed.training.folder import last_checkpoint
 from spinemed.training.rewards import REWARDS, Truth, form_of, is_verifiable
 
-ROOT = Path(__file__).parents[1]
 RECIPES = sorted(ROOT.glob("recipes/*/grpo.yaml"))
-# Messages of the libraries themselves, at import or at work; none comes from our code.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*SwigPy.*:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
-    pytest.mark.xdist_group("training"),
-]
-
-
-def load_module(path: Path) -> ModuleType:
-    """Return a recipe file as a module."""
-    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def grpo() -> ModuleType:
     """Return recipes/grpo.py."""
     torch.set_num_threads(1)
-    return load_module(ROOT / "recipes" / "grpo.py")
+    return load_recipe("grpo.py")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny model, a corpus, and an adapter that recipes/sft.py trained two steps."""
-    folder = tmp_path_factory.mktemp("grpo")
-    load_module(ROOT / "recipes" / "tiny" / "build.py").build(folder / "tiny")
-    write_corpus(folder / "corpus")
-    configs = "".join(
-        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: data/{name}/train-*.parquet\n"
-        for name in ("choice", "open")
-    )
-    (folder / "corpus" / "README.md").write_text(f"---\nconfigs:\n{configs}---\n", encoding="utf-8")
-    sft = load_module(ROOT / "recipes" / "sft.py")
-    recipe = [
-        "--config",
-        str(ROOT / "recipes" / "tiny" / "sft.yaml"),
-        "--alignment_steps",
-        "0",
-        "--max_steps",
-        "2",
-    ]
-    sft.main(*sft.parse([*recipe, *folders(folder), "--output_dir", str(folder / "adapter")]))
-    return folder
+    return trained_adapter(tmp_path_factory.mktemp("grpo"))
 
 
 def folders(place: Path) -> list[str]:
@@ -92,7 +55,7 @@ def test_every_recipe_parses_and_starts_from_what_its_sft_recipe_leaves(
     grpo: ModuleType, recipe: Path
 ) -> None:
     script, trainer, config, spine = grpo.parse(["--config", str(recipe)])
-    sft = load_module(ROOT / "recipes" / "sft.py")
+    sft = load_recipe("sft.py")
     before = sft.parse(["--config", str(recipe.with_name("sft.yaml"))])
     assert spine.adapter_name_or_path == before[1].output_dir
     assert script.dataset_name == before[0].dataset_name

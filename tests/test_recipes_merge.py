@@ -2,71 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-from bench_corpus import write_corpus
+from recipe_fixture import MARKS, ROOT, load_recipe, trained_adapter
 
 from spinemed.bench.running.predict import Sample
 from spinemed.errors import ConfigError, ModelError
 from spinemed.llm.chat import Reply
 
-ROOT = Path(__file__).parents[1]
-# Messages of the libraries themselves, at import or at work; none comes from our code.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*SwigPy.*:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
-    pytest.mark.xdist_group("training"),
-]
-
-
-def load_module(path: Path) -> ModuleType:
-    """Return a recipe file as a module."""
-    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
     """Return recipes/merge.py."""
     torch.set_num_threads(1)
-    return load_module(ROOT / "recipes" / "merge.py")
+    return load_recipe("merge.py")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny model, a corpus, and an adapter that recipes/sft.py trained two steps."""
-    folder = tmp_path_factory.mktemp("merge")
-    load_module(ROOT / "recipes" / "tiny" / "build.py").build(folder / "tiny")
-    write_corpus(folder / "corpus")
-    configs = "".join(
-        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: data/{name}/train-*.parquet\n"
-        for name in ("choice", "open")
-    )
-    (folder / "corpus" / "README.md").write_text(f"---\nconfigs:\n{configs}---\n", encoding="utf-8")
-    sft = load_module(ROOT / "recipes" / "sft.py")
-    words = [
-        "--config",
-        str(ROOT / "recipes" / "tiny" / "sft.yaml"),
-        "--alignment_steps",
-        "0",
-        "--max_steps",
-        "2",
-    ]
-    words += ["--model_name_or_path", str(folder / "tiny"), "--dataset_name", str(folder / "corpus")]
-    sft.main(*sft.parse([*words, "--output_dir", str(folder / "adapter")]))
-    return folder
+    return trained_adapter(tmp_path_factory.mktemp("merge"))
 
 
 def words(place: Path, out: Path, *more: str) -> list[str]:

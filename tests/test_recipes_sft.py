@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import json
 import os
 import random
@@ -15,53 +13,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from datasets import Dataset, Features, Image, List, Value
-from PIL import Image as Pillow
+from datasets import Features
+from recipe_fixture import FEATURES, MARKS, ROOT, load_recipe, row, write_rows
 
 from spinemed.errors import ConfigError, ModelError, SourceError
 from spinemed.training import outcome
 from spinemed.training.folder import last_checkpoint
 
-ROOT = Path(__file__).parents[1]
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*SwigPy.*:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
-    pytest.mark.xdist_group("training"),
-]
-TEXT = Value("string")
-FEATURES = Features(
-    {
-        "images": List(Image()),
-        "messages": List({"role": TEXT, "content": TEXT}),
-        "kind": TEXT,
-        "level": TEXT,
-        "marker": {"column": Value("float64"), "row": Value("float64"), "radius": Value("float64")},
-        "patient": TEXT,
-        "synthetic": Value("bool"),
-    }
-)
+pytestmark = MARKS
 ROWS, BROKEN, LONG, PLAIN = 20, 3, 5, 7
 STEPS = 24
-
-
-def load_module(path: Path) -> ModuleType:
-    """Return a recipe file as a module."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def sft() -> ModuleType:
     """Return recipes/sft.py."""
-    return load_module(ROOT / "recipes" / "sft.py")
+    return load_recipe("sft.py")
 
 
 @pytest.fixture(scope="module")
@@ -69,42 +38,24 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny Qwen2.5-VL and two corpora, of pictures and of text alone."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("sft")
-    build = load_module(ROOT / "recipes" / "tiny" / "build.py").build
+    build = load_recipe("tiny/build.py").build
     build(folder / "qwen", "qwen2_5_vl")
-    write_corpus(folder / "corpus", [row(number) for number in range(ROWS)])
-    write_corpus(folder / "text", [row(PLAIN) for _ in range(4)])
+    write_rows(folder / "corpus", open=rows())
+    write_rows(folder / "text", open=[row(PLAIN, pictured=False) for _ in range(4)])
     return folder
 
 
-def row(number: int) -> dict[str, Any]:
-    """Return a row with a picture; some are broken, too long or without one."""
-    generator = np.random.default_rng(number)
-    file = io.BytesIO()
-    Pillow.fromarray(generator.integers(0, 255, (60 + number, 40), dtype=np.uint8)).save(file, "PNG")
-    data = file.getvalue()[: -900 if number == BROKEN else None]
-    question = "Which vertebra is marked? " * (60 if number == LONG else 1 + number % 4)
-    return {
-        "images": [] if number == PLAIN else [{"bytes": data, "path": None}],
-        "messages": [
-            {"role": "user", "content": question},
-            {"role": "assistant", "content": ("L4", "T12")[number % 2]},
-        ],
-        "kind": "marked_level",
-        "level": ("L4", "T12")[number % 2],
-        "marker": {"column": 14.0, "row": 10.0, "radius": 4.0},
-        "patient": f"patient-{number}",
-        "synthetic": True,
-    }
-
-
-def write_corpus(folder: Path, rows: list[dict[str, Any]], features: Features = FEATURES) -> None:
-    """Write a corpus of one config with a manifest."""
-    (folder / "data" / "open").mkdir(parents=True)
-    dataset = Dataset.from_list(rows, features=features)
-    dataset.to_parquet(folder / "data" / "open" / "train-00000-of-00001.parquet")
-    config = "- config_name: open\n  data_files:\n  - split: train\n    path: data/open/train-*.parquet\n"
-    (folder / "README.md").write_text(f"---\nconfigs:\n{config}---\n", encoding="utf-8")
-    (folder / "manifest.json").write_text(json.dumps({"rows": len(rows)}), encoding="utf-8")
+def rows() -> list[dict[str, Any]]:
+    """Return rows with a picture each; some are broken, too long or without one."""
+    return [
+        row(
+            number,
+            pictured=number != PLAIN,
+            broken=number == BROKEN,
+            times=60 if number == LONG else 1 + number % 4,
+        )
+        for number in range(ROWS)
+    ]
 
 
 def words(place: Path, out: Path, *more: str) -> list[str]:
@@ -222,7 +173,7 @@ def test_an_adapter_of_another_base_is_refused(
     sft: ModuleType, place: Path, whole: Path, tmp_path: Path
 ) -> None:
     torch.manual_seed(1)
-    build = load_module(ROOT / "recipes" / "tiny" / "build.py")
+    build = load_recipe("tiny/build.py")
     model, processor = build.qwen2_5_vl()
     model.save_pretrained(tmp_path / "qwen")
     processor.save_pretrained(tmp_path / "qwen")
@@ -236,7 +187,7 @@ def test_an_adapter_of_another_base_is_refused(
 def test_an_adapter_of_another_corpus_is_taken_only_if_that_is_meant(
     sft: ModuleType, place: Path, whole: Path, tmp_path: Path
 ) -> None:
-    write_corpus(tmp_path / "corpus", [row(number) for number in range(8)])
+    write_rows(tmp_path / "corpus", open=rows()[:8])
     more = ["--adapter_name_or_path", str(whole), "--dataset_name", str(tmp_path / "corpus")]
     with pytest.raises(ConfigError, match=r"trained on another corpus.*adapter_of_another_corpus: true"):
         train(sft, place, tmp_path / "out", *more)
@@ -247,9 +198,9 @@ def test_an_adapter_of_another_corpus_is_taken_only_if_that_is_meant(
 def test_a_corpus_without_pictures_is_refused(sft: ModuleType, place: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no row of .*text shows a picture"):
         train(sft, place, tmp_path, "--dataset_name", str(place / "text"))
-    bare = [{name: value for name, value in row(PLAIN).items() if name != "images"}]
+    bare = [{name: value for name, value in row(PLAIN, pictured=False).items() if name != "images"}]
     columns = Features({name: kind for name, kind in FEATURES.items() if name != "images"})
-    write_corpus(tmp_path / "bare", bare, columns)
+    write_rows(tmp_path / "bare", columns, open=bare)
     with pytest.raises(SourceError, match=r"config 'open' of .*bare has no column images"):
         train(sft, place, tmp_path / "out", "--dataset_name", str(tmp_path / "bare"))
 

@@ -91,7 +91,7 @@ def strip_of(case: Case, series: CaseSeries) -> Strip | None:
         chain = replace(chain, sacrum=None)
     if view == _FRONTAL:
         chain = replace(chain, clear_mm=_CLEAR_OF_FILMS * max(span.height for span in chain.spans))
-    if view == _LATERAL and chain.sites[0] == "C2":
+    if (view == _LATERAL or view.endswith("sagittal")) and chain.sites[0] == "C2":
         chain = replace(chain, dens_mm=DENS_SHARE * chain.spans[0].height)
     groups = anchor_groups(chain, cut.size_mm[0])
     marked = {place: anchor for place, anchor in groups.items() if _is_told_apart(chain.sites[place], view)}

@@ -16,7 +16,7 @@ _FIRST = "C2"
 _LAST = "L5"
 _NOT_ASKED = ("C1", "T13", "L6")  # no body of its own, or not in the numbering that questions assume
 _UPPER_NECK = ("C2", "C3", "C4")
-_BEHIND_SHOULDERS = ("T1", "T2", "T3", "T4", "T5", "T6")
+_BEHIND_OTHERS = tuple(f"T{number}" for number in range(1, 13))
 _FAINT = 1.0
 """A silhouette that stands out by less than this many deviations of noise is not told from its neighbours."""
 _SEEN_MM = 5.0
@@ -117,7 +117,7 @@ def countable(findings: Iterable[Finding], view: str) -> list[Finding]:
     """Return the bodies that can be told apart and counted in a view such as `XR frontal`.
 
     In frontal films jaw and skull lie over the neck; on STIR the dens is dark before dark. In lateral films
-    the shoulders lie over T1 to T6: where one does not stand out, nothing is counted past it.
+    shoulders, ribs and diaphragm lie over T1 to T12: where one does not stand out, nothing is counted past it.
     """
     if view == "XR lateral":
         return [one for one in findings if not _is_drowned(one)]
@@ -141,8 +141,8 @@ def grazed_neck(findings: Iterable[Finding]) -> frozenset[str]:
 
 
 def _is_drowned(finding: Finding) -> bool:
-    """Return whether a whole body of the shoulders' height is too faint on a film to be counted."""
-    high = finding.site in _BEHIND_SHOULDERS and finding.pathology == "vertebra"
+    """Return whether a whole body behind shoulders, ribs or diaphragm is too faint to be counted."""
+    high = finding.site in _BEHIND_OTHERS and finding.pathology == "vertebra"
     return high and finding.contrast is not None and finding.contrast < _FAINT
 
 

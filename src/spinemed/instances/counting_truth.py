@@ -103,9 +103,10 @@ def count_in_view(premise: Premise, key: str) -> bool | None:
 
 
 def is_dens_cut(premise: Premise, shown: Shown) -> bool:
-    """Return whether a lateral film shows the body of C2 whole, but its upper edge cuts the dens."""
+    """Return whether a picture from the side shows the body of C2 whole, but its upper edge cuts the dens."""
     body = premise.bodies(shown).get(_WITH_DENS)
-    if body is None or body.pathology != "vertebra" or view_of(shown.series) != _LATERAL:
+    aside = shown.plane == "sagittal" or view_of(shown.series) == _LATERAL
+    if body is None or body.pathology != "vertebra" or not aside:
         return False
     box = body.evidence.box
     return shown.holds(body) and box.top - DENS_SHARE * (box.bottom - box.top) < max(shown.top, 0.0)

@@ -173,8 +173,8 @@ def is_clouded(premise: Premise) -> bool:
 def is_miscounted(premise: Premise) -> bool:
     """Return whether whole bodies are told or counted, and one may be in view that is not stated.
 
-    Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds, or
-    one that cuts the dens, nor on MR from or past a body that is lost in black.
+    Nor is counted from a sacrum that L5 looks like, nor which bodies a lateral film of a bent spine holds. C2
+    is not whole where the upper edge cuts the dens; nor is counted on MR past a body that is lost in black.
     """
     numbering = premise.fields.get("numbering", "")
     if numbering == "sacrum" and premise.shown and premise.facts.like_s1:
@@ -182,7 +182,8 @@ def is_miscounted(premise: Premise) -> bool:
     aside = any(view_of(shown.series) == "XR lateral" for shown in premise.shown)
     if premise.kind in _OF_WHOLE_BODIES and aside and premise.facts.bent:
         return True
-    if premise.kind in _OF_WHOLE_BODIES and _any_shown(premise, counting_truth.is_dens_cut):
+    whole = premise.kind in _OF_WHOLE_BODIES or numbering == "reference C2"
+    if whole and _any_shown(premise, counting_truth.is_dens_cut):
         return True
     if (numbering or premise.kind in _COUNTED) and _any_shown(premise, _is_past_black_disc):
         return True

@@ -12,7 +12,7 @@ from spinemed.training.lengths import LengthPlan
 from spinemed.training.model_flops import model_flops
 from spinemed.training.packing import WINDOW, WINDOW_GROUPED, grouped_plan, pack_plan
 from spinemed.training.plan_sampler import PlanOfEpoch, PlanSampler, planned_epochs
-from spinemed.training.strategy import Strategy, choose
+from spinemed.training.strategy import Strategy, check_attention, choose
 
 Mode = Literal["auto", "packed", "grouped", "padded"]
 
@@ -49,6 +49,8 @@ def batching(
     """
     if mode not in get_args(Mode):
         raise ConfigError(f"packing_mode: {mode!r}; choose one of {', '.join(get_args(Mode))}")
+    attention = str(model.config.get_text_config()._attn_implementation)
+    check_attention(attention, mode, family.against_packs)
     if mode == "padded":
         count = arguments.per_device_train_batch_size
         return Batching("padded", f"batches: {count} rows, padded to the longest, in random order", None)
@@ -68,7 +70,6 @@ def batching(
     }
     chosen = Strategy("packed" if mode == "packed" else "grouped", "as the recipe asks")
     if mode == "auto":
-        attention = str(model.config._attn_implementation)
         grouped = ways["grouped"](epoch=0, at_least=0)
         flops = model_flops(model)
         chosen = choose(attention, model.device.type, budget, flops, grouped, family.against_packs)

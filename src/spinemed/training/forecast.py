@@ -30,7 +30,7 @@ from spinemed.training.model_flops import Counts, ModelFlops, config_flops, empt
 from spinemed.training.module_table import ModuleRow, Treatment, module_table
 from spinemed.training.packing import WINDOW, WINDOW_GROUPED, Plan, grouped_plan, pack_plan
 from spinemed.training.rows import training_rows
-from spinemed.training.strategy import choose, has_varlen
+from spinemed.training.strategy import check_attention, choose, has_varlen
 
 GIB = 2**30
 ALONE = Sharding()
@@ -145,7 +145,7 @@ def forecast(script: Any, sft: Any, config: Any, spine: Any, asked: Asked) -> Fo
         lora_rank=treatment.rank,
         lora_target=treatment.target,
     )
-    processor = qwen_processor(folder)
+    processor = qwen_processor(folder, spine.image_tokens)
     lengths = lengths_of(script, spine, shape, processor, asked.cache)
     plans = plans_of(lengths, sft, spine, asked.sharding.devices)
     family = family_of(processor)
@@ -236,7 +236,7 @@ def lengths_of(script: Any, spine: Any, shape: Any, processor: Any, cache: Path 
     if longest >= spine.tokens_per_pack:
         raise ConfigError(
             f"a picture of {name} takes {longest:,} tokens, tokens_per_pack is {spine.tokens_per_pack:,}: "
-            "raise it, or lower the most pixels of a picture in the processor's preprocessor_config.json"
+            "raise it, or lower image_tokens"
         )
     if not len(lengths.kept):
         first = lengths.refused[0]
@@ -271,6 +271,7 @@ def chosen_of(
     against = getattr(family, "against_packs", "")
     if spine.packing_mode == "packed" and against:
         raise ConfigError(f"packing_mode: {family.name} cannot be packed: {against}")
+    check_attention(attention_of(config), spine.packing_mode, against)
     if spine.packing_mode != "auto":
         return spine.packing_mode, "the recipe asks for it"
     found = choose(attention_of(config), device, spine.tokens_per_pack, flops, grouped, against)

@@ -19,6 +19,7 @@ WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model*.bin", "*.gguf"
 ALIGNED = """In alignment the image side learns to spell the level that the ring marks; then it is frozen,
 and the language model learns to answer."""
 TAUGHT = "It learns to answer as the corpus answers (supervised fine-tuning of LoRA layers)."
+TAUGHT_WHOLE = "It learns to answer as the corpus answers (supervised fine-tuning of the weights themselves)."
 REWARDED = """The adapter that it started from wrote several replies to each question; those that a rule found
 better than the others were made likelier (GRPO)."""
 
@@ -31,7 +32,8 @@ class Outcome:
     `completion_tokens` tell them apart where a run wrote its own completions. `base_sha256` is
     `weights_hash` of the base; `started_from` names an adapter that was trained on, with its hash.
     `batches` says how rows were put together, `padding` the share of positions that were padding, `refused`
-    counts the rows that were left out; refused.jsonl beside the record names them.
+    counts the rows that were left out; refused.jsonl beside the record names them. `whole` says that the
+    model's own weights were trained, without an adapter.
     """
 
     key: str
@@ -61,6 +63,7 @@ class Outcome:
     padding: float = 0.0
     images: int = 0
     refused: int = 0
+    whole: bool = False
 
 
 def weights_hash(folder: Path) -> str:
@@ -113,7 +116,7 @@ def loss_lines(stages: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
 
 
 def publish_run(work: Path, out: Path, outcome: Outcome, losses: str) -> None:
-    """Move adapter and processor from `work` into `out` with card, loss log and, at last, the record.
+    """Move adapter or model, and processor, from `work` into `out` with card, loss log and, last, the record.
 
     The base is hashed here where it lies in a folder and the run has not done so.
     """
@@ -131,20 +134,22 @@ def publish_run(work: Path, out: Path, outcome: Outcome, losses: str) -> None:
 
 
 def card(outcome: Outcome) -> str:
-    """Return the adapter's card: what it is, what it saw, what it may be used for."""
+    """Return the card of an adapter or a whole model: what it is, what it saw, what it may be used for."""
     synthetic = outcome.synthetic_share
     kind = "synthetic pictures only" if synthetic == 1 else f"{synthetic:.0%} synthetic pictures"
     versions = ", ".join(f"{name} {number}" for name, number in outcome.libraries.items())
     work = _rewarded(outcome) if outcome.rewards else _taught(outcome)
-    method = REWARDED if outcome.rewards else ALIGNED if outcome.alignment_steps else TAUGHT
+    taught = TAUGHT_WHOLE if outcome.whole else TAUGHT
+    method = REWARDED if outcome.rewards else ALIGNED if outcome.alignment_steps else taught
+    name = Path(outcome.base).name
     return f"""---
-library_name: peft
+library_name: {"transformers" if outcome.whole else "peft"}
 base_model: {outcome.base}
 pipeline_tag: image-text-to-text
 tags: [spine, demonstration]
 ---
 
-# Adapter for {Path(outcome.base).name}
+# {f"{name}, trained on" if outcome.whole else f"Adapter for {name}"}
 
 Trained by `{outcome.recipe}` on {kind}. For demonstrations and tests of the path; never for patients.
 {method}
@@ -153,7 +158,7 @@ Trained by `{outcome.recipe}` on {kind}. For demonstrations and tests of the pat
 | --- | --- |
 | rows, patients | {outcome.rows:,} rows of {outcome.patients:,} patients, split {outcome.split} alone |
 | corpus | {Path(outcome.corpus).name}, manifest SHA-256 {outcome.corpus_sha256[:16] or "unknown"} |
-| base | {Path(outcome.base).name}, weights SHA-256 {outcome.base_sha256[:16] or "unknown"} |
+| base | {name}, weights SHA-256 {outcome.base_sha256[:16] or "unknown"} |
 {work}
 | threads | {outcome.threads} |
 | parameters | {outcome.parts} |

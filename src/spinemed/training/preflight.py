@@ -66,6 +66,24 @@ def check_adapted(model: Any, untouched: Sequence[str], target: str) -> Parts:
     return _count(model)
 
 
+def check_whole(model: Any, frozen: Sequence[str]) -> Parts:
+    """Return the parts of a model that is trained without LoRA; raise ConfigError where not all of it learns.
+
+    Every parameter outside the prefixes `frozen` learns, and there is one.
+    """
+    still = [
+        name
+        for name, parameter in model.named_parameters()
+        if not parameter.requires_grad and not any(name.startswith(f"{prefix}.") for prefix in frozen)
+    ]
+    if still:
+        raise ConfigError(f"lora_r is 0, but {len(still)} weights would not be trained, first {still[0]}")
+    parts = _count(model)
+    if not parts.trained_whole:
+        raise ConfigError("lora_r is 0 and frozen_modules names all of the model: nothing would be trained")
+    return parts
+
+
 def refuse_below(prefix: str, names: Sequence[str], what: str) -> None:
     """Raise ConfigError where a name is `prefix` or lies below it."""
     wrong = [name for name in names if name == prefix or name.startswith(f"{prefix}.")]
@@ -101,7 +119,7 @@ def _count(model: Any) -> Parts:
     quantised = adapted = whole = frozen = 0
     for name, parameter in model.named_parameters():
         state = getattr(parameter, "quant_state", None)
-        size = parameter.numel() if state is None else int(torch.Size(state.shape).numel())
+        size = _size(parameter) if state is None else int(torch.Size(state.shape).numel())
         if state is not None:
             quantised += size
         if ".lora_" in name:
@@ -111,6 +129,11 @@ def _count(model: Any) -> Parts:
         elif state is None:
             frozen += size
     return Parts(quantised, adapted, whole, frozen)
+
+
+def _size(parameter: Any) -> int:
+    """Return the number of weights of a parameter, also where DeepSpeed holds a share of it here."""
+    return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
 def check_labels(

@@ -18,6 +18,7 @@ from typing import Literal
 
 import numpy as np
 
+from spinemed.errors import ConfigError
 from spinemed.training.model_flops import ModelFlops
 from spinemed.training.packing import Plan
 
@@ -45,11 +46,18 @@ class Strategy:
 def has_varlen(attention: str, device: str) -> bool:
     """Return whether an attention implementation of transformers takes packs without a dense mask.
 
-    >>> has_varlen("flash_attention_2", "cuda"), has_varlen("sdpa", "cuda")
-    (True, False)
+    >>> [has_varlen(*one) for one in (("flash_attention_2", "cuda"), ("sdpa", "cuda"), (VARLEN, "cpu"))]
+    [True, False, True]
     """
-    named = "flash" in attention or attention in (VARLEN, "flex_attention")
-    return named and device.startswith("cuda")
+    named = "flash" in attention or attention == "flex_attention"
+    return attention == VARLEN or (named and device.startswith("cuda"))
+
+
+def check_attention(attention: str, mode: str, against_packs: str = "") -> None:
+    """Raise ConfigError where rows would be padded for an attention that takes packs alone."""
+    if attention == VARLEN and (mode in ("padded", "grouped") or against_packs):
+        why = against_packs or f"packing_mode {mode} pads rows"
+        raise ConfigError(f"attn_implementation: {VARLEN} is for packs alone, and {why}; name sdpa instead")
 
 
 def crossover(flops: ModelFlops, grouped: Plan) -> float:

@@ -242,7 +242,9 @@ def _altered(every: Sequence[Finding]) -> dict[Pathology, set[str]]:
         fused = fused | {"L5-S1"}
     broken = there["fracture"] | there["height_loss"]
     # What narrows the canal from the front looks like a herniation, be it one or not.
+    # A text has told the two apart.
     narrow = {one.site for one in every if one.pathology == "canal_stenosis" and one.grade in _NARROW}
+    narrow = set() if any(map(is_of_text, every)) else narrow
     return {
         "fracture": broken,
         "height_loss": broken,

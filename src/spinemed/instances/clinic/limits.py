@@ -9,7 +9,7 @@ from spinemed.facts.case import CaseFacts, Hidden
 from spinemed.instances.clinic.further import is_at_or_beside
 from spinemed.instances.clinic.problem import BENIGN, Lead, Problem, is_abnormal, problem_of
 from spinemed.instances.clinic.remembered import remembered
-from spinemed.instances.counting_truth import has_rudiment
+from spinemed.instances.counting_truth import DENS_SHARE, has_rudiment
 from spinemed.instances.truth import UNTOLD_AO
 from spinemed.levels import Level, levels_between
 from spinemed.records import Finding, Pathology, Series
@@ -33,9 +33,11 @@ _KEPT: Final[tuple[Pathology, ...]] = (
 )  # fmt: skip
 """What metal at one level does not spoil."""
 _IN_FIELD: Final[tuple[Pathology, ...]] = (
-    "fracture", "metastasis", "spondylodiscitis", "cord_signal", "slip", "endplate_defect",
+    "fracture", "metastasis", "spondylodiscitis", "cord_signal", "slip", "endplate_defect", "cage", "screws",
 )  # fmt: skip
-"""What no text leaves out where a shown series holds its vertebra, be it cut by the picture's edge."""
+"""What no text leaves out where a shown series holds its vertebra, be it cut by the picture's edge.
+
+Metal is stated on CT and films alone, but MRI shows where it is."""
 _PLAIN: Final[tuple[tuple[Pathology, str], ...]] = (("modic_change", "3"), ("disc_degeneration", "5"))
 """Wear that shows where nobody can grade it, with its grade: sclerosed endplates on CT, a collapsed disc."""
 _OF_AXIAL_PAIN: Final[frozenset[Lead]] = BENIGN | {"isthmic_slip"}
@@ -44,6 +46,7 @@ _SHOWN_BY: Final[Mapping[Pathology, tuple[str, ...]]] = {"canal_stenosis": ("MR"
 """What one modality alone shows."""
 _OF_BOTH: Final[tuple[Pathology, ...]] = ("slip", "modic_change", "disc_degeneration")
 """What is seen only where both vertebrae of its segment are."""
+_WITH_DENS: Final = "C2"
 _ASIDE: Final[tuple[Pathology, ...]] = ("foraminal_stenosis", "herniation")
 """What sagittal slices beside the midline show on one side."""
 _OLD: Final = "70"
@@ -209,6 +212,7 @@ def withheld(facts: CaseFacts, problem: Problem) -> str:
         or _untold_side(facts, problem)
         or _unseen_at_age(facts, problem)
         or _cut_implants(facts)
+        or _cut_dens(facts)
         or _narrow_unsaid(facts, problem)
         or _other_exit(facts, problem)
         or _undated(facts, problem)
@@ -265,13 +269,29 @@ def _beside_infection(facts: CaseFacts) -> set[str]:
     return {level for one in facts.of("spondylodiscitis", present=True) for level in one.site.split("-")}
 
 
-def _is_bend_shown(facts: CaseFacts) -> bool:
-    """Return whether a shown series from the side holds enough of the thorax to show that a back is round."""
-    bodies: dict[str, set[str]] = {
-        series.uid: set()
+def _from_the_side(facts: CaseFacts) -> set[str]:
+    """Return the series that show the spine from the side."""
+    return {
+        series.uid
         for series in facts.study.series
         if ("LAT" in series.view if series.modality == "XR" else series.plane == "sagittal")
     }
+
+
+def _cut_dens(facts: CaseFacts) -> str:
+    """Return that C2 would be told whole and unbroken although the upper edge of a picture cuts its dens."""
+    aside = _from_the_side(facts)
+    for one in facts.findings:
+        box = one.evidence.box
+        told = (one.site, one.pathology) == (_WITH_DENS, "vertebra") and one.evidence.series in aside
+        if told and box is not None and box.top < DENS_SHARE * (box.bottom - box.top):
+            return "the body of C2 is whole, but the upper edge cuts its dens"
+    return ""
+
+
+def _is_bend_shown(facts: CaseFacts) -> bool:
+    """Return whether a shown series from the side holds enough of the thorax to show that a back is round."""
+    bodies: dict[str, set[str]] = {uid: set() for uid in _from_the_side(facts)}
     for one in facts.findings:
         if one.pathology in ("vertebra", "vertebra_in_part") and one.evidence.series in bodies:
             bodies[one.evidence.series].add(one.site)

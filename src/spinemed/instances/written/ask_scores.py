@@ -46,6 +46,7 @@ _KYPHOSIS_DEG: Final = 50.0
 """Thoracic kyphosis above which the back counts as bent, as in `instances.clinic.problem`."""
 _AO_POINTS: Final[tuple[AoNeurology, ...]] = ("N0", "N1", "N2", "N3")
 _ESCC: Final[tuple[EsccGrade, ...]] = ("1a", "2", "3")
+_ON_CORD: Final = ("2", "3")
 _MISSING: Final = {
     "tlics": ("ligaments", "neurology"),
     "sins": ("pain", "alignment", "collapse", "posterolateral"),
@@ -219,13 +220,24 @@ def _sins_at(facts: Facts, fields: Fields) -> tuple[int, str] | None:
     return sins_points(fields["site"], bones.pop(), *(fields[name] for name in SINS_FIELDS))
 
 
+def _is_denied_beside(facts: Facts, pathology: str, site: str) -> bool:
+    """Return whether a disc above or below a vertebra is told free of a finding."""
+    beside = {one.site for one in facts.of(pathology) if site in one.site.split("-")}
+    return any(facts.status(pathology, disc) == "absent" for disc in beside)
+
+
 def is_broken(facts: Facts, site: str) -> bool:
     """Return whether a vertebra is said to be fractured or to have lost height."""
     return any(facts.status(name, site) == "present" for name in ("fracture", "height_loss"))
 
 
 def is_alignment_open(facts: Facts, site: str, alignment: str) -> bool:
-    """Return whether a question may add this alignment: none is normal in a curve or at a fracture."""
+    """Return whether a question may add this alignment: none is normal in a curve or at a fracture.
+
+    Nor is a vertebra out of its place beside a disc that is told free of slip.
+    """
+    if alignment == "subluxation":
+        return not _is_denied_beside(facts, "slip", site)
     if alignment != "normal":
         return True
     bent = facts.abnormal("scoliosis") or any(
@@ -259,14 +271,22 @@ def tumour_plans(document: Document) -> Iterator[Idea]:
     for one in document.facts.abnormal("metastasis"):
         if Level(one.site) > Level.L1:  # the grades are of compression of the cord
             continue
-        for escc, sensitive, unstable in product(_ESCC, ("yes", "no"), ("yes", "no")):
+        possible = [escc for escc in _ESCC if not _is_room_told(document.facts, one.site, escc)]
+        for escc, sensitive, unstable in product(possible, ("yes", "no"), ("yes", "no")):
             fields = {"site": one.site, "escc": escc, "sensitive": sensitive, "unstable": unstable}
             yield Idea(fields, noms_plan(fields), (one,), (one.site,), one.site)
 
 
 def is_tumour_plan(facts: Facts, fields: Fields, key: str) -> bool:
     """Return whether NOMS suggests `key` for the metastasis at the site."""
-    return any(one.abnormal for one in facts.at("metastasis", fields["site"])) and noms_plan(fields) == key
+    there = any(one.abnormal for one in facts.at("metastasis", fields["site"]))
+    open_room = not _is_room_told(facts, fields["site"], fields["escc"])
+    return there and open_room and noms_plan(fields) == key
+
+
+def _is_room_told(facts: Facts, site: str, escc: str) -> bool:
+    """Return whether a report denies stenosis beside a vertebra whose tumour presses on the cord."""
+    return escc in _ON_CORD and _is_denied_beside(facts, "canal_stenosis", site)
 
 
 def noms_plan(fields: Fields) -> str:

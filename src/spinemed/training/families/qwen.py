@@ -200,19 +200,35 @@ class Qwen3VLProcessor(transformers.Qwen3VLProcessor):  # type: ignore[misc]
 PICTURES_ALONE = {one.__name__: one for one in (Qwen2VLProcessor, Qwen2_5_VLProcessor, Qwen3VLProcessor)}
 
 
-def qwen_processor(folder: str | Path) -> Any:
+def qwen_processor(folder: str | Path, image_tokens: Sequence[int] = ()) -> Any:
     """Return the processor in a folder, without its video half where that cannot be built.
 
-    Stock Qwen processors need torchvision for videos, even where only pictures are used. Raises ModelError
-    where the folder holds no Qwen processor.
+    Stock Qwen processors need torchvision for videos, even where only pictures are used. `image_tokens` are
+    the fewest and the most tokens of a picture, in place of the saved limits; they are saved with the
+    processor. Raises ModelError where the folder holds no processor, ConfigError for limits of a processor
+    that is not Qwen's.
     """
     try:
-        return transformers.AutoProcessor.from_pretrained(str(folder))
+        processor = transformers.AutoProcessor.from_pretrained(str(folder))
     except (OSError, ImportError, AttributeError, ValueError) as error:
         name = saved_class(Path(folder))
         if name not in PICTURES_ALONE:
             raise ModelError(f"no processor can be loaded from {folder}: {error}") from error
-        return PICTURES_ALONE[name].from_pretrained(str(folder))
+        processor = PICTURES_ALONE[name].from_pretrained(str(folder))
+    return with_limits(processor, image_tokens) if image_tokens else processor
+
+
+def with_limits(processor: Any, image_tokens: Sequence[int]) -> Any:
+    """Return a Qwen processor whose pictures become image_tokens[0] to image_tokens[1] tokens."""
+    if type(processor).__name__ not in NAMES:
+        raise ConfigError(f"image_tokens is for Qwen processors, this one is {type(processor).__name__}")
+    if len(image_tokens) != 2 or not 0 < image_tokens[0] <= image_tokens[1]:
+        raise ConfigError(f"image_tokens is {list(image_tokens)}: give the fewest and the most, as [4, 1024]")
+    images = processor.image_processor
+    area = (int(images.patch_size) * int(images.merge_size)) ** 2
+    limits = {"shortest_edge": image_tokens[0] * area, "longest_edge": image_tokens[1] * area}
+    images.size = type(images.size)(**limits) if not isinstance(images.size, dict) else limits
+    return processor
 
 
 def saved_class(folder: Path) -> str | None:
