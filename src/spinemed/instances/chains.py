@@ -117,7 +117,7 @@ def countable(findings: Iterable[Finding], view: str) -> list[Finding]:
     """Return the bodies that can be told apart and counted in a view such as `XR frontal`.
 
     In frontal films jaw and skull lie over the neck; on STIR the dens is dark before dark. In lateral films
-    shoulders, ribs and diaphragm lie over T1 to T12: where one does not stand out, nothing is counted past it.
+    shoulders, ribs and diaphragm lie over T1 to T12: past one that does not stand out nothing is counted.
     """
     if view == "XR lateral":
         return [one for one in findings if not _is_drowned(one)]
