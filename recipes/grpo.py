@@ -33,6 +33,7 @@ from spinemed.training.folder import STATE, last_checkpoint
 from spinemed.training.merging import check_adapter
 from spinemed.training.preflight import check_adapted
 from spinemed.training.rewards import GRADED_KINDS, REWARDS, Truth, graded_truth, is_verifiable
+from spinemed.training.same_types import SameTypes
 
 
 @dataclass
@@ -84,7 +85,7 @@ class TokensSeen(TrainerCallback, ExportableState):
             control.should_training_stop = control.should_save = True
 
 
-class CountingTrainer(GRPOTrainer):
+class CountingTrainer(SameTypes, GRPOTrainer):
     """TRL's trainer that tells `seen` the real tokens of each pass of the loss, over all processes."""
 
     seen: TokensSeen

@@ -20,6 +20,7 @@ from spinemed.errors import ConfigError, ModelError
 from spinemed.training import outcome
 from spinemed.training.folder import last_checkpoint
 from spinemed.training.rewards import REWARDS, Truth, form_of, is_verifiable
+from spinemed.training.same_types import SameTypes
 
 RECIPES = sorted(ROOT.glob("recipes/*/grpo.yaml"))
 pytestmark = MARKS
@@ -198,6 +199,24 @@ def test_a_run_ends_at_its_tokens_and_a_killed_one_goes_on_counting(
     record = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
     assert 2 < record["steps"] < 20
     assert 2000 <= record["tokens"] < 2000 + seen.total, "it ends with the step that reaches the number"
+
+
+def test_a_checkpoint_is_loaded_in_the_types_that_are_trained(grpo: ModuleType) -> None:
+    class Loader:
+        def __init__(self) -> None:
+            self.model = torch.nn.Linear(2, 2).to(torch.bfloat16)
+
+        def _load_from_checkpoint(self, _folder: str, _model: Any = None) -> None:
+            self.model.to(torch.float32)  # as PEFT does
+
+    class Trainer(SameTypes, Loader):
+        pass
+
+    trainer = Trainer()
+    trainer._load_from_checkpoint("anywhere")
+    assert {weight.dtype for weight in trainer.model.parameters()} == {torch.bfloat16}
+    bases = grpo.CountingTrainer.__mro__
+    assert bases.index(SameTypes) < bases.index(grpo.GRPOTrainer)
 
 
 def test_a_reward_that_can_be_raised_is_raised(grpo: ModuleType, place: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from spinemed.training.counters import Counters
 from spinemed.training.label_head import summed_loss
 from spinemed.training.plan_sampler import PlannedBatches, PlanSampler
 from spinemed.training.refusals import RefusedRows
+from spinemed.training.same_types import SameTypes
 from spinemed.training.undecoded import NumberedRows
 
 # TRL looks at the first row to learn that there are pictures, and would decode it.
@@ -52,7 +53,7 @@ def check_settings(arguments: Any, *, planned: bool) -> None:
         )
 
 
-class SpineTrainer(PlannedBatches, SFTTrainer):  # type: ignore[misc]  # trl carries no types
+class SpineTrainer(SameTypes, PlannedBatches, SFTTrainer):  # type: ignore[misc]  # trl carries no types
     """SFTTrainer on rows {"messages", "images"} with undecoded pictures.
 
     With a `plan_sampler` its batches are those of the plan, without one they are
@@ -102,18 +103,6 @@ class SpineTrainer(PlannedBatches, SFTTrainer):  # type: ignore[misc]  # trl car
             return super().get_train_dataloader()
         loader: DataLoader[Any] = SFTTrainer.get_train_dataloader(self)
         return loader
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Load a checkpoint's weights in the types that they are trained in.
-
-        TRL trains the adapter of a quantised model in bfloat16, and PEFT 0.21 would load it as float32: the
-        resumed run would go another way than the uninterrupted one.
-        """
-        kinds = {name: weight.dtype for name, weight in self.model.named_parameters()}
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        for name, weight in self.model.named_parameters():
-            if weight.dtype != kinds[name]:
-                weight.data = weight.data.to(kinds[name])
 
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return a batch on the device, its pixels as the stock processor's floats."""
