@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from recipe_fixture import load_recipe
 from torch import Tensor
 from training_processors import row
 
@@ -38,21 +37,11 @@ Batch = dict[str, Any]
 
 
 @cache
-def recipe() -> ModuleType:
-    """Return recipes/tiny/build.py."""
-    spec = importlib.util.spec_from_file_location("tiny_build", ROOT / "recipes" / "tiny" / "build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
 def parts(family: str) -> tuple[Any, Any, SampleEncoder]:
     """Return a tiny model in float32 whose attention is not even, its processor and an encoder."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model, processor = recipe().FAMILIES[family]()
+    model, processor = load_recipe("tiny/build.py").FAMILIES[family]()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith(("q_proj.weight", "k_proj.weight", "qkv.weight")):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from test_training_counters import PICTURES, tiny
+from test_training_counters import PICTURES, seven_billion, tiny
 from transformers import AutoModelForImageTextToText, Qwen2_5_VLConfig
 
 from spinemed.errors import ConfigError
@@ -36,28 +36,6 @@ SKIPPED = ("model.visual", "lm_head")
 QLORA = Treatment(four_bit=True, double_quant=True, untouched=SKIPPED, rank=64, target=LORA)
 LORA_ALONE = replace(QLORA, four_bit=False)
 PACK = Micro(tokens=8192, labels=1638, image_tokens=4096, patches=4 * 4096)
-
-
-@cache
-def seven_billion() -> Any:
-    """Return the config of Qwen2.5-VL-7B."""
-    return Qwen2_5_VLConfig(
-        text_config={
-            "hidden_size": 3584,
-            "intermediate_size": 18944,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 28,
-            "num_key_value_heads": 4,
-            "vocab_size": 152064,
-        },
-        vision_config={
-            "hidden_size": 1280,
-            "depth": 32,
-            "num_heads": 16,
-            "intermediate_size": 3420,
-            "out_hidden_size": 3584,
-        },
-    )
 
 
 def small() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from recipe_fixture import load_recipe
 from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 
 from spinemed.bench.running.backend import four_bit_config, load, with_adapter
@@ -36,12 +36,8 @@ pytestmark = [
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny LLaVA."""
     torch.set_num_threads(1)
-    spec = importlib.util.spec_from_file_location("build", ROOT / "recipes" / "tiny" / "build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    module.build(folder)
+    load_recipe("tiny/build.py").build(folder)
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from recipe_fixture import load_recipe
 from training_processors import row
 from trl import SFTConfig
 
@@ -30,16 +30,6 @@ pytestmark = [
 ]
 ROWS = 12
 BUDGET = 160
-
-
-@cache
-def recipe() -> Any:
-    """Return recipes/tiny/build.py."""
-    spec = importlib.util.spec_from_file_location("tiny_build", ROOT / "recipes" / "tiny" / "build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @cache
@@ -68,7 +58,7 @@ def run(
     """Return a trainer after training a tiny model by gradient descent, and how rows were put together."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model, processor = recipe().FAMILIES[family]()
+    model, processor = load_recipe("tiny/build.py").FAMILIES[family]()
     arguments = SFTConfig(
         output_dir=str(folder),
         **{
